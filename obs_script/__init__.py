@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The OBS half: a Python script and its Lua filter."""
