@@ -29,7 +29,8 @@ class Video:
 
     def __post_init__(self) -> None:
         if self.width_px % 2 or self.height_px % 2 or min(self.width_px, self.height_px) < 32:
-            raise ValueError(f"canvas {self.width_px}x{self.height_px}: both sides must be even and at least 32")
+            size = f"{self.width_px}x{self.height_px}"
+            raise ValueError(f"canvas {size}: both sides must be even and at least 32")
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,14 @@ def _write_ini(path: Path, sections: dict[str, dict[str, Any]]) -> None:
     ini = configparser.RawConfigParser()
     ini.optionxform = str  # OBS's keys are case-sensitive
     for section, values in sections.items():
-        ini[section] = {
-            key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in values.items()
-        }
+        ini[section] = {key: _ini_text(value) for key, value in values.items()}
     with path.open("w", encoding="utf-8") as file:
         ini.write(file, space_around_delimiters=False)
     path.chmod(0o600)  # the web socket's password is in it
+
+
+def _ini_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

@@ -129,9 +129,8 @@ class _Xlib:
         """A window and everything below it."""
         root, parent, number = C.c_ulong(), C.c_ulong(), C.c_uint()
         children = C.POINTER(C.c_ulong)()
-        self.lib.XQueryTree(
-            self.display, C.c_ulong(window), C.byref(root), C.byref(parent), C.byref(children), C.byref(number)
-        )
+        found = (C.byref(root), C.byref(parent), C.byref(children), C.byref(number))
+        self.lib.XQueryTree(self.display, C.c_ulong(window), *found)
         below = [children[i] for i in range(number.value)]
         if children:
             self.lib.XFree(children)

@@ -157,8 +157,8 @@ class ObsSession:
         try:
             return process.wait(timeout_s) if closing else -1
         except subprocess.TimeoutExpired:
-            raise ObsSessionError(f"OBS did not end {timeout_s:g} s after its window was closed\n"
-                                  f"{self._log_tail()}") from None  # fmt: skip
+            late = f"OBS did not end {timeout_s:g} s after its window was closed"
+            raise ObsSessionError(f"{late}\n{self._log_tail()}") from None
 
     def kill(self) -> None:
         """End OBS with SIGKILL, and only OBS: its children are on their own."""

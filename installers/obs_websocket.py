@@ -31,7 +31,10 @@ class ObsRequestError(Exception):
 
 
 class ObsWebSocket:
-    """A connection that has said hello. Raises OSError when OBS is not there, ConnectionError when it leaves."""
+    """A connection that has said hello.
+
+    Raises OSError when OBS is not there, and its ConnectionError when OBS leaves.
+    """
 
     def __init__(self, port: int, password: str, timeout_s: float = 15.0) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
@@ -47,7 +50,8 @@ class ObsWebSocket:
     def request(self, request_type: str, **data: Any) -> dict[str, Any]:
         """Send one request and return its responseData; raises ObsRequestError if OBS refuses it."""
         number = str(next(self._numbers))
-        self._send({"op": REQUEST, "d": {"requestType": request_type, "requestId": number, "requestData": data}})
+        body = {"requestType": request_type, "requestId": number, "requestData": data}
+        self._send({"op": REQUEST, "d": body})
         while True:
             message = self._receive()
             answer = message["d"]
