@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Install, check, verify, repair and remove Mirage LSD: `./installers/install.sh COMMAND`.
+
+Run by hand or by demo.sh and tests/run.sh, with the system's Python and the standard library alone. Steps are
+safe to repeat: what is already right is left alone. Nothing outside the installation's own folder is changed,
+but for Debian packages that are missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import install_system as system
+from install_places import CHECKOUT, Places, checkout_places, read_record, user_places, write_record
+from install_system import InstallError
+
+MODULES = "mirage_lsd.worker, mirage_lsd.shared.channel, numpy, cv2, onnxruntime, openvino, ai_edge_litert"
+
+FIND_TORCH = "import importlib.util as u, sys; sys.exit(u.find_spec('torch') is None)"
+
+
+def say(text: str) -> None:
+    print(f"[mirage-lsd] {text}", flush=True)
+
+
+def run(command: list[str | Path], what: str) -> None:
+    """Run a step, its output shown only when it fails."""
+    ran = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if ran.returncode != 0:
+        raise InstallError(f"{what} failed:\n{ran.stdout[-2000:]}{ran.stderr[-4000:]}")
+
+
+def check(places: Places, extras: str) -> bool:
+    """Say what is missing; True when nothing is."""
+    problems = [f"{need.package}: {need.reason}" for need in system.missing(system.is_headless())]
+    record = read_record(places)
+    if record is None:
+        problems.append(f"Mirage LSD is not installed in {places.venv}")
+    elif not works(places.python, "import mirage_lsd"):
+        problems.append(f"{places.venv} does not work: run `./installers/install.sh repair`")
+    else:
+        problems += missing_zmq(record)
+    for problem in problems:
+        say(f"missing: {problem}")
+    return not problems
+
+
+def missing_zmq(record: dict) -> list[str]:
+    """OBS may have been upgraded to another Python since the installation."""
+    wanted, have = system.obs_python_versions(), record.get("zmq_paths", {})
+    lacking = [version for version in wanted if not Path(have.get(version, "/nowhere"), "zmq").is_dir()]
+    return [f"pyzmq for OBS's Python {version}: run `./installers/install.sh repair`" for version in lacking]
+
+
+def install(places: Places, extras: str) -> bool:
+    """Install what is missing; a second run changes nothing."""
+    system.check_python()
+    if packages := [need.package for need in system.missing(system.is_headless())]:
+        say(f"installing Debian packages: {' '.join(packages)}")
+        system.install_debian_packages(packages)
+    if not works(places.python, "import pip"):
+        say(f"making a virtual environment in {places.venv}")
+        run([sys.executable, "-m", "venv", "--clear", places.venv], "making the virtual environment")
+    if not is_current(places, extras):
+        install_project(places, extras)
+    versions = system.obs_python_versions()
+    for version in versions:
+        install_zmq(places, version)
+    write_record(places, versions, project_version())
+    say("installed")
+    return True
+
+
+def install_project(places: Places, extras: str) -> None:
+    target = f"{CHECKOUT}[{extras}]" if extras else str(CHECKOUT)
+    if (
+        "train" in extras.split(",")
+        and not shutil.which("nvidia-smi")
+        and not works(places.python, FIND_TORCH)
+    ):
+        say("installing PyTorch")
+        run([places.python, "-m", "pip", "install", "torch==2.13.0"], "installing PyTorch")
+    say("installing Mirage LSD and what it needs (some 100 MB the first time)")
+    how = ["-e", target] if places.editable else [target]
+    run([places.python, "-m", "pip", "install", "--upgrade", *how], "installing Mirage LSD")
+    places.stamp.write_text(fingerprint(extras))
+
+
+def install_zmq(places: Places, version: str) -> None:
+    """pyzmq for OBS's own Python, in a folder that only our script adds to its path."""
+    folder = places.zmq_folder(version)
+    if (folder / "zmq").is_dir():
+        return
+    say(f"installing pyzmq for OBS's Python {version}")
+    shutil.rmtree(folder, ignore_errors=True)
+    pip = [places.python, "-m", "pip", "install", "--only-binary=:all:", "--implementation", "cp"]
+    run([*pip, "--python-version", version, "--target", folder, "pyzmq>=26"], "installing pyzmq")
+
+
+def verify(places: Places, extras: str) -> bool:
+    """Prove that the installation works, by running it."""
+    if not check(places, extras):
+        return False
+    run([places.python, "-c", f"import {MODULES}"], "importing the worker")
+    say(f"the worker's Python: {places.python}")
+    for version, folder in (read_record(places) or {})["zmq_paths"].items():
+        if python := shutil.which(f"python{version}", path="/usr/bin:/usr/local/bin"):
+            program = f"import sys; sys.path.insert(0, {folder!r}); import zmq; assert zmq.has('curve')"
+            run([python, "-I", "-c", program], f"importing pyzmq with OBS's Python {version}")
+        say(f"pyzmq for OBS's Python {version}: {folder}")
+    say(f"add this file in OBS (Tools, Scripts): {script_path(places)}")
+    return True
+
+
+def repair(places: Places, extras: str) -> bool:
+    """Install again from nothing, keeping Debian's packages."""
+    remove(places, extras)
+    return install(places, extras) and verify(places, extras)
+
+
+def remove(places: Places, extras: str) -> bool:
+    """Take away what install made. Only folders that carry our stamp or record are touched."""
+    if places.stamp.exists() or places.record.exists():
+        shutil.rmtree(places.venv, ignore_errors=True)
+        shutil.rmtree(places.obs_packages, ignore_errors=True)
+        places.record.unlink(missing_ok=True)
+        say("removed")
+    else:
+        say("nothing of ours to remove")
+    return True
+
+
+def script_path(places: Places) -> Path:
+    """The file to add in OBS."""
+    program = "import mirage_lsd.obs_script as o; print(o.__path__[0])"
+    found = subprocess.run([places.python, "-c", program], capture_output=True, text=True, check=True)
+    return Path(found.stdout.strip()) / "mirage_lsd_obs.py"
+
+
+def works(python: Path, statement: str) -> bool:
+    return python.exists() and subprocess.run([python, "-c", statement], capture_output=True).returncode == 0
+
+
+def is_current(places: Places, extras: str) -> bool:
+    done = places.stamp.read_text() if places.stamp.exists() else ""
+    return done == fingerprint(extras) and works(places.python, "import mirage_lsd")
+
+
+def fingerprint(extras: str) -> str:
+    """Changes whenever an installation made from this checkout would."""
+    text = (CHECKOUT / "pyproject.toml").read_bytes() + f"{CHECKOUT}{extras}{sys.version}".encode()
+    return hashlib.sha256(text).hexdigest()
+
+
+def project_version() -> str:
+    return tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+
+
+COMMANDS: dict[str, Callable[[Places, str], bool]] = {
+    "check": check,
+    "install": install,
+    "verify": verify,
+    "repair": repair,
+    "remove": remove,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="install.sh", description="Install Mirage LSD for OBS Studio.")
+    commands = "\n".join(f"{name}: {(act.__doc__ or '').splitlines()[0]}" for name, act in COMMANDS.items())
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = commands
+    parser.add_argument("command", choices=COMMANDS, nargs="?", default="install")
+    parser.add_argument(
+        "--checkout",
+        action="store_true",
+        help="install into ./.venv of this checkout instead of your own folder",
+    )
+    parser.add_argument("--extras", default="", help="extras of pyproject.toml, for example voice,gpu")
+    options = parser.parse_args()
+    places = checkout_places() if options.checkout else user_places()
+    try:
+        return 0 if COMMANDS[options.command](places, options.extras) else 1
+    except InstallError as error:
+        print(f"[mirage-lsd] {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

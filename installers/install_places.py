@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where an installation lives, and install.json, by which the OBS script finds it.
+
+Used by install.py. Two kinds: a checkout's (everything in ./.venv, the project editable) and a user's
+(a folder of their own, which no longer needs the checkout).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+LAYOUT = 1
+
+
+@dataclass(frozen=True)
+class Places:
+    """The paths of one installation. `editable`: the project runs from the checkout's own files."""
+
+    venv: Path
+    obs_packages: Path
+    record: Path
+    editable: bool
+
+    @property
+    def python(self) -> Path:
+        return self.venv / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+    @property
+    def stamp(self) -> Path:
+        """Says what was installed last, so that a second run has nothing to do."""
+        return self.venv / "mirage-lsd-stamp"
+
+    def zmq_folder(self, obs_python: str) -> Path:
+        """The private folder with pyzmq for an OBS that is linked to Python `obs_python` ("3.11")."""
+        return self.obs_packages / obs_python
+
+
+def checkout_places() -> Places:
+    venv = CHECKOUT / ".venv"
+    return Places(venv, venv / "mirage-lsd-obs", venv / "mirage-lsd-install.json", editable=True)
+
+
+def user_places() -> Places:
+    home = user_data_folder()
+    return Places(home / "venv", home / "obs", home / "install.json", editable=False)
+
+
+def user_data_folder() -> Path:
+    """The folder that obs_script/ also looks in, on each system."""
+    if sys.platform == "win32":
+        return Path(os.environ["LOCALAPPDATA"]) / "mirage-lsd"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "mirage-lsd"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "mirage-lsd"
+
+
+def write_record(places: Places, obs_pythons: list[str], version: str) -> None:
+    """Write install.json. Replaced in one step: a starting OBS never reads half of it."""
+    record = {
+        "layout": LAYOUT,
+        "worker_python": str(places.python),
+        "zmq_paths": {each: str(places.zmq_folder(each)) for each in obs_pythons},
+        "version": version,
+    }
+    places.record.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = places.record.with_suffix(".new")
+    unfinished.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(places.record)
+
+
+def read_record(places: Places) -> dict | None:
+    """install.json, or None where there is none that can be read."""
+    try:
+        record = json.loads(places.record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and record.get("layout") == LAYOUT else None
