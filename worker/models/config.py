@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sizes of mirage-lsd-tiny. Torch-free, so that runtime, export and training read one truth.
+
+`ARCHITECTURE` is stored in the weights file and checked at load: change it whenever a tensor's
+meaning changes, so that old weights are refused instead of giving a wrong picture.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ARCHITECTURE = "mirage-lsd-tiny/1"
+GRAPHS_VERSION = 1  # bump when an exported graph's inputs, outputs or arithmetic change
+LATENT_FACTOR = 8  # picture px per latent cell
+REGIONS = ("background", "skin", "face", "hair", "upper", "lower", "other", "hat")
+MAX_STEPS = 5
+
+
+@dataclass(frozen=True)
+class TinyConfig:
+    """Channel counts of every net (all pictures NCHW, sides multiples of 32)."""
+
+    latent: int = 16
+    widths: tuple[int, int, int] = (48, 64, 96)  # denoiser and source features at 1/8, 1/16, 1/32
+    token: int = 64  # width of a condition token
+    region_token: int = 40  # learned part (32) + direct part (8) of what a region is told
+    decoder: tuple[int, int, int] = (64, 32, 16)  # at 1/8, 1/4, 1/2
+    upscaler: int = 16
+    flow: int = 24
+    canvas: tuple[int, int] = (24, 40)  # rows, columns of a learned scene canvas
+    canvases_per_scene: int = 1
+
+
+# (width_px, height_px) of the working picture by working_size name and aspect bucket.
+BUCKETS: dict[str, tuple[tuple[int, int], ...]] = {
+    "small": ((256, 160), (224, 160), (192, 192), (160, 224), (160, 256)),
+    "medium": ((320, 192), (256, 192), (224, 224), (192, 256), (192, 320)),
+    "large": ((448, 256), (384, 288), (320, 320), (288, 384), (256, 448)),
+}
+
+
+def working_size_px(width_px: int, height_px: int, size: str = "medium") -> tuple[int, int]:
+    """(width_px, height_px) of the bucket nearest in aspect ratio to a source of the given size."""
+    if size not in BUCKETS:
+        raise ValueError(f"unknown working size {size!r}; use one of {', '.join(BUCKETS)}")
+    if width_px <= 0 or height_px <= 0:
+        raise ValueError(f"source size must be positive, got {width_px}x{height_px}")
+    aspect = width_px / height_px
+    return min(BUCKETS[size], key=lambda wh: abs((wh[0] / wh[1]) / aspect - 1) + abs(aspect / (wh[0] / wh[1]) - 1))

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The source encoder: what is where in the source picture. Runs once a frame; no condition, no history.
+
+Besides features it gives region probabilities (skin, upper garment, background, ...), which route what
+each condition says to the cells that it is about. They are supervised in training at 1/4 size.
+"""
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mirage_lsd.worker.models.blocks import PlainBlock, as_tokens, conv_norm
+from mirage_lsd.worker.models.config import REGIONS, TinyConfig
+
+
+class GlobalMix(nn.Module):
+    """Plain self-attention over the few cells at 1/32: body layout needs the whole picture."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.out = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key, value = self.qkv(self.norm(as_tokens(x))).chunk(3, dim=2)
+        mixed = (query @ key.transpose(1, 2) * query.shape[2] ** -0.5).softmax(dim=2) @ value
+        return x + self.out(mixed).transpose(1, 2).reshape(x.shape)
+
+
+class SourceEncoder(nn.Module):
+    """source [B,3,H,W] 0..1, person_mask [B,1,H,W] 0..1 -> features at 1/8, 1/16, 1/32 and regions at 1/8."""
+
+    def __init__(self, config: TinyConfig):
+        super().__init__()
+        w8, w16, w32 = config.widths
+        self.stem = nn.Sequential(conv_norm(4, 16, 2), conv_norm(16, 32, 2), conv_norm(32, 32))
+        self.down8 = nn.Sequential(conv_norm(32, w8, 2), PlainBlock(w8))
+        self.down16 = nn.Sequential(conv_norm(w8 + 2, 80, 2), PlainBlock(80), PlainBlock(80))
+        self.down32 = nn.Sequential(conv_norm(80, 128, 2), PlainBlock(128), PlainBlock(128))
+        self.mix = GlobalMix(128)
+        self.out32 = nn.Conv2d(128, w32, 1)
+        self.up16 = nn.Conv2d(128, 80, 1)
+        self.fuse16 = PlainBlock(80)
+        self.out16 = nn.Conv2d(80, w16, 1)
+        self.up8 = nn.Conv2d(80, w8, 1)
+        self.fuse8 = PlainBlock(w8)
+        self.out8 = nn.Conv2d(w8, w8, 1)
+        self.parse = nn.Conv2d(w8, 4 * len(REGIONS), 1)  # 2 x 2 sub-cells a cell
+
+    def features(self, source: Tensor, person_mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """s8, s16, s32 and region LOGITS [B,8,H/4,W/4] (for the training loss)."""
+        x4 = self.stem(torch.cat([source - 0.5, person_mask - 0.5], dim=1) * 2)
+        x8 = self.down8(x4)
+        x16 = self.down16(torch.cat([x8, coordinates(x8)], dim=1))
+        x32 = self.mix(self.down32(x16))
+        y16 = self.fuse16(x16 + F.interpolate(self.up16(x32), scale_factor=2.0, mode="nearest"))
+        y8 = self.fuse8(x8 + F.interpolate(self.up8(y16), scale_factor=2.0, mode="nearest"))
+        logits = F.pixel_shuffle(self.parse(y8), 2)
+        return self.out8(y8), self.out16(y16), self.out32(x32), logits
+
+    def forward(self, source: Tensor, person_mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        s8, s16, s32, logits = self.features(source, person_mask)
+        return s8, s16, s32, regions_from_logits(logits)
+
+
+def regions_from_logits(logits: Tensor) -> Tensor:
+    """Region logits [B,8,H/4,W/4] -> probabilities [B,8,H/8,W/8]."""
+    return F.avg_pool2d(logits.softmax(dim=1), 2)
+
+
+def coordinates(x: Tensor) -> Tensor:
+    """Column and row in -1..1 as two channels [B,2,H,W] (the background and legs have a usual place)."""
+    columns = torch.linspace(-1.0, 1.0, x.shape[3], dtype=x.dtype, device=x.device)[None, None, None, :]
+    rows = torch.linspace(-1.0, 1.0, x.shape[2], dtype=x.dtype, device=x.device)[None, None, :, None]
+    shape = (x.shape[0], 1, x.shape[2], x.shape[3])
+    return torch.cat([columns.expand(shape), rows.expand(shape)], dim=1)

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mirage-lsd-tiny as one torch module, and its graphs (models/graphs.py) as modules with flat tensors.
+
+Used by training, by the eager engine and by the export; the live CPU worker never imports it.
+"""
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mirage_lsd.worker.models.autoencoder import LayerDecoder, LayerEncoder
+from mirage_lsd.worker.models.blocks import warp_by_flow
+from mirage_lsd.worker.models.conditioner import Conditioner
+from mirage_lsd.worker.models.config import MAX_STEPS, TinyConfig
+from mirage_lsd.worker.models.encoder import SourceEncoder
+from mirage_lsd.worker.models.flow import FlowNet
+from mirage_lsd.worker.models.sampler import uniform_timesteps
+from mirage_lsd.worker.models.unet import Anchor, Caches, ConditionFeatures, SourceFeatures, SpatioTemporalUNet
+from mirage_lsd.worker.models.upscaler import Upscaler
+
+
+class MirageTiny(nn.Module):
+    """All nets of the tiny model and its learned time-steps."""
+
+    def __init__(self, config: TinyConfig = TinyConfig()):
+        super().__init__()
+        self.config = config
+        self.layer_encoder = LayerEncoder(config)
+        self.decoder = LayerDecoder(config)
+        self.flow = FlowNet(config)
+        self.encoder = SourceEncoder(config)
+        self.conditioner = Conditioner(config)
+        self.unet = SpatioTemporalUNet(config)
+        self.upscaler = Upscaler(config)
+        self.gaps = nn.ParameterDict({str(n): nn.Parameter(initial_gaps(n)) for n in range(1, MAX_STEPS + 1)})
+
+    def timesteps(self, steps: int) -> Tensor:
+        """Learned time-steps [steps], descending; see sampler.timesteps_from_gaps."""
+        return 1.0 - self.gaps[str(steps)].softmax(dim=0).cumsum(dim=0)[:-1]
+
+
+def initial_gaps(steps: int) -> Tensor:
+    """Gap parameters that give sampler.uniform_timesteps."""
+    places = torch.cat([torch.ones(1), torch.from_numpy(uniform_timesteps(steps)), torch.zeros(1)])
+    return (places[:-1] - places[1:]).log()
+
+
+class ConditionGraph(nn.Module):
+    def __init__(self, model: MirageTiny, cells: tuple[int, int]):
+        super().__init__()
+        self.conditioner = model.conditioner
+        self.cells = cells
+
+    def forward(self, ids: Tensor, colors: Tensor) -> tuple[Tensor, ...]:
+        return self.conditioner(ids, colors, *self.cells)
+
+
+class WarpGraph(nn.Module):
+    def forward(self, flow: Tensor, occlusion: Tensor, latent: Tensor, c8: Tensor, c16: Tensor, c32: Tensor
+                ) -> tuple[Tensor, ...]:
+        return warp_state(flow, occlusion, latent, Caches(c8, c16, c32))
+
+
+def warp_state(flow: Tensor, occlusion: Tensor, latent: Tensor, caches: Caches) -> tuple[Tensor, ...]:
+    """Latent and caches of the frame before, moved to now; caches fade where there was nothing to see."""
+    visible = 1.0 - occlusion
+    moved = warp_by_flow(torch.cat([latent, caches.c8], dim=1), flow)
+    out = [moved[:, : latent.shape[1]], moved[:, latent.shape[1] :] * visible]
+    for cache in (caches.c16, caches.c32):
+        flow = nn.functional.avg_pool2d(flow, 2) * 0.5
+        visible = nn.functional.avg_pool2d(visible, 2)
+        out.append(warp_by_flow(cache, flow) * visible)
+    return tuple(out)
+
+
+class DenoiseGraph(nn.Module):
+    def __init__(self, model: MirageTiny):
+        super().__init__()
+        self.unet = model.unet
+
+    def forward(self, latent, timestep, s8, s16, s32, regions, tokens, pooled, region_tokens, scene_map,
+                c8, c16, c32, a16, a32, history) -> tuple[Tensor, ...]:
+        velocity, caches = self.unet(latent, timestep, SourceFeatures(s8, s16, s32, regions),
+                                     ConditionFeatures(tokens, pooled, region_tokens, scene_map),
+                                     Caches(c8, c16, c32), Anchor(a16, a32), history)
+        return velocity, *caches
+
+
+def graph_modules(model: MirageTiny, cells: tuple[int, int]) -> dict[str, nn.Module]:
+    """The module of every graph; `cells` = (rows, columns) of the latent."""
+    return {"condition": ConditionGraph(model, cells), "flow": model.flow, "encode": model.encoder,
+            "warp": WarpGraph(), "denoise": DenoiseGraph(model), "decode": model.decoder, "upscale": model.upscaler}

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The spatio-temporal U-Net: one denoising step of one frame, with explicit caches in and out.
+
+Causal: it sees this frame's source features and, through the caches, only frames before. All steps of
+a frame read the caches of the frame before; the caches written by a frame's last step are kept.
+"""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mirage_lsd.worker.models.blocks import FilmBlock, FrameAttention, TemporalConv, timestep_features
+from mirage_lsd.worker.models.config import TinyConfig
+
+
+class SourceFeatures(NamedTuple):
+    """Output of the source encoder."""
+
+    s8: Tensor
+    s16: Tensor
+    s32: Tensor
+    regions: Tensor
+
+
+class ConditionFeatures(NamedTuple):
+    """Output of the conditioner."""
+
+    tokens: Tensor
+    pooled: Tensor
+    region_tokens: Tensor
+    scene_map: Tensor
+
+
+class Caches(NamedTuple):
+    """Features of the frame before, already warped to now (kv_cache and temporal convolutions)."""
+
+    c8: Tensor
+    c16: Tensor
+    c32: Tensor
+
+
+class Anchor(NamedTuple):
+    """Features of the anchor frame, not warped: what the look looked like."""
+
+    a16: Tensor
+    a32: Tensor
+
+
+class SpatioTemporalUNet(nn.Module):
+    """Predicts the velocity [B,latent,H/8,W/8] of a noisy latent at a time."""
+
+    def __init__(self, config: TinyConfig):
+        super().__init__()
+        w8, w16, w32 = config.widths
+        condition = 96
+        self.embed = nn.Sequential(nn.Linear(32 + config.token, condition), nn.SiLU(), nn.Linear(condition, condition),
+                                   nn.SiLU())
+        self.enter = nn.Conv2d(config.latent, w8, 3, padding=1)
+        self.told = nn.Conv2d(config.region_token + config.latent + 8, w8, 1)
+        self.block8 = FilmBlock(w8, condition)
+        self.time8 = TemporalConv(w8)
+        self.down16 = nn.Conv2d(w8, w16, 3, 2, 1)
+        self.block16 = FilmBlock(w16, condition)
+        self.time16 = TemporalConv(w16)
+        self.attend16 = FrameAttention(w16, config.token)
+        self.down32 = nn.Conv2d(w16, w32, 3, 2, 1)
+        self.block32 = FilmBlock(w32, condition)
+        self.time32 = TemporalConv(w32)
+        self.attend32 = FrameAttention(w32, config.token)
+        self.last32 = FilmBlock(w32, condition)
+        self.up16 = nn.Conv2d(w32, w16, 1)
+        self.last16 = FilmBlock(w16, condition)
+        self.up8 = nn.Conv2d(w16, w8, 1)
+        self.last8 = FilmBlock(w8, condition)
+        self.leave = nn.Sequential(nn.GroupNorm(8, w8), nn.SiLU(), nn.Conv2d(w8, config.latent, 3, padding=1))
+
+    def forward(self, latent: Tensor, timestep: Tensor, source: SourceFeatures, condition: ConditionFeatures,
+                caches: Caches, anchor: Anchor, history: Tensor) -> tuple[Tensor, Caches]:
+        """latent [B,latent,H/8,W/8], timestep [B], history [B,2] -> velocity and the caches to keep."""
+        film = self.embed(torch.cat([timestep_features(timestep), condition.pooled], dim=1))
+        has_cache = history[:, 0]
+        x8 = self.enter(latent) + source.s8 + self.told(routed(source.regions, condition))
+        x8 = self.block8(x8, film)
+        keep8 = x8
+        x8 = self.time8(x8, caches.c8, has_cache)
+        x16 = self.block16(self.down16(x8) + source.s16, film)
+        keep16 = x16
+        x16 = self.time16(x16, caches.c16, has_cache)
+        x16 = self.attend16(x16, caches.c16, anchor.a16, condition.tokens, history)
+        x32 = self.block32(self.down32(x16) + source.s32, film)
+        keep32 = x32
+        x32 = self.time32(x32, caches.c32, has_cache)
+        x32 = self.attend32(x32, caches.c32, anchor.a32, condition.tokens, history)
+        x32 = self.last32(x32, film)
+        x16 = self.last16(x16 + F.interpolate(self.up16(x32), scale_factor=2.0, mode="nearest"), film)
+        x8 = self.last8(x8 + F.interpolate(self.up8(x16), scale_factor=2.0, mode="nearest"), film)
+        return self.leave(x8), Caches(keep8, keep16, keep32)
+
+
+def routed(regions: Tensor, condition: ConditionFeatures) -> Tensor:
+    """What each cell is told: its regions' tokens, the scene canvas where background, and the regions."""
+    batch, count, height, width = regions.shape
+    told = condition.region_tokens.transpose(1, 2) @ regions.flatten(2)
+    told = told.reshape(batch, -1, height, width)
+    return torch.cat([told, condition.scene_map, regions], dim=1)
