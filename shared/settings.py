@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A stream's settings: everything the user can change about one filter, as one frozen value.
+
+Made by the OBS half from the filter's properties, by voice and by the CLI; applied by the worker between two
+frames. Invariant: an instance is always valid (FieldError otherwise) and is never changed, only replaced.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mirage_lsd.shared.fields import check, choice, flag, integer, number, string
+
+PIPELINES = ("lsd", "passthrough")
+WORKING_SIZES = ("small", "medium", "large")
+DEVICES = ("auto", "cpu", "cuda")
+TARGET_FPS = (24, 30, 60)
+MIN_STEPS, MAX_STEPS = 1, 5
+MAX_SEED = 2**31 - 1
+MAX_PROMPT_CHARS = 1000
+MAX_NAME_CHARS = 64
+
+
+@dataclass(frozen=True)
+class StreamSettings:
+    """enabled: restyle at all. pipeline: which stages. preset: a preset's name, "" for none. prompt: what to
+    wear or where to be, in words. strength: 0 changes nothing, 1 all it can. steps: denoising steps a frame.
+    working_size: resolution the model works at. device: where it runs. seed: of the noise. target_fps: frames
+    a second to aim at. keep_in_sync: hold source and sound until the processed frame is there.
+    max_fps_for_tests: 0 means no limit."""
+
+    enabled: bool = flag(default=True)
+    pipeline: str = choice(*PIPELINES, default="lsd")
+    preset: str = string(MAX_NAME_CHARS, default="")
+    prompt: str = string(MAX_PROMPT_CHARS, default="")
+    strength: float = number(0.0, 1.0, default=1.0)
+    steps: int = integer(MIN_STEPS, MAX_STEPS, default=3)
+    working_size: str = choice(*WORKING_SIZES, default="medium")
+    device: str = choice(*DEVICES, default="auto")
+    seed: int = integer(0, MAX_SEED, default=1)
+    target_fps: int = choice(*TARGET_FPS, default=30)
+    keep_in_sync: bool = flag(default=False)
+    max_fps_for_tests: float = number(0.0, 1000.0, default=0.0)
+
+    def __post_init__(self) -> None:
+        check(self)
