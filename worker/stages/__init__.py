@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stages of a pipeline, one file each."""
+"""The stages a frame passes through, one file each; `worker/pipelines.py` holds their order."""

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worker's loop: ring → stages → ring, newest frame first, until told to stop.
+
+Runs on the worker's main thread. Invariant: a frame that fails costs that frame only: the error is reported,
+its stream starts afresh, and the other streams go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.worker.service import Service
+from mirage_lsd.worker.stages.base import Job
+from mirage_lsd.worker.stages.download import put
+from mirage_lsd.worker.stream import Stream
+from mirage_lsd.worker.timing import NS_PER_MS
+
+log = logging.getLogger(__name__)
+IDLE_WAIT_S = 0.25
+
+
+def serve(service: Service) -> None:
+    """Runs until a Shutdown command arrives. Sleeps on the doorbell; a frame or a command rings it."""
+    while not service.stopping:
+        service.doorbell.wait(service.wait_s(IDLE_WAIT_S))
+        service.obey()
+        for stream in service.streams():
+            job = stream.take_newest()
+            if job is not None:
+                process(stream, job, service)
+        service.report()
+
+
+def process(stream: Stream, job: Job, service: Service) -> None:
+    """Takes one job through its stream's stages and publishes the result; a failure is reported, never raised."""
+    try:
+        for stage in stream.stages:
+            started = time.perf_counter_ns()
+            job = stage(job)
+            job.stage_ms[stage.name] = (time.perf_counter_ns() - started) / NS_PER_MS
+        finished_ns = put(stream.output_ring, job)
+        stream.finished(job, finished_ns)
+    except MirageError as error:
+        service.frame_failed(stream, error)
+    except Exception as error:  # noqa: BLE001 - the one broad guard: no frame may end the worker
+        log.exception("stream %s: a frame failed", stream.stream_id)
+        service.frame_failed(stream, error)

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The named pipelines: each an ordered list of stages. This file is the architecture.
+
+Called by the worker's loop thread when a stream opens or changes its pipeline. Invariant: the order below is the
+order in which a frame passes; upload comes before and download after every pipeline (see loop.py).
+"""
+
+from __future__ import annotations
+
+from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.worker.engine_host import EngineHost
+from mirage_lsd.worker.stages.base import Stage
+from mirage_lsd.worker.stages.condition import Condition
+from mirage_lsd.worker.stages.context import ModelContext
+from mirage_lsd.worker.stages.decode import Decode
+from mirage_lsd.worker.stages.denoise import Denoise
+from mirage_lsd.worker.stages.encode import Encode
+from mirage_lsd.worker.stages.flow import Flow
+from mirage_lsd.worker.stages.upscale import Upscale
+
+PIPELINES: dict[str, tuple[type, ...]] = {
+    "passthrough": (),
+    "lsd": (Flow, Encode, Condition, Denoise, Decode, Upscale),
+}
+
+
+class UnknownPipelineError(MirageError):
+    """A stream asks for a pipeline that does not exist."""
+
+    code = "unknown_pipeline"
+
+
+def needs_model(name: str) -> bool:
+    """Whether the pipeline runs the model, so that it has to wait until one is loaded."""
+    return bool(PIPELINES.get(name))
+
+
+def build(name: str, host: EngineHost) -> list[Stage]:
+    """New stages of the pipeline `name`, in running order, for one stream."""
+    if name not in PIPELINES:
+        raise UnknownPipelineError(f"no pipeline is called {name!r}; choose one of {', '.join(PIPELINES)}")
+    context = ModelContext(host)
+    return [stage(context) for stage in PIPELINES[name]]

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worker's housekeeping around the loop: commands in, state kept, streams opened and closed, figures out.
+
+Called by the worker's main thread (loop.py). Invariant: after `obey`, the open streams match the state, and every
+command has been answered exactly once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from concurrent.futures import Future
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+
+from mirage_lsd.shared import commands, events
+from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.worker import state as states
+from mirage_lsd.worker.control import ControlThread
+from mirage_lsd.worker.engine_host import EngineHost
+from mirage_lsd.worker.looks import library, look_for
+from mirage_lsd.worker.pipelines import PIPELINES, needs_model
+from mirage_lsd.worker.stream import Stream
+
+log = logging.getLogger(__name__)
+REPORT_EVERY_S = 1.0
+FAILURES_UNTIL_TOLD = 3
+
+
+class Service:
+    """doorbell: wakes the loop; control: the sockets' thread; session_dir: where the rings lie."""
+
+    def __init__(self, doorbell, control: ControlThread, host: EngineHost, session_dir: Path) -> None:
+        self.doorbell = doorbell
+        self._control = control
+        self._host = host
+        self._session_dir = session_dir
+        self._state = states.WorkerState()
+        self._streams: dict[int, Stream] = {}
+        self._told: dict[int, tuple[str, str]] = {}
+        self._started_s = self._reported_s = time.monotonic()
+        self._ready_told = False
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a Shutdown command has been obeyed."""
+        return self._state.stopping
+
+    def streams(self) -> list[Stream]:
+        """The open streams."""
+        return list(self._streams.values())
+
+    def wait_s(self, longest_s: float) -> float:
+        """How long the loop may sleep: until a rate-capped stream is due, at most `longest_s`."""
+        return min((stream.wait_s(longest_s) for stream in self._streams.values()), default=longest_s)
+
+    def obey(self) -> None:
+        """Answers every command that has arrived."""
+        while (item := self._control.take()) is not None:
+            command, answer = item
+            self._answer(command, answer)
+
+    def report(self) -> None:
+        """Broadcasts Ready once, states when they change, and figures about once a second."""
+        self._tell_ready()
+        for stream in self._streams.values():
+            self._tell_state(stream.stream_id, *self._describe(stream))
+        now_s = time.monotonic()
+        if now_s - self._reported_s >= REPORT_EVERY_S:
+            self._reported_s = now_s
+            for stream in self._streams.values():
+                self._control.publish(self._stats(stream))
+
+    def frame_failed(self, stream: Stream, error: Exception) -> None:
+        """Books a failed frame: the stream starts afresh; from the third in a row on the user is told."""
+        stream.failures_in_a_row += 1
+        stream.last_error = str(error) or type(error).__name__
+        stream.timings.dropped += 1
+        log.warning("stream %s: frame failed: %s", stream.stream_id, stream.last_error)
+        stream.reset()
+
+    def close(self) -> None:
+        """Closes every stream."""
+        for stream in self._streams.values():
+            stream.close()
+        self._streams = {}
+
+    def _answer(self, command: object, answer: Future) -> None:
+        try:
+            command, refused = self._usable(command)
+            after = states.apply(self._state, command)
+            self._match(after)
+            self._state = after
+            if refused is not None:
+                raise refused
+            answer.set_result(self._reply(command))
+        except MirageError as error:
+            log.info("refused %s: %s", type(command).__name__, error)
+            answer.set_exception(error)
+
+    def _usable(self, command: object) -> tuple[object, MirageError | None]:
+        """The command with an unusable look replaced by the last good one, and the error to answer with.
+
+        So a prompt that is still being typed, or has a word we do not know, loses no other setting.
+        """
+        try:
+            if isinstance(command, commands.ApplySettings):
+                look_for(command.settings)
+            elif isinstance(command, commands.SelectPreset):
+                current = self._state.stream(command.stream_id).settings
+                look_for(replace(current, preset=command.preset))
+        except MirageError as error:
+            if not isinstance(command, commands.ApplySettings):
+                raise
+            current = self._state.stream(command.stream_id).settings
+            kept = replace(command.settings, preset=current.preset, prompt=current.prompt)
+            return replace(command, settings=kept), error
+        return command, None
+
+    def _match(self, after: states.WorkerState) -> None:
+        for stream_id in set(self._streams) - set(after.streams):
+            self._streams.pop(stream_id).close()
+            self._told.pop(stream_id, None)
+        for stream_id, wanted in after.streams.items():
+            stream = self._streams.get(stream_id)
+            if stream is None:
+                self._streams[stream_id] = Stream(wanted, self._host, self._session_dir)
+            elif wanted is not stream.state:
+                stream.update(wanted)
+
+    def _reply(self, command: object) -> events.Event:
+        if isinstance(command, commands.Hello):
+            return self._welcome(command)
+        if isinstance(command, commands.OpenStream):
+            return events.StreamOpened(command.stream_id, command.epoch)
+        if isinstance(command, commands.Ping):
+            return events.Pong(command.sent_ns, time.monotonic_ns())
+        if isinstance(command, commands.GetStatus):
+            return self._status()
+        return events.Done()
+
+    def _welcome(self, command: commands.Hello) -> events.Welcome:
+        if command.protocol != commands.PROTOCOL:
+            raise MirageError(
+                f"the worker speaks protocol {commands.PROTOCOL}, {command.client_name} speaks "
+                f"{command.protocol}; install one release on both sides",
+                "wrong_protocol",
+            )
+        return events.Welcome(
+            commands.PROTOCOL, release(), os.getpid(), tuple(PIPELINES), tuple(library()), self._host.devices()
+        )
+
+    def _status(self) -> events.StatusReport:
+        return events.StatusReport(
+            time.monotonic() - self._started_s,
+            self._host.ready,
+            self._host.device,
+            self._host.model,
+            self._host.engine,
+            psutil.Process().memory_info().rss,
+            self._control.bad_messages,
+            tuple(self._stats(stream) for stream in self._streams.values()),
+        )
+
+    def _stats(self, stream: Stream) -> events.Stats:
+        latency = stream.timings.latency()
+        return events.Stats(
+            stream.stream_id,
+            stream.timings.fps(),
+            latency["p50_ms"],
+            latency["p95_ms"],
+            stream.timings.processed,
+            stream.timings.dropped,
+            stream.state.generation,
+            self._host.device,
+        )
+
+    def _describe(self, stream: Stream) -> tuple[str, str]:
+        settings = stream.state.settings
+        if not settings.enabled:
+            return "off", "switched off: the source is shown untouched"
+        if stream.failures_in_a_row >= FAILURES_UNTIL_TOLD:
+            return "failing", f"frames fail: {stream.last_error}"
+        if needs_model(settings.pipeline) and not self._host.ready:
+            return self._host.state, self._host.text
+        return "running", "running"
+
+    def _tell_state(self, stream_id: int, state: str, text: str) -> None:
+        if self._told.get(stream_id) == (state, text):
+            return
+        self._told[stream_id] = (state, text)
+        generation = self._state.stream(stream_id).generation
+        self._control.publish(events.State(stream_id, state, text[: events.MAX_TEXT_CHARS], generation))
+
+    def _tell_ready(self) -> None:
+        if self._host.ready and not self._ready_told:
+            self._ready_told = True
+            host = self._host
+            self._control.publish(events.Ready(host.device, host.model, host.engine, host.load_ms))
+
+
+def release() -> str:
+    """The installed release of mirage-lsd."""
+    try:
+        return version("mirage-lsd")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""condition: the look as tokens, and the stream's hidden state moved to where this frame needs it.
+
+Writes tensors tokens, pooled, region_tokens, scene_map, warped (latent), c8, c16, c32, a16, a32, history. Called
+by the worker's loop thread. Invariant: the tokens are those of the job's own settings, so a frame never mixes looks.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mirage_lsd.worker.looks import look_for
+from mirage_lsd.worker.models.graphs import graph_specs
+from mirage_lsd.worker.stages.base import Job
+from mirage_lsd.worker.stages.context import ANCHORS, CACHES, ModelContext
+
+
+class Condition:
+    """Keeps the tokens of the newest look, so that an unchanged look costs nothing."""
+
+    name = "condition"
+
+    def __init__(self, context: ModelContext) -> None:
+        self._context = context
+        self._key: object = None
+        self._tokens: dict[str, np.ndarray] = {}
+
+    def __call__(self, job: Job) -> Job:
+        look = look_for(job.settings)
+        key = (look.conditions, self._context.shapes)
+        if key != self._key:
+            ids, colors = look.conditions.to_tokens()
+            self._tokens = self._context.run("condition", ids=ids, colors=colors)
+            self._key = key
+        job.tensors.update(self._tokens)
+        job.tensors["strength"] = np.array([look.strength], np.float32)
+        job.tensors.update(self._past(job))
+        return job
+
+    def reset(self) -> None:
+        """Forgets the stream's hidden state; the tokens stay, they hold no history."""
+        self._context.history.clear()
+
+    def flush(self) -> None:
+        """Gives the tokens back."""
+        self._tokens, self._key = {}, None
+
+    def _past(self, job: Job) -> dict[str, np.ndarray | None]:
+        history = self._context.history
+        if history.latent is None or "flow" not in job.tensors:
+            return {**self._nothing(), "warped": None}
+        moved = self._context.run(
+            "warp",
+            flow=job.tensors["flow"],
+            occlusion=job.tensors["occlusion"],
+            latent=history.latent,
+            **history.caches,
+        )
+        past = {name: moved[f"{name}_out"] for name in CACHES}
+        return {**past, **history.anchor, "warped": moved["latent_out"], "history": _flags(1.0, 1.0)}
+
+    def _nothing(self) -> dict[str, np.ndarray]:
+        specs = {tensor.name: tensor for tensor in graph_specs(self._context.shapes)["denoise"].inputs}
+        empty = {name: np.zeros(specs[name].shape, np.float32) for name in (*CACHES, *ANCHORS)}
+        return {**empty, "history": _flags(0.0, 0.0)}
+
+
+def _flags(has_cache: float, has_anchor: float) -> np.ndarray:
+    return np.array([[has_cache, has_anchor]], np.float32)

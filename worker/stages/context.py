@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the model stages of one stream share: the graphs for its size, and its hidden state.
+
+Called by the worker's loop thread. Invariant: memory is bounded: one frame of history and one anchor frame,
+however long the stream.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mirage_lsd.worker.engine_host import EngineHost
+from mirage_lsd.worker.models.config import working_size_px
+from mirage_lsd.worker.models.graphs import GraphShapes
+
+CACHES = ("c8", "c16", "c32")
+ANCHORS = {"a16": "c16", "a32": "c32"}
+
+
+@dataclass
+class History:
+    """What a stream remembers of its past (see worker/models/graphs.py for shapes).
+
+    latent: the last output latent, or None after a reset. caches: features of the last frame (kv_cache).
+    anchor: features of an older frame that the look is held to. frames: how many frames since the reset.
+    """
+
+    latent: np.ndarray | None = None
+    caches: dict[str, np.ndarray] = field(default_factory=dict)
+    anchor: dict[str, np.ndarray] = field(default_factory=dict)
+    frames: int = 0
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self.latent = None
+        self.caches = {}
+        self.anchor = {}
+        self.frames = 0
+
+
+class ModelContext:
+    """The model as one stream uses it."""
+
+    def __init__(self, host: EngineHost) -> None:
+        self.host = host
+        self.history = History()
+        self._shapes: GraphShapes | None = None
+        self._graphs = None
+
+    def fit(self, width_px: int, height_px: int, working_size: str) -> bool:
+        """Chooses the working size for a source; True when it changed, so that the history must go."""
+        shapes = GraphShapes(working_size_px(width_px, height_px, working_size), (width_px, height_px))
+        if shapes == self._shapes:
+            return False
+        self._shapes, self._graphs = shapes, None
+        self.history.clear()
+        return True
+
+    @property
+    def shapes(self) -> GraphShapes:
+        """The sizes last fitted."""
+        assert self._shapes is not None, "fit() comes before any graph"
+        return self._shapes
+
+    def run(self, graph: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Runs one graph at this stream's sizes."""
+        if self._graphs is None:
+            self._graphs = self.host.graphs(self.shapes)
+        return self._graphs.run(graph, inputs)
+
+    def release(self) -> None:
+        """Gives graphs and history back."""
+        self._graphs, self._shapes = None, None
+        self.history.clear()

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""decode: clean latent → edit layer (RGB and how much of it covers the source) at the working size.
+
+Writes tensor rgba. Called by the worker's loop thread. Stateless.
+"""
+
+from __future__ import annotations
+
+from mirage_lsd.worker.stages.base import Job, StatelessStage
+from mirage_lsd.worker.stages.context import ModelContext
+
+
+class Decode(StatelessStage):
+    """Runs the autoencoder's decoder."""
+
+    name = "decode"
+
+    def __init__(self, context: ModelContext) -> None:
+        self._context = context
+
+    def __call__(self, job: Job) -> Job:
+        job.tensors.update(self._context.run("decode", latent=job.tensors["latent"]))
+        return job

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One filter's stream: its two rings, its stages with their history, its figures.
+
+Called by the worker's loop thread only. Invariant: rings and stages always match the StreamState last given to
+`update`; a change of size or pipeline starts the history afresh.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from mirage_lsd.shared.errors import MirageError, RingError
+from mirage_lsd.shared.ring import Ring
+from mirage_lsd.worker.engine_host import EngineHost
+from mirage_lsd.worker.pipelines import build, needs_model
+from mirage_lsd.worker.stages.base import Job, Stage
+from mirage_lsd.worker.stages.upload import Upload
+from mirage_lsd.worker.state import StreamState
+from mirage_lsd.worker.timing import NS_PER_MS, NS_PER_S, StreamTimings
+
+
+class Stream:
+    """Opens the rings of `state`; raises RingError when one is missing, foreign or damaged."""
+
+    def __init__(self, state: StreamState, host: EngineHost, session_dir: Path) -> None:
+        self._host = host
+        self._session_dir = session_dir
+        self._upload = Upload()
+        self._taken = 0
+        self._taken_ns = 0
+        self._size_px: tuple[int, int] | None = None
+        self._pipeline: str | None = None
+        self.stages: list[Stage] = []
+        self.timings = StreamTimings()
+        self.failures_in_a_row = 0
+        self.last_error = ""
+        self.state = state
+        self._open_rings()
+
+    @property
+    def stream_id(self) -> int:
+        """The id the OBS side gave this stream."""
+        return self.state.stream_id
+
+    def update(self, state: StreamState) -> None:
+        """Takes over a new state; a new epoch reopens the rings."""
+        reopen = state.epoch != self.state.epoch
+        self.state = state
+        if reopen:
+            self._close_rings()
+            self._open_rings()
+
+    def take_newest(self) -> Job | None:
+        """The newest frame not yet taken, ready for the stages; None when there is none or it must wait."""
+        settings = self.state.settings
+        if not settings.enabled or self._too_soon():
+            return None
+        if needs_model(settings.pipeline) and not self._host.ready:
+            return None
+        taken = self._upload.take(self.input_ring, self._taken, settings, self.state.generation)
+        if taken is None:
+            return None
+        number, job = taken
+        if self._taken:
+            self.timings.dropped += number - self._taken - 1
+        self._taken, self._taken_ns = number, time.monotonic_ns()
+        self._prepare_stages(job)
+        return job
+
+    def finished(self, job: Job, finished_ns: int) -> None:
+        """Books a published frame: latency is ring in (mapped_ns) → ring out (finished_ns)."""
+        self.failures_in_a_row = 0
+        self.timings.add((finished_ns - job.header.mapped_ns) / NS_PER_MS, job.stage_ms, finished_ns)
+
+    def reset(self) -> None:
+        """Forgets the stream's history; the next frame starts afresh."""
+        for stage in self.stages:
+            stage.reset()
+
+    def close(self) -> None:
+        """Gives stages and rings back. The rings' files belong to the OBS side and stay."""
+        for stage in self.stages:
+            stage.flush()
+        self.stages = []
+        self._upload.flush()
+        self._close_rings()
+
+    def wait_s(self, longest_s: float) -> float:
+        """How long the loop may sleep before this stream's rate cap lets the next frame through."""
+        cap_fps = self.state.settings.max_fps_for_tests
+        if not cap_fps:
+            return longest_s
+        due_ns = self._taken_ns + NS_PER_S / cap_fps
+        return min(longest_s, max((due_ns - time.monotonic_ns()) / NS_PER_S, 0.001))
+
+    def _too_soon(self) -> bool:
+        cap_fps = self.state.settings.max_fps_for_tests
+        return bool(cap_fps) and time.monotonic_ns() - self._taken_ns < NS_PER_S / cap_fps
+
+    def _prepare_stages(self, job: Job) -> None:
+        name = job.settings.pipeline
+        if name != self._pipeline:
+            for stage in self.stages:
+                stage.flush()
+            self.stages, self._pipeline = build(name, self._host), name
+        size_px = (job.header.width_px, job.header.height_px)
+        if size_px != self._size_px:
+            self._size_px = size_px
+            self.reset()
+
+    def _open_rings(self) -> None:
+        self.input_ring = Ring.open(str(ring_path(self._session_dir, self.state.input_ring)), writable=False)
+        try:
+            self.output_ring = Ring.open(str(ring_path(self._session_dir, self.state.output_ring)))
+        except MirageError:
+            self.input_ring.close()
+            raise
+        self._taken = 0
+
+    def _close_rings(self) -> None:
+        self.input_ring.close()
+        self.output_ring.close()
+
+
+def ring_path(session_dir: Path, name: str) -> Path:
+    """Where the ring called `name` lies; raises RingError for a name that would leave the session folder."""
+    if Path(name).name != name or name in (".", ".."):
+        raise RingError(f"{name!r} is not the plain name of a file in the session folder", "not_found")
+    return session_dir / name
