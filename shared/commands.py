@@ -13,7 +13,7 @@ from mirage_lsd.shared.fields import check, integer, nested, string
 from mirage_lsd.shared.settings import MAX_NAME_CHARS, StreamSettings
 
 PROTOCOL = 1
-MAX_RING_NAME_CHARS = 128
+MAX_RING_NAME_CHARS = 500
 
 
 class Command:

@@ -58,8 +58,8 @@ class DoorbellError(MirageError):
 class WireError(MirageError):
     """Bytes that are no message of ours.
 
-    Codes: oversized, malformed, unknown_version, unknown_message, bad_field. `request_id` is the id of the refused request where it could still be read, else 0; `field` names the
-    field for bad_field, else it is empty.
+    Codes: oversized, malformed, unknown_version, unknown_message, bad_field. `request_id` is the id of the
+    refused request where it could still be read, else 0; `field` names the field for bad_field, else "".
     """
 
     code = "malformed"

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from mirage_lsd.shared.curve import decode_key
 from mirage_lsd.shared.errors import FieldError
 
 MAX_INTEGER = 2**63 - 1
@@ -67,6 +68,19 @@ def strings(max_chars: int, max_items: int, default: Any = _NO_DEFAULT) -> Any:
         )
 
     return _field(Rule(accept), default)
+
+
+def key(secret: bool = False) -> Any:
+    """A CURVE key in its 40-character Z85 form. Never shown in an error; a secret one not in repr either."""
+
+    def accept(value: Any, name: str) -> str:
+        try:
+            decode_key(value if type(value) is str else "")
+        except ValueError as error:
+            raise FieldError(f"{name}: {error}", name) from error
+        return value
+
+    return dataclasses.field(metadata={_RULE: Rule(accept)}, repr=not secret)
 
 
 def flag(default: Any = _NO_DEFAULT) -> Any:

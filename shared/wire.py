@@ -27,10 +27,10 @@ from typing import Any
 from mirage_lsd.shared import commands, events
 from mirage_lsd.shared.errors import FieldError, WireError
 from mirage_lsd.shared.fields import MAX_INTEGER, build
+from mirage_lsd.shared.strict_json import parse
 
 VERSION = commands.PROTOCOL
 MAX_MESSAGE_BYTES = 64 * 1024
-MAX_DEPTH = 8
 _KEYS = {"v", "type", "id", "body"}
 
 
@@ -66,7 +66,10 @@ def encode(message: Any, request_id: int = 0) -> bytes:
 def decode(data: bytes) -> tuple[int, Any]:
     """The request id and the message in these bytes. Raises WireError and nothing else."""
     _check_size(data)
-    content = _parse(data)
+    try:
+        content = parse(data)
+    except ValueError as error:
+        raise WireError(f"the message is not JSON as this protocol has it: {error}", "malformed") from error
     if type(content) is not dict or set(content) != _KEYS:
         raise WireError(
             'a message is a JSON object with exactly the keys "v", "type", "id" and "body"', "malformed"
@@ -86,38 +89,6 @@ def decode(data: bytes) -> tuple[int, Any]:
         raise WireError(
             f"{name}: {error}", "bad_field", request_id, ascii(error.field)[1:-1][:200]
         ) from error
-
-
-def _parse(data: bytes) -> Any:
-    try:
-        text = bytes(data).decode("utf-8")
-        _check_depth(text)
-        return json.loads(text, object_pairs_hook=_no_key_twice, parse_constant=_no_constant)
-    except UnicodeDecodeError as error:
-        raise WireError(
-            f"the message is not UTF-8: {error.reason} at byte {error.start}", "malformed"
-        ) from error
-    except ValueError as error:
-        raise WireError(f"the message is not JSON as this protocol has it: {error}", "malformed") from error
-
-
-def _check_depth(text: str) -> None:
-    depth = 0
-    for bracket in re.findall(r'[\[\]{}]|"(?:[^"\\]|\\.)*"', text):
-        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(bracket, 0)
-        if depth > MAX_DEPTH:
-            raise ValueError(f"nested deeper than {MAX_DEPTH}")
-
-
-def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise ValueError("a key occurs twice in one object")
-    return content
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not allowed")
 
 
 def _check_size(data: bytes) -> None:

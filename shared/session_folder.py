@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The session folder: where one launch keeps its rings and doorbells, and how the dead's folders are found.
+
+Made by the OBS half, removed by it at the end; by the worker if the owner died; by the next start (`sweep`)
+if both did. Invariants: the folder is 0700, below a 0700 folder of this user, under an unguessable name; as
+long as its owner lives, a lock on its `owner.lock` is held, which the system drops however the owner ends;
+a folder whose lock is held is never removed by anyone else.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import stat
+import sys
+import tempfile
+import time
+
+from mirage_lsd.shared.errors import EndpointError
+
+LOCK_NAME = "owner.lock"
+_UNFINISHED = ".new-"
+_UNFINISHED_MAX_AGE_S = 60.0
+
+
+class SessionFolder:
+    """An owned session folder. `path` is absolute; `close` removes it."""
+
+    def __init__(self, path: str, lock: int) -> None:
+        self.path = path
+        self._lock = lock
+
+    @classmethod
+    def create(cls, root: str | None = None) -> SessionFolder:
+        """Make and lock a folder below `root` (default: private_root()). Raises EndpointError."""
+        root = root or private_root()
+        name = secrets.token_hex(16)
+        unfinished = os.path.join(root, _UNFINISHED + name)
+        try:
+            os.mkdir(unfinished, 0o700)
+            lock = os.open(os.path.join(unfinished, LOCK_NAME), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise EndpointError(f"{unfinished} cannot be made: {error.strerror}", "cannot_create") from error
+        if not _try_lock(lock):
+            os.close(lock)
+            raise EndpointError(
+                f"the new lock in {unfinished} is taken: no file locks here?", "cannot_create"
+            )
+        path = os.path.join(root, name)
+        os.rename(unfinished, path)  # only now may a sweep look at it
+        return cls(path, lock)
+
+    def path_of(self, name: str) -> str:
+        """Path for a file of this session."""
+        return os.path.join(self.path, name)
+
+    def close(self) -> None:
+        """Remove the folder with all in it and drop the lock. Mapped rings stay mapped. Idempotent."""
+        if self._lock >= 0:
+            remove(self.path)
+            os.close(self._lock)
+            self._lock = -1
+
+
+def private_root() -> str:
+    """This user's folder of session folders: in /dev/shm on Linux, else in the temporary folder.
+
+    Made with mode 0700 if need be. Raises EndpointError (not_private) if another user sits on the name.
+    """
+    user = (
+        str(os.getuid()) if hasattr(os, "getuid") else "user"
+    )  # Windows: the temporary folder is the user's
+    bases = [tempfile.gettempdir()]
+    if sys.platform == "linux" and os.access("/dev/shm", os.W_OK | os.X_OK):
+        bases.insert(0, "/dev/shm")
+    for base in bases:
+        root = os.path.join(base, f"mirage-lsd-{user}")
+        if not os.path.lexists(root):
+            os.makedirs(root, mode=0o700, exist_ok=True)
+        if _is_private(root):
+            return root
+    raise EndpointError(f"{root} is not a private folder of this user: remove it", "not_private")
+
+
+def owner_is_alive(path: str) -> bool:
+    """True while the process that made the session folder lives."""
+    try:
+        lock = os.open(os.path.join(path, LOCK_NAME), os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _try_lock(lock)
+    finally:
+        os.close(lock)
+
+
+def sweep(root: str | None = None) -> list[str]:
+    """Remove the folders of dead owners below `root` (default: private_root()); returns their paths."""
+    root = root or private_root()
+    removed = []
+    for name in os.listdir(root):
+        path = os.path.join(root, name)
+        if os.path.islink(path) or not os.path.isdir(path) or _is_being_made(path, name):
+            continue
+        if not owner_is_alive(path):
+            remove(path)
+            removed.append(path)
+    return removed
+
+
+def remove(path: str) -> None:
+    """Remove a session folder and all in it. Idempotent; what will not go is left for the next sweep."""
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_being_made(path: str, name: str) -> bool:
+    if not name.startswith(_UNFINISHED):
+        return False
+    try:
+        return time.time() - os.stat(path).st_mtime < _UNFINISHED_MAX_AGE_S
+    except FileNotFoundError:
+        return True
+
+
+def _is_private(path: str) -> bool:
+    status = os.lstat(path)
+    if not hasattr(os, "getuid"):
+        return stat.S_ISDIR(status.st_mode)
+    mine = status.st_uid == os.getuid()
+    return stat.S_ISDIR(status.st_mode) and mine and stat.S_IMODE(status.st_mode) & 0o077 == 0
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
