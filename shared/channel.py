@@ -14,6 +14,7 @@ import socket
 import time
 from collections import Counter, deque
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +26,7 @@ from mirage_lsd.shared.errors import ChannelError, ChannelTimeout, RequestRefuse
 from mirage_lsd.shared.events import MAX_TEXT_CHARS, ErrorReply
 from zmq.utils.monitor import parse_monitor_message
 
-MAX_TRANSPORT_BYTES = 1 << 20
-"""Above this the connection is dropped unread; from wire.MAX_MESSAGE_BYTES up to this a typed refusal is sent."""
+MAX_TRANSPORT_BYTES = 1 << 20  # above: the connection is dropped; from wire's limit up to this: a typed refusal
 _ZAP_ADDRESS = "inproc://zeromq.zap.01"
 _MAX_BATCH = 100
 
@@ -100,10 +100,8 @@ class ControlServer:
 
     def wake(self) -> None:
         """Make `receive` return now. Safe from any thread."""
-        try:
+        with suppress(BlockingIOError):  # full: plenty of wake-ups are pending already
             self._wake_in.send(b"\0")
-        except BlockingIOError:
-            return  # plenty of wake-ups are pending already
 
     def close(self) -> None:
         """Close sockets and context. Idempotent."""
@@ -212,8 +210,7 @@ class ControlClient:
     def events(self, timeout_s: float = 0.0) -> list[Any]:
         """The events that came; sleeps up to timeout_s for the first one."""
         self._check_open()
-        found: list[Any] = []
-        deadline = time.monotonic() + timeout_s
+        found, deadline = [], time.monotonic() + timeout_s
         while len(found) < _MAX_BATCH and self._wait(self._events, zmq.POLLIN, 0.0 if found else deadline):
             event = self._receive(self._events)[1]
             if event is None:

@@ -48,8 +48,6 @@ def zap_answer(frames: list[bytes], allowed: Collection[bytes]) -> tuple[bool, l
     Request frames: version, id, domain, address, identity, mechanism, client's key (32 bytes).
     """
     domain, mechanism, credentials = frames[2], frames[5], frames[6:]
-    good = (
-        domain == ZAP_DOMAIN and mechanism == b"CURVE" and len(credentials) == 1 and credentials[0] in allowed
-    )
+    good = domain == ZAP_DOMAIN and mechanism == b"CURVE" and len(credentials) == 1 and credentials[0] in allowed
     status = (b"200", b"OK") if good else (b"400", b"key not allowed")
     return good, [frames[0], frames[1], *status, b"", b""]

@@ -57,9 +57,7 @@ class SemaphoreDoorbell(AnyDoorbell):
             raise DoorbellError(f"{path} is not a doorbell: check the path", "not_a_doorbell")
         if version != VERSION:
             mapping.close()
-            raise DoorbellError(
-                f"the doorbell has version {version}, this program knows {VERSION}", "wrong_version"
-            )
+            raise DoorbellError(f"the doorbell has version {version}, this program knows {VERSION}", "wrong_version")
         return cls(mapping, _semaphore_functions())
 
     def ring(self) -> None:

@@ -95,9 +95,7 @@ def _content(data: bytes, name: str) -> dict[str, Any]:
     if not data.strip():
         raise EndpointError(f"no {name} came: the other side closed the pipe", "malformed")
     if len(data) > MAX_LINE_BYTES:
-        raise EndpointError(
-            f"{name} has {len(data)} bytes, at most {MAX_LINE_BYTES} are allowed", "malformed"
-        )
+        raise EndpointError(f"{name} has {len(data)} bytes, at most {MAX_LINE_BYTES} are allowed", "malformed")
     try:
         content = parse(data)
     except ValueError as error:

@@ -63,9 +63,7 @@ def strings(max_chars: int, max_items: int, default: Any = _NO_DEFAULT) -> Any:
     accept_one = _accept_text(max_chars, 0)
 
     def accept(value: Any, name: str) -> tuple[str, ...]:
-        return tuple(
-            accept_one(item, f"{name}[{i}]") for i, item in enumerate(_items(value, name, max_items))
-        )
+        return tuple(accept_one(item, f"{name}[{i}]") for i, item in enumerate(_items(value, name, max_items)))
 
     return _field(Rule(accept), default)
 
@@ -150,9 +148,7 @@ def build(kind: type, values: Any, name: str = "") -> Any:
     for key in values:
         if key not in declared:
             known = ", ".join(declared) or "none"
-            raise FieldError(
-                f"{prefix}{_short(key)} is not a field of {kind.__name__}; it has: {known}", prefix + key
-            )
+            raise FieldError(f"{prefix}{_short(key)} is not a field of {kind.__name__}; it has: {known}", prefix + key)
     arguments = {}
     for key, each in declared.items():
         if key in values:

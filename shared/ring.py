@@ -34,10 +34,9 @@ Reading the newest frame
 Resetting: never in place. 1. the owner makes a ring with epoch + 1 under a new name and tells the other side
     2. the other side maps it, drops the old one and acknowledges   3. the owner unlinks the old one
 
-Fences are real also on x86-64, where only a large memcpy's streaming stores need one (fence.py).
-The header is checked before the mapping is used, and a slot's fields before its pixels are (ring_layout.py).
-Invariant: a Ring belongs to one thread. Views of pixels are windows into live shared memory: copy, then ask
-`still_valid`, and keep none.
+Fences are real also on x86-64, where only a large memcpy's streaming stores need one (fence.py). The header
+is checked before the mapping is used, a slot's fields before its pixels are (ring_layout.py).
+Invariant: a Ring belongs to one thread. Pixels are a window into live memory: copy, ask `still_valid`, let go.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ class SlotView:
 
 
 class Ring:
-    """One end of a ring. Make it with `create` or `open`; either end may write, but only one ever does."""
+    """One end of a ring, made with `create` or `open`. Either end may write, but only one ever does."""
 
     def __init__(self, mapping: Mapping, geometry: layout.Geometry, writable: bool) -> None:
         self._mapping = mapping
@@ -226,9 +225,7 @@ class Ring:
             if view is None:
                 return None
             if view.pixels.nbytes > target.nbytes:
-                raise RingError(
-                    f"the frame has {view.pixels.nbytes} bytes, the buffer {target.nbytes}", "bad_frame"
-                )
+                raise RingError(f"the frame has {view.pixels.nbytes} bytes, the buffer {target.nbytes}", "bad_frame")
             target[: view.pixels.nbytes] = view.pixels
             if self.still_valid(view):
                 return view.n, view.header

@@ -41,9 +41,7 @@ class Geometry:
 
     def __post_init__(self) -> None:
         if not MIN_SLOTS <= self.slot_count <= MAX_SLOTS:
-            raise RingError(
-                f"a ring has {MIN_SLOTS} to {MAX_SLOTS} slots, not {self.slot_count}", "bad_geometry"
-            )
+            raise RingError(f"a ring has {MIN_SLOTS} to {MAX_SLOTS} slots, not {self.slot_count}", "bad_geometry")
         width_px, height_px = self.max_width_px, self.max_height_px
         fits = 1 <= width_px <= MAX_SIDE_PX and 1 <= height_px <= MAX_SIDE_PX
         if not fits or width_px * height_px > MAX_AREA_PX:
@@ -104,13 +102,9 @@ def parse_header(header: bytes, file_bytes: int) -> Geometry:
         )
     geometry = Geometry(slot_count, width_px, height_px)
     if stride != geometry.slot_stride_bytes or total != geometry.total_bytes:
-        raise RingError(
-            "the ring's header contradicts itself (slot stride or total size): recreate it", "bad_geometry"
-        )
+        raise RingError("the ring's header contradicts itself (slot stride or total size): recreate it", "bad_geometry")
     if file_bytes < total:
-        raise RingError(
-            f"the ring should have {total} bytes but has {file_bytes}: it was cut off", "truncated"
-        )
+        raise RingError(f"the ring should have {total} bytes but has {file_bytes}: it was cut off", "truncated")
     if file_bytes > total:
         raise RingError(f"the ring should have {total} bytes but has {file_bytes}: recreate it", "wrong_size")
     return geometry

@@ -44,9 +44,7 @@ class SessionFolder:
             raise EndpointError(f"{unfinished} cannot be made: {error.strerror}", "cannot_create") from error
         if not _try_lock(lock):
             os.close(lock)
-            raise EndpointError(
-                f"the new lock in {unfinished} is taken: no file locks here?", "cannot_create"
-            )
+            raise EndpointError(f"the new lock in {unfinished} is taken: no file locks here?", "cannot_create")
         path = os.path.join(root, name)
         os.rename(unfinished, path)  # only now may a sweep look at it
         return cls(path, lock)
@@ -68,9 +66,7 @@ def private_root() -> str:
 
     Made with mode 0700 if need be. Raises EndpointError (not_private) if another user sits on the name.
     """
-    user = (
-        str(os.getuid()) if hasattr(os, "getuid") else "user"
-    )  # Windows: the temporary folder is the user's
+    user = str(os.getuid()) if hasattr(os, "getuid") else "user"  # Windows: the temporary folder is the user's
     bases = [tempfile.gettempdir()]
     if sys.platform == "linux" and os.access("/dev/shm", os.W_OK | os.X_OK):
         bases.insert(0, "/dev/shm")

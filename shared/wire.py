@@ -53,9 +53,7 @@ def encode(message: Any, request_id: int = 0) -> bytes:
     """Bytes of a command or an event. Raises WireError: unknown_message, bad_field (the id), oversized."""
     name = wire_name(type(message))
     if _CLASSES.get(name) is not type(message):
-        raise WireError(
-            f"{type(message).__name__} is not a message: see commands.py and events.py", "unknown_message"
-        )
+        raise WireError(f"{type(message).__name__} is not a message: see commands.py and events.py", "unknown_message")
     _check_id(request_id)
     content = {"v": VERSION, "type": name, "id": request_id, "body": dataclasses.asdict(message)}
     data = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
@@ -71,9 +69,7 @@ def decode(data: bytes) -> tuple[int, Any]:
     except ValueError as error:
         raise WireError(f"the message is not JSON as this protocol has it: {error}", "malformed") from error
     if type(content) is not dict or set(content) != _KEYS:
-        raise WireError(
-            'a message is a JSON object with exactly the keys "v", "type", "id" and "body"', "malformed"
-        )
+        raise WireError('a message is a JSON object with exactly the keys "v", "type", "id" and "body"', "malformed")
     request_id = _check_id(content["id"])
     if type(content["v"]) is not int or content["v"] != VERSION:
         text = f"protocol version {_short(content['v'])} is not known, only {VERSION}: use one release"
@@ -86,16 +82,12 @@ def decode(data: bytes) -> tuple[int, Any]:
     try:
         return request_id, build(kind, content["body"])
     except FieldError as error:
-        raise WireError(
-            f"{name}: {error}", "bad_field", request_id, ascii(error.field)[1:-1][:200]
-        ) from error
+        raise WireError(f"{name}: {error}", "bad_field", request_id, ascii(error.field)[1:-1][:200]) from error
 
 
 def _check_size(data: bytes) -> None:
     if len(data) > MAX_MESSAGE_BYTES:
-        raise WireError(
-            f"the message has {len(data)} bytes, at most {MAX_MESSAGE_BYTES} are allowed", "oversized"
-        )
+        raise WireError(f"the message has {len(data)} bytes, at most {MAX_MESSAGE_BYTES} are allowed", "oversized")
 
 
 def _check_id(request_id: Any) -> int:
