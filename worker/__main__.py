@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 import threading
-from pathlib import Path
 
+from mirage_lsd.shared import session_folder
 from mirage_lsd.shared.channel import ControlServer
 from mirage_lsd.shared.doorbell import Doorbell
 from mirage_lsd.shared.endpoints import LaunchConfig, LaunchReport
@@ -47,11 +46,11 @@ def main() -> int:
 def run(launch: LaunchConfig, report_to) -> None:
     """Opens the sockets, reports where they are, and serves until told to stop."""
     server = ControlServer(launch)
-    _end_with_owner(Path(launch.session_dir))
-    doorbell = Doorbell.open(launch.doorbell)
+    _end_with_owner(launch.session_dir)
+    doorbell = Doorbell.open(launch.doorbell_path)
     host = EngineHost()
     control = ControlThread(server, doorbell)
-    service = Service(doorbell, control, host, Path(launch.session_dir))
+    service = Service(doorbell, control, host, launch.path_of)
     control.start()
     host.start()
     print(LaunchReport(server.control_port, server.events_port, os.getpid()).to_line(), file=report_to, flush=True)
@@ -64,14 +63,14 @@ def run(launch: LaunchConfig, report_to) -> None:
         doorbell.close()
 
 
-def _end_with_owner(session_dir: Path) -> None:
+def _end_with_owner(session_dir: str) -> None:
     """Watches the launch pipe from its own thread, so that even a frame in progress cannot delay the end."""
 
     def watch() -> None:
         while sys.stdin.readline():
             pass
         log.warning("the owner is gone: removing its session folder and ending")
-        shutil.rmtree(session_dir, ignore_errors=True)
+        session_folder.remove(session_dir)
         os._exit(EXIT_OWNER_GONE)
 
     threading.Thread(target=watch, name="owner-watch", daemon=True).start()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
 from mirage_lsd.shared.settings import StreamSettings
-from mirage_lsd.worker.models.conditions import COLOR_FIELDS, Conditions, parse
+from mirage_lsd.worker.models.conditions import COLOR_FIELDS, Conditions, parse_conditions
 from mirage_lsd.worker.presets import find, load_library
 
 
@@ -52,6 +52,6 @@ def _look(preset_id: str, prompt: str, strength: float) -> Look:
     conditions = Conditions()
     if preset_id:
         preset = find(library(), preset_id)
-        conditions, strength = parse(preset.prompt), strength * preset.strength
-    conditions = lay_over(conditions, parse(prompt))
+        conditions, strength = parse_conditions(preset.prompt), strength * preset.strength
+    conditions = lay_over(conditions, parse_conditions(prompt))
     return Look(conditions, 0.0 if conditions.keeps_everything else strength)

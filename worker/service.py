@@ -10,17 +10,16 @@ from __future__ import annotations
 import logging
 import os
 import time
-from concurrent.futures import Future
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import psutil
 
 from mirage_lsd.shared import commands, events
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.worker import state as states
-from mirage_lsd.worker.control import ControlThread
+from mirage_lsd.worker.control import ControlThread, error_reply
 from mirage_lsd.worker.engine_host import EngineHost
 from mirage_lsd.worker.looks import library, look_for
 from mirage_lsd.worker.pipelines import PIPELINES, needs_model
@@ -32,13 +31,13 @@ FAILURES_UNTIL_TOLD = 3
 
 
 class Service:
-    """doorbell: wakes the loop; control: the sockets' thread; session_dir: where the rings lie."""
+    """doorbell: wakes the loop; control: the sockets' thread; path_of: where a ring named in a message lies."""
 
-    def __init__(self, doorbell, control: ControlThread, host: EngineHost, session_dir: Path) -> None:
+    def __init__(self, doorbell, control: ControlThread, host: EngineHost, path_of: Callable[[str], str]) -> None:
         self.doorbell = doorbell
         self._control = control
         self._host = host
-        self._session_dir = session_dir
+        self._path_of = path_of
         self._state = states.WorkerState()
         self._streams: dict[int, Stream] = {}
         self._told: dict[int, tuple[str, str]] = {}
@@ -60,9 +59,12 @@ class Service:
 
     def obey(self) -> None:
         """Answers every command that has arrived."""
-        while (item := self._control.take()) is not None:
-            command, answer = item
-            self._answer(command, answer)
+        while (request := self._control.take()) is not None:
+            try:
+                self._control.reply(request, self._answer(request.message))
+            except MirageError as error:
+                log.info("refused %s: %s", type(request.message).__name__, error)
+                self._control.reply(request, error_reply(error))
 
     def report(self) -> None:
         """Broadcasts Ready once, states when they change, and figures about once a second."""
@@ -89,18 +91,14 @@ class Service:
             stream.close()
         self._streams = {}
 
-    def _answer(self, command: object, answer: Future) -> None:
-        try:
-            command, refused = self._usable(command)
-            after = states.apply(self._state, command)
-            self._match(after)
-            self._state = after
-            if refused is not None:
-                raise refused
-            answer.set_result(self._reply(command))
-        except MirageError as error:
-            log.info("refused %s: %s", type(command).__name__, error)
-            answer.set_exception(error)
+    def _answer(self, command: object) -> events.Event:
+        command, refused = self._usable(command)
+        after = states.apply(self._state, command)
+        self._match(after)
+        self._state = after
+        if refused is not None:
+            raise refused
+        return self._reply(command)
 
     def _usable(self, command: object) -> tuple[object, MirageError | None]:
         """The command with an unusable look replaced by the last good one, and the error to answer with.
@@ -128,7 +126,7 @@ class Service:
         for stream_id, wanted in after.streams.items():
             stream = self._streams.get(stream_id)
             if stream is None:
-                self._streams[stream_id] = Stream(wanted, self._host, self._session_dir)
+                self._streams[stream_id] = Stream(wanted, self._host, self._path_of)
             elif wanted is not stream.state:
                 stream.update(wanted)
 

@@ -8,9 +8,9 @@ Called by the worker's loop thread only. Invariant: rings and stages always matc
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from collections.abc import Callable
 
-from mirage_lsd.shared.errors import MirageError, RingError
+from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.ring import Ring
 from mirage_lsd.worker.engine_host import EngineHost
 from mirage_lsd.worker.pipelines import build, needs_model
@@ -23,9 +23,9 @@ from mirage_lsd.worker.timing import NS_PER_MS, NS_PER_S, StreamTimings
 class Stream:
     """Opens the rings of `state`; raises RingError when one is missing, foreign or damaged."""
 
-    def __init__(self, state: StreamState, host: EngineHost, session_dir: Path) -> None:
+    def __init__(self, state: StreamState, host: EngineHost, path_of: Callable[[str], str]) -> None:
         self._host = host
-        self._session_dir = session_dir
+        self._path_of = path_of
         self._upload = Upload()
         self._taken = 0
         self._taken_ns = 0
@@ -110,9 +110,9 @@ class Stream:
             self.reset()
 
     def _open_rings(self) -> None:
-        self.input_ring = Ring.open(str(ring_path(self._session_dir, self.state.input_ring)), writable=False)
+        self.input_ring = Ring.open(self._path_of(self.state.input_ring), writable=False)
         try:
-            self.output_ring = Ring.open(str(ring_path(self._session_dir, self.state.output_ring)))
+            self.output_ring = Ring.open(self._path_of(self.state.output_ring))
         except MirageError:
             self.input_ring.close()
             raise
@@ -121,10 +121,3 @@ class Stream:
     def _close_rings(self) -> None:
         self.input_ring.close()
         self.output_ring.close()
-
-
-def ring_path(session_dir: Path, name: str) -> Path:
-    """Where the ring called `name` lies; raises RingError for a name that would leave the session folder."""
-    if Path(name).name != name or name in (".", ".."):
-        raise RingError(f"{name!r} is not the plain name of a file in the session folder", "not_found")
-    return session_dir / name

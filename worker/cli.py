@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`mirage-lsd`: the command line. Each command imports what it needs only when it runs.
+
+Invariant: a MirageError ends a command with one line that says what to mend, and status 2; never a traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mirage_lsd.shared.errors import MirageError
+
+EXIT_REFUSED = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit status."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except MirageError as error:
+        print(f"mirage-lsd: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    parser = argparse.ArgumentParser(prog="mirage-lsd", description="Restyle live video with a diffusion model.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_bench(commands)
+    _add_run(commands)
+    _add_train(commands)
+    warm = commands.add_parser("warm", help="build the engine's cache, so that the filter starts at once")
+    warm.set_defaults(run=_warm)
+    presets = commands.add_parser("presets", help="list the shipped looks")
+    presets.set_defaults(run=_presets)
+    version = commands.add_parser("version", help="print the installed release")
+    version.set_defaults(run=_version)
+    return parser
+
+
+def size_px(text: str) -> tuple[int, int]:
+    """"640x360" → (640, 360); argparse turns the ValueError into its own message."""
+    width, _, height = text.lower().partition("x")
+    size = int(width), int(height)
+    if min(size) < 1:
+        raise ValueError(f"{text} is not a picture size")
+    return size
+
+
+def _add_bench(commands) -> None:
+    bench = commands.add_parser("bench", help="measure").add_subparsers(required=True, metavar="WHAT")
+    transport = bench.add_parser("transport", help="the frame ring against queue and sockets")
+    transport.add_argument("--json", type=Path, metavar="FILE")
+    transport.set_defaults(run=_bench_transport)
+    pipeline = bench.add_parser("pipeline", help="ring in to ring out, stage by stage")
+    pipeline.add_argument("--model", default="mirage-lsd-tiny", choices=["mirage-lsd-tiny"])
+    pipeline.add_argument("--device", default="auto", choices=["auto", "cpu"])
+    pipeline.add_argument("--size", type=size_px, default=(640, 360), metavar="WxH")
+    pipeline.add_argument("--steps", type=int, default=3, choices=range(1, 6))
+    pipeline.add_argument("--working-size", default="medium", choices=["small", "medium", "large"])
+    pipeline.add_argument("--frames", type=int, default=600)
+    pipeline.add_argument("--json", type=Path, metavar="FILE")
+    pipeline.set_defaults(run=_bench_pipeline)
+
+
+def _add_run(commands) -> None:
+    run = commands.add_parser("run", help="restyle a video file")
+    run.add_argument("input", type=Path)
+    run.add_argument("output", type=Path)
+    run.add_argument("--prompt", default="", help='such as "red leather jacket, city at night"')
+    run.add_argument("--preset", default="")
+    run.add_argument("--strength", type=float, default=1.0)
+    run.add_argument("--steps", type=int, default=3, choices=range(1, 6))
+    run.add_argument("--frames", type=int, default=0, help="stop after so many frames")
+    run.set_defaults(run=_run)
+
+
+def _add_train(commands) -> None:
+    train = commands.add_parser("train", help="train mirage-lsd-tiny from nothing (needs the [train] extra)")
+    train.add_argument("rest", nargs=argparse.REMAINDER, help="see mirage-lsd train --help")
+    train.set_defaults(run=_train)
+
+
+def _bench_transport(options) -> int:
+    from mirage_lsd.worker.bench import transport
+
+    transport.run(options.json)
+    return 0
+
+
+def _bench_pipeline(options) -> int:
+    from mirage_lsd.worker.bench import pipeline
+
+    pipeline.run(options)
+    return 0
+
+
+def _run(options) -> int:
+    from mirage_lsd.worker import run_file
+
+    run_file.run(options)
+    return 0
+
+
+def _train(options) -> int:
+    from mirage_lsd.worker.train import recipe
+
+    return recipe.main(options.rest)
+
+
+def _warm(_options) -> int:
+    from mirage_lsd.worker.engine_host import EngineHost
+
+    host = EngineHost()
+    host.load()
+    print(f"{host.model} is ready on {host.device} with {host.engine} after {host.load_ms:.0f} ms")
+    return 0
+
+
+def _presets(_options) -> int:
+    from mirage_lsd.worker.presets import load_library
+
+    for preset in load_library().values():
+        print(f"{preset.id:24} {preset.prompt or '(keeps everything)'}")
+    return 0
+
+
+def _version(_options) -> int:
+    from mirage_lsd.worker.service import release
+
+    print(release())
+    return 0
