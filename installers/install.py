@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import install_system as system
@@ -24,6 +26,18 @@ from install_system import InstallError
 MODULES = "mirage_lsd.worker, mirage_lsd.shared.channel, numpy, cv2, onnxruntime, openvino, ai_edge_litert"
 
 FIND_TORCH = "import importlib.util as u, sys; sys.exit(u.find_spec('torch') is None)"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the command line asked for: where, with which extras of pyproject.toml, with test tools or not."""
+
+    places: Places
+    extras: frozenset[str]
+    for_tests: bool
+
+    def missing(self) -> list[system.Need]:
+        return system.missing(system.is_headless(), self.for_tests)
 
 
 def say(text: str) -> None:
@@ -37,9 +51,10 @@ def run(command: list[str | Path], what: str) -> None:
         raise InstallError(f"{what} failed:\n{ran.stdout[-2000:]}{ran.stderr[-4000:]}")
 
 
-def check(places: Places, extras: str) -> bool:
-    """Say what is missing; True when nothing is."""
-    problems = [f"{need.package}: {need.reason}" for need in system.missing(system.is_headless())]
+def check(wish: Wish) -> bool:
+    """Say what is missing, and change nothing."""
+    places = wish.places
+    problems = [f"{need.package}: {need.reason}" for need in wish.missing()]
     record = read_record(places)
     if record is None:
         problems.append(f"Mirage LSD is not installed in {places.venv}")
@@ -59,17 +74,18 @@ def missing_zmq(record: dict) -> list[str]:
     return [f"pyzmq for OBS's Python {version}: run `./installers/install.sh repair`" for version in lacking]
 
 
-def install(places: Places, extras: str) -> bool:
+def install(wish: Wish) -> bool:
     """Install what is missing; a second run changes nothing."""
+    places = wish.places
     system.check_python()
-    if packages := [need.package for need in system.missing(system.is_headless())]:
+    if packages := [need.package for need in wish.missing()]:
         say(f"installing Debian packages: {' '.join(packages)}")
         system.install_debian_packages(packages)
     if not works(places.python, "import pip"):
         say(f"making a virtual environment in {places.venv}")
         run([sys.executable, "-m", "venv", "--clear", places.venv], "making the virtual environment")
-    if not is_current(places, extras):
-        install_project(places, extras)
+    if not is_current(wish):
+        install_project(wish)
     versions = system.obs_python_versions()
     for version in versions:
         install_zmq(places, version)
@@ -78,19 +94,17 @@ def install(places: Places, extras: str) -> bool:
     return True
 
 
-def install_project(places: Places, extras: str) -> None:
-    target = f"{CHECKOUT}[{extras}]" if extras else str(CHECKOUT)
-    if (
-        "train" in extras.split(",")
-        and not shutil.which("nvidia-smi")
-        and not works(places.python, FIND_TORCH)
-    ):
+def install_project(wish: Wish) -> None:
+    places, extras = wish.places, sorted(wish.extras | installed_extras(wish.places))
+    if "train" in extras and not shutil.which("nvidia-smi") and not works(places.python, FIND_TORCH):
         say("installing PyTorch")
         run([places.python, "-m", "pip", "install", "torch==2.13.0"], "installing PyTorch")
     say("installing Mirage LSD and what it needs (some 100 MB the first time)")
+    target = f"{CHECKOUT}[{','.join(extras)}]" if extras else str(CHECKOUT)
     how = ["-e", target] if places.editable else [target]
+    shutil.rmtree(CHECKOUT / "build" / "lib", ignore_errors=True)  # setuptools would pack what lies there
     run([places.python, "-m", "pip", "install", "--upgrade", *how], "installing Mirage LSD")
-    places.stamp.write_text(fingerprint(extras))
+    places.stamp.write_text(json.dumps({"fingerprint": fingerprint(), "extras": extras}), encoding="utf-8")
 
 
 def install_zmq(places: Places, version: str) -> None:
@@ -104,9 +118,10 @@ def install_zmq(places: Places, version: str) -> None:
     run([*pip, "--python-version", version, "--target", folder, "pyzmq>=26"], "installing pyzmq")
 
 
-def verify(places: Places, extras: str) -> bool:
+def verify(wish: Wish) -> bool:
     """Prove that the installation works, by running it."""
-    if not check(places, extras):
+    places = wish.places
+    if not check(wish):
         return False
     run([places.python, "-c", f"import {MODULES}"], "importing the worker")
     say(f"the worker's Python: {places.python}")
@@ -119,14 +134,15 @@ def verify(places: Places, extras: str) -> bool:
     return True
 
 
-def repair(places: Places, extras: str) -> bool:
+def repair(wish: Wish) -> bool:
     """Install again from nothing, keeping Debian's packages."""
-    remove(places, extras)
-    return install(places, extras) and verify(places, extras)
+    remove(wish)
+    return install(wish) and verify(wish)
 
 
-def remove(places: Places, extras: str) -> bool:
-    """Take away what install made. Only folders that carry our stamp or record are touched."""
+def remove(wish: Wish) -> bool:
+    """Take away what install made, and nothing else."""
+    places = wish.places
     if places.stamp.exists() or places.record.exists():
         shutil.rmtree(places.venv, ignore_errors=True)
         shutil.rmtree(places.obs_packages, ignore_errors=True)
@@ -148,22 +164,35 @@ def works(python: Path, statement: str) -> bool:
     return python.exists() and subprocess.run([python, "-c", statement], capture_output=True).returncode == 0
 
 
-def is_current(places: Places, extras: str) -> bool:
-    done = places.stamp.read_text() if places.stamp.exists() else ""
-    return done == fingerprint(extras) and works(places.python, "import mirage_lsd")
+def is_current(wish: Wish) -> bool:
+    """A copy may be older than the checkout it was made from: only an editable installation is current."""
+    return (
+        wish.places.editable
+        and read_stamp(wish.places).get("fingerprint") == fingerprint()
+        and wish.extras <= installed_extras(wish.places)
+        and works(wish.places.python, "import mirage_lsd")
+    )
 
 
-def fingerprint(extras: str) -> str:
+def installed_extras(places: Places) -> frozenset[str]:
+    return frozenset(read_stamp(places).get("extras", []))
+
+
+def read_stamp(places: Places) -> dict:
+    return json.loads(places.stamp.read_text(encoding="utf-8")) if places.stamp.exists() else {}
+
+
+def fingerprint() -> str:
     """Changes whenever an installation made from this checkout would."""
-    text = (CHECKOUT / "pyproject.toml").read_bytes() + f"{CHECKOUT}{extras}{sys.version}".encode()
-    return hashlib.sha256(text).hexdigest()
+    parts = [(CHECKOUT / "pyproject.toml").read_bytes(), str(CHECKOUT).encode(), sys.version.encode()]
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def project_version() -> str:
     return tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 
-COMMANDS: dict[str, Callable[[Places, str], bool]] = {
+COMMANDS: dict[str, Callable[[Wish], bool]] = {
     "check": check,
     "install": install,
     "verify": verify,
@@ -184,10 +213,13 @@ def main() -> int:
         help="install into ./.venv of this checkout instead of your own folder",
     )
     parser.add_argument("--extras", default="", help="extras of pyproject.toml, for example voice,gpu")
+    parser.add_argument("--with-test-tools", action="store_true", help="and the programs that the tests use")
     options = parser.parse_args()
     places = checkout_places() if options.checkout else user_places()
+    extras = frozenset(filter(None, options.extras.split(",")))
+    wish = Wish(places, extras, options.with_test_tools)
     try:
-        return 0 if COMMANDS[options.command](places, options.extras) else 1
+        return 0 if COMMANDS[options.command](wish) else 1
     except InstallError as error:
         print(f"[mirage-lsd] {error}", file=sys.stderr)
         return 1

@@ -30,9 +30,19 @@ class Need:
     reason: str
 
 
-def missing(headless: bool) -> list[Need]:
+TEST_TOOLS = {
+    "ffmpeg": ("ffmpeg", "tests look at the screen and at recordings"),
+    "xdotool": ("xdotool", "tests press hotkeys"),
+    "luajit": ("luajit", "tests run parts of the Lua half"),
+    "shellcheck": ("shellcheck", "tests check the shell scripts"),
+}
+
+
+def missing(headless: bool, for_tests: bool = False) -> list[Need]:
     """What is not there yet. headless: OBS will have to run on a virtual screen."""
-    needs = []
+    needs = [Need(*TEST_TOOLS[tool]) for tool in TEST_TOOLS if for_tests and shutil.which(tool) is None]
+    if for_tests and not any(Path("/usr/lib").glob("*/libEGL.so.1")):
+        needs.append(Need("libegl1", "the synthetic world is drawn without a screen"))
     if not python_can_make_environments():
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         needs.append(Need(f"{version}-venv", "to make a virtual environment"))
@@ -48,9 +58,7 @@ def missing(headless: bool) -> list[Need]:
 
 def python_can_make_environments() -> bool:
     """False on a Debian without python3-venv, where the module is there and does not work."""
-    return (
-        subprocess.run([sys.executable, "-c", "import venv, ensurepip"], capture_output=True).returncode == 0
-    )
+    return subprocess.run([sys.executable, "-c", "import venv, ensurepip"], capture_output=True).returncode == 0
 
 
 def check_python() -> None:
