@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mirage_lsd.worker.models.conditions import CATEGORIES, SCENES
 from mirage_lsd.worker.models.config import REGIONS, TinyConfig
@@ -34,8 +33,7 @@ class Conditioner(nn.Module):
         self.scene_canvas = nn.Parameter(torch.randn(canvases, config.latent, *config.canvas) * 0.1)
         self.canvases_per_scene = config.canvases_per_scene
 
-    def forward(self, ids: Tensor, colors: Tensor, rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """rows, columns: size of the latent the scene canvas is fitted to."""
+    def forward(self, ids: Tensor, colors: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         words = torch.stack([table(ids[:, i]) for i, table in enumerate(self.tables)], dim=1)
         tints = self.color_token(colors)  # upper, lower, hair
         blank = torch.zeros_like(words[:, :1])
@@ -47,7 +45,7 @@ class Conditioner(nn.Module):
         flat = tokens.flatten(1)
         told = self.region(flat).reshape(ids.shape[0], len(REGIONS), -1)
         region_tokens = torch.cat([told, self._direct(ids, colors, blank)], dim=2)
-        return tokens, self.pool(flat), region_tokens, self._canvas(ids, rows, columns)
+        return tokens, self.pool(flat), region_tokens, self._canvas(ids)
 
     def _direct(self, ids: Tensor, colors: Tensor, blank: Tensor) -> Tensor:
         """[B,8,8]: colours passed straight to the regions they are about, so that any colour works."""
@@ -57,11 +55,8 @@ class Conditioner(nn.Module):
         own = torch.stack([empty, empty, empty, hair, upper, lower, empty, hair], dim=1)
         return torch.cat([upper[:, None].expand_as(own), own], dim=2)
 
-    def _canvas(self, ids: Tensor, rows: int, columns: int) -> Tensor:
-        """The scene's learned canvas fitted to the latent, zeros for "keep"."""
+    def _canvas(self, ids: Tensor) -> Tensor:
+        """The scene's learned canvas, zeros for "keep"; the U-Net fits it to the latent's size."""
         scene = ids[:, _SCENE]
         index = (scene - 1).clamp(min=0) * self.canvases_per_scene
-        canvas = self.scene_canvas[index] * (scene > 0).to(self.scene_canvas.dtype)[:, None, None, None]
-        if (rows, columns) == tuple(canvas.shape[2:]):
-            return canvas
-        return F.interpolate(canvas, size=(rows, columns), mode="bilinear", align_corners=False)
+        return self.scene_canvas[index] * (scene > 0).to(self.scene_canvas.dtype)[:, None, None, None]

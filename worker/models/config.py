@@ -30,6 +30,8 @@ class TinyConfig:
     canvases_per_scene: int = 1
 
 
+TINY = TinyConfig()
+
 # (width_px, height_px) of the working picture by working_size name and aspect bucket.
 BUCKETS: dict[str, tuple[tuple[int, int], ...]] = {
     "small": ((256, 160), (224, 160), (192, 192), (160, 224), (160, 256)),

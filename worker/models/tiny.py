@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mirage_lsd.worker.models.autoencoder import LayerDecoder, LayerEncoder
 from mirage_lsd.worker.models.blocks import warp_by_flow
 from mirage_lsd.worker.models.conditioner import Conditioner
-from mirage_lsd.worker.models.config import MAX_STEPS, TinyConfig
+from mirage_lsd.worker.models.config import MAX_STEPS, TINY, TinyConfig
 from mirage_lsd.worker.models.encoder import SourceEncoder
 from mirage_lsd.worker.models.flow import FlowNet
 from mirage_lsd.worker.models.sampler import uniform_timesteps
@@ -22,7 +22,7 @@ from mirage_lsd.worker.models.upscaler import Upscaler
 class MirageTiny(nn.Module):
     """All nets of the tiny model and its learned time-steps."""
 
-    def __init__(self, config: TinyConfig = TinyConfig()):
+    def __init__(self, config: TinyConfig = TINY):
         super().__init__()
         self.config = config
         self.layer_encoder = LayerEncoder(config)
@@ -43,16 +43,6 @@ def initial_gaps(steps: int) -> Tensor:
     """Gap parameters that give sampler.uniform_timesteps."""
     places = torch.cat([torch.ones(1), torch.from_numpy(uniform_timesteps(steps)), torch.zeros(1)])
     return (places[:-1] - places[1:]).log()
-
-
-class ConditionGraph(nn.Module):
-    def __init__(self, model: MirageTiny, cells: tuple[int, int]):
-        super().__init__()
-        self.conditioner = model.conditioner
-        self.cells = cells
-
-    def forward(self, ids: Tensor, colors: Tensor) -> tuple[Tensor, ...]:
-        return self.conditioner(ids, colors, *self.cells)
 
 
 class WarpGraph(nn.Module):
@@ -86,7 +76,7 @@ class DenoiseGraph(nn.Module):
         return velocity, *caches
 
 
-def graph_modules(model: MirageTiny, cells: tuple[int, int]) -> dict[str, nn.Module]:
-    """The module of every graph; `cells` = (rows, columns) of the latent."""
-    return {"condition": ConditionGraph(model, cells), "flow": model.flow, "encode": model.encoder,
+def graph_modules(model: MirageTiny) -> dict[str, nn.Module]:
+    """The module of every graph in models/graphs.py."""
+    return {"condition": model.conditioner, "flow": model.flow, "encode": model.encoder,
             "warp": WarpGraph(), "denoise": DenoiseGraph(model), "decode": model.decoder, "upscale": model.upscaler}

@@ -105,4 +105,7 @@ def routed(regions: Tensor, condition: ConditionFeatures) -> Tensor:
     batch, count, height, width = regions.shape
     told = condition.region_tokens.transpose(1, 2) @ regions.flatten(2)
     told = told.reshape(batch, -1, height, width)
-    return torch.cat([told, condition.scene_map, regions], dim=1)
+    scene = condition.scene_map
+    if scene.shape[2:] != regions.shape[2:]:
+        scene = F.interpolate(scene, size=regions.shape[2:], mode="bilinear", align_corners=False)
+    return torch.cat([told, scene, regions], dim=1)

@@ -3,7 +3,8 @@
 
 A small net works at half the working size and gives smooth coefficient maps; at full size only
   alpha = clamp(b + a * luma),  layer = rgb + detail * luma,  picture = frame + strength * alpha * (layer - frame)
-is left, which is elementwise, so cost at 1080p stays small and kept pixels stay the source's own.
+is left (apply_layer.py), which is elementwise, so cost at 1080p stays small and kept pixels stay the
+source's own.
 """
 from __future__ import annotations
 
@@ -56,15 +57,8 @@ class Upscaler(nn.Module):
         layer = (maps[:, :3] + maps[:, 3:4] * luma(frame)).clamp(0.0, 1.0)
         return frame + strength * alpha * (layer - frame)
 
-    def forward(self, frame: Tensor, source: Tensor, rgba: Tensor, strength: Tensor) -> Tensor:
-        """Live form: frame u8 [1,H,W,4] BGRA -> picture u8 [1,H,W,4] BGRA."""
-        maps = F.interpolate(self.coefficients(source, rgba), size=(frame.shape[1], frame.shape[2]), mode="bilinear",
-                             align_corners=False)
-        maps = maps.permute(0, 2, 3, 1)
-        color = frame[..., :3].to(maps.dtype)
-        light = (color * color.new_tensor(_LUMA[::-1])).sum(dim=3, keepdim=True)
-        alpha = (maps[..., 4:5] + maps[..., 5:6] * (light / 255.0)).clamp(0.0, 1.0) * strength
-        rgb = torch.cat([maps[..., 2:3], maps[..., 1:2], maps[..., 0:1]], dim=3)
-        layer = (rgb * 255.0 + maps[..., 3:4] * light).clamp(0.0, 255.0)
-        mixed = torch.floor(color + alpha * (layer - color) + 0.5).to(torch.uint8)
-        return torch.cat([mixed, frame[..., 3:]], dim=3)
+    def forward(self, source: Tensor, rgba: Tensor) -> tuple[Tensor, Tensor]:
+        """Live form: layer [B,h,w,3] BGR 0..255 and mask [B,h,w,3] (detail, offset, slope) for apply_layer."""
+        maps = self.coefficients(source, rgba)
+        layer = torch.cat([maps[:, 2:3], maps[:, 1:2], maps[:, 0:1]], dim=1) * 255.0
+        return layer.permute(0, 2, 3, 1).contiguous(), maps[:, 3:].permute(0, 2, 3, 1).contiguous()

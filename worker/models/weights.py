@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads and writes the weights file (fp16 safetensors), with errors that say what to do. Torch-free.
+
+The file's metadata holds "architecture" (config.ARCHITECTURE) and "graphs_version"; tensors are named as in
+`tiny.MirageTiny.state_dict()`. Arrays come out as float32.
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.worker.models.config import ARCHITECTURE
+from mirage_lsd.worker.models.sampler import Schedule
+
+DATA_DIR = Path(__file__).parent / "data"
+DEFAULT_WEIGHTS = DATA_DIR / "mirage-lsd-tiny.safetensors"
+_HEADER_LIMIT_BYTES = 1 << 20
+
+
+class WeightsError(MirageError):
+    """The weights file cannot be used. Codes: weights_missing, weights_truncated, weights_architecture."""
+
+    code = "weights_error"
+
+
+def load_weights(path: Path = DEFAULT_WEIGHTS) -> dict[str, np.ndarray]:
+    """Every tensor as float32 (integers as they are). Raises WeightsError."""
+    header, start, data = _read(path)
+    _check_architecture(header.get("__metadata__", {}), path)
+    tensors = {}
+    for name, entry in header.items():
+        if name != "__metadata__":
+            first, last = entry["data_offsets"]
+            raw = np.frombuffer(data, _DTYPES[entry["dtype"]], offset=start + first,
+                                count=(last - first) // np.dtype(_DTYPES[entry["dtype"]]).itemsize)
+            tensors[name] = raw.reshape(entry["shape"]).astype(np.float32)
+    return tensors
+
+
+_DTYPES = {"F16": "<f2", "F32": "<f4"}
+
+
+def _read(path: Path) -> tuple[dict, int, bytes]:
+    if not path.is_file():
+        raise WeightsError(f"the model's weights are missing: {path}; reinstall Mirage LSD (installers/install.py "
+                           "repair) or make them with `mirage-lsd train`", "weights_missing")
+    data = path.read_bytes()
+    damaged = WeightsError(f"the weights file {path} is damaged or cut short ({len(data)} bytes); reinstall "
+                           "Mirage LSD to get it again", "weights_truncated")
+    if len(data) < 10:
+        raise damaged
+    size = struct.unpack_from("<Q", data)[0]
+    if not 2 <= size <= min(_HEADER_LIMIT_BYTES, len(data) - 8):
+        raise damaged
+    try:
+        header = json.loads(data[8 : 8 + size])
+        needed = 8 + size + max((entry["data_offsets"][1] for name, entry in header.items()
+                                 if name != "__metadata__"), default=0)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise damaged from error
+    if len(data) < needed or any(name != "__metadata__" and entry.get("dtype") not in _DTYPES
+                                 for name, entry in header.items()):
+        raise damaged
+    return header, 8 + size, data
+
+
+def _check_architecture(metadata: dict, path: Path) -> None:
+    found = metadata.get("architecture", "none")
+    if found != ARCHITECTURE:
+        raise WeightsError(f"the weights file {path} is for architecture {found!r} but this version runs "
+                           f"{ARCHITECTURE!r}; install the weights that came with this version", "weights_architecture")
+
+
+def weights_hash(path: Path = DEFAULT_WEIGHTS) -> str:
+    """First 16 hex digits of the file's SHA-256: the key of compiled graphs."""
+    return hashlib.sha256(_read(path)[2]).hexdigest()[:16]
+
+
+def load_schedule(path: Path = DEFAULT_WEIGHTS) -> Schedule:
+    """The learned time-steps stored with the weights."""
+    return schedule_from_tensors(load_weights(path))
+
+
+def schedule_from_tensors(tensors: dict[str, np.ndarray]) -> Schedule:
+    """The learned time-steps out of already loaded tensors ("gaps.1" .. "gaps.5")."""
+    return Schedule.from_gaps({int(name[5:]): value for name, value in tensors.items() if name.startswith("gaps.")})
+
+
+def save_weights(tensors: dict[str, np.ndarray], path: Path, notes: dict[str, str] | None = None) -> None:
+    """Write atomically as fp16 with the architecture in the metadata; `notes` are extra metadata."""
+    from safetensors.numpy import save
+
+    metadata = {"architecture": ARCHITECTURE, **(notes or {})}
+    data = save({name: np.ascontiguousarray(value, np.float16) for name, value in sorted(tensors.items())}, metadata)
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(data)
+    os.replace(partial, path)
