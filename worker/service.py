@@ -74,6 +74,7 @@ class Service:
         now_s = time.monotonic()
         if now_s - self._reported_s >= REPORT_EVERY_S:
             self._reported_s = now_s
+            self._told = {}  # once more, for clients that came late
             for stream in self._streams.values():
                 self._control.publish(self._stats(stream))
 

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A frame's way through a real worker process: ring → stages → ring."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+from worker_owner import WorkerOwner
+
+from mirage_lsd.shared.commands import CloseStream, GetStatus, OpenStream
+from mirage_lsd.shared.errors import RequestRefused
+
+
+def picture(seed: int, width_px: int, height_px: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 255, (height_px, width_px, 4), np.uint8)
+
+
+@pytest.fixture
+def owner():
+    with WorkerOwner() as owner:
+        yield owner
+
+
+@pytest.mark.parametrize("size", [(640, 360), (641, 361), (1, 1), (90, 160)])
+def test_passthrough_gives_every_pixel_back(owner, size):
+    owner.open_stream(1, *size)
+    owner.apply(1, 1, pipeline="passthrough")
+    for seed in range(3):
+        source = picture(seed, *size)
+        shown = owner.shown(1, owner.send(1, source))
+        assert np.array_equal(shown.picture, source)
+
+
+def test_streams_do_not_mix(owner):
+    sources = {1: picture(1, 64, 48), 2: picture(2, 32, 80)}
+    for stream_id, source in sources.items():
+        owner.open_stream(stream_id, source.shape[1], source.shape[0])
+        owner.apply(stream_id, 1, pipeline="passthrough")
+    sent = {stream_id: owner.send(stream_id, source) for stream_id, source in sources.items()}
+    for stream_id, source in sources.items():
+        assert np.array_equal(owner.shown(stream_id, sent[stream_id]).picture, source)
+
+
+def test_a_new_ring_takes_over(owner):
+    owner.open_stream(1, 64, 48, epoch=1)
+    owner.apply(1, 1, pipeline="passthrough")
+    owner.shown(1, owner.send(1, picture(1, 64, 48)))
+    for ring in owner.rings[1]:
+        ring.close()
+    owner.open_stream(1, 80, 60, epoch=2)
+    shown = owner.shown(1, owner.send(1, picture(2, 80, 60)))
+    assert np.array_equal(shown.picture, picture(2, 80, 60))
+
+
+def test_only_the_newest_frame_is_rendered(owner):
+    owner.open_stream(1, 64, 48)
+    owner.apply(1, 1, pipeline="passthrough", max_fps_for_tests=4)
+    owner.shown(1, owner.send(1, picture(0, 64, 48)))
+    for seed in range(1, 6):  # all within one quarter of a second: only the last one is worth rendering
+        newest = owner.send(1, picture(seed, 64, 48))
+    assert np.array_equal(owner.shown(1, newest).picture, picture(5, 64, 48))
+    status = owner.client.request(GetStatus()).streams[0]
+    assert (status.processed, status.dropped) == (2, 4)
+
+
+def test_missing_and_foreign_rings_are_refused(owner):
+    with pytest.raises(RequestRefused) as missing:
+        owner.client.request(OpenStream(1, 1, "nowhere", "nowhere"))
+    assert missing.value.code == "not_found"
+    with pytest.raises(RequestRefused):
+        owner.client.request(OpenStream(1, 1, "../escape", "out"))
+    with pytest.raises(RequestRefused) as foreign:
+        owner.client.request(OpenStream(1, 1, "doorbell", "doorbell"))
+    assert foreign.value.code in ("not_a_ring", "truncated")
+    owner.open_stream(1, 64, 48)  # and the worker still serves
+
+
+def test_closing_a_stream_ends_it(owner):
+    owner.open_stream(1, 64, 48)
+    owner.client.request(CloseStream(1, 1))
+    assert owner.client.request(GetStatus()).streams == ()
+
+
+def test_the_worker_ends_with_a_killed_owner_and_leaves_nothing(tmp_path):
+    script = textwrap.dedent(
+        """
+        import time
+        from worker_owner import WorkerOwner
+        owner = WorkerOwner()
+        owner.open_stream(1, 64, 48)
+        print(owner.process.pid, owner.folder.path, flush=True)
+        time.sleep(60)
+        """
+    )
+    env = {**os.environ, "PYTHONPATH": os.path.join(os.path.dirname(__file__), "support")}
+    killed = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=env)
+    worker_pid, folder = killed.stdout.readline().split()
+    assert os.path.isdir(folder)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    killed.stdout.close()
+    wait_until(lambda: not os.path.exists(folder) and not is_running(int(worker_pid)))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(true, within_s: float = 10.0) -> None:
+    deadline_s = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < deadline_s, f"not so within {within_s} s"
+        time.sleep(0.02)
