@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import zmq
+from zmq.utils.monitor import parse_monitor_message
+
 from mirage_lsd.shared import wire
 from mirage_lsd.shared.curve import ZAP_DOMAIN, KeyPair, decode_key, zap_answer
 from mirage_lsd.shared.endpoints import HOST, LaunchConfig, LaunchReport
 from mirage_lsd.shared.errors import ChannelError, ChannelTimeout, RequestRefused, WireError
 from mirage_lsd.shared.events import MAX_TEXT_CHARS, ErrorReply
-from zmq.utils.monitor import parse_monitor_message
 
 MAX_TRANSPORT_BYTES = 1 << 20  # above: the connection is dropped; from wire's limit up to this: a typed refusal
 _ZAP_ADDRESS = "inproc://zeromq.zap.01"
