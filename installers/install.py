@@ -90,6 +90,8 @@ def install(wish: Wish) -> bool:
     for version in versions:
         install_zmq(places, version)
     write_record(places, versions, project_version())
+    say("preparing the model")
+    run([places.command, "warm"], "starting the model")
     say("installed")
     return True
 

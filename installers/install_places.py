@@ -31,6 +31,11 @@ class Places:
         return self.venv / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
     @property
+    def command(self) -> Path:
+        """The installed mirage-lsd."""
+        return self.python.with_name("mirage-lsd.exe" if sys.platform == "win32" else "mirage-lsd")
+
+    @property
     def stamp(self) -> Path:
         """Says what was installed last, so that a second run has nothing to do."""
         return self.venv / "mirage-lsd-stamp"

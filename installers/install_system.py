@@ -40,6 +40,8 @@ TEST_TOOLS = {
 
 def missing(headless: bool, for_tests: bool = False) -> list[Need]:
     """What is not there yet. headless: OBS will have to run on a virtual screen."""
+    if sys.platform != "linux":
+        return []  # windows/install.ps1 and macos/install.sh look for OBS themselves
     needs = [Need(*TEST_TOOLS[tool]) for tool in TEST_TOOLS if for_tests and shutil.which(tool) is None]
     if for_tests and not any(Path("/usr/lib").glob("*/libEGL.so.1")):
         needs.append(Need("libegl1", "the synthetic world is drawn without a screen"))
@@ -90,7 +92,14 @@ def install_debian_packages(packages: list[str]) -> None:
 
 
 def obs_python_versions() -> list[str]:
-    """The Python versions ("3.11") that the installed OBS is linked to; usually one. Raises InstallError."""
+    """The Python versions ("3.11") that the installed OBS is linked to; usually one. Raises InstallError.
+
+    On Windows and macOS the user chooses OBS's Python in the Scripts dialog: MIRAGE_LSD_OBS_PYTHON says which.
+    """
+    if named := os.environ.get("MIRAGE_LSD_OBS_PYTHON"):
+        return named.split(",")
+    if sys.platform != "linux":
+        return [f"{sys.version_info.major}.{sys.version_info.minor}"]
     obs = shutil.which("obs")
     if obs is None:
         raise InstallError("OBS Studio is not installed: apt-get install obs-studio")

@@ -208,12 +208,19 @@ class ObsSession:
             "PYTHONNOUSERSITE": "1",
             "http_proxy": CLOSED_PORT_PROXY,
             "https_proxy": CLOSED_PORT_PROXY,
+            "MIRAGE_LSD_CACHE": str(engine_cache()),
             **self.display.environment,
             **self._environment,
         }
 
     def _log_tail(self, lines: int = 25) -> str:
         return "\n".join(self.log().splitlines()[-lines:])
+
+
+def engine_cache() -> Path:
+    """The worker's cache outside the session: in the private HOME every OBS would have to build it anew."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("MIRAGE_LSD_CACHE") or Path(base) / "mirage-lsd")
 
 
 def _free_port() -> int:
