@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The model, loaded once for all streams, in the background while the loop already answers.
 
-`start` is called by the worker's main thread and loads on a thread of its own; the rest by the loop thread.
-Invariant: `ready` becomes True only after a whole frame has gone through, so the first real frame is not slow.
+`start` and `prepare` return at once and load on a thread of their own; everything else belongs to the loop thread.
+Invariant: an engine is handed out only after a whole frame has gone through it, so no real frame pays for warm-up.
 """
 
 from __future__ import annotations
@@ -10,67 +10,95 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import Any
+
+import numpy as np
 
 from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.worker import engines
 from mirage_lsd.worker.models.graphs import GraphShapes
+from mirage_lsd.worker.models.person_mask import PersonMask
+from mirage_lsd.worker.models.sampler import Schedule
+from mirage_lsd.worker.models.weights import load_schedule
 
 log = logging.getLogger(__name__)
 NS_PER_MS = 1_000_000
+FIRST_SHAPES = GraphShapes((320, 192))  # 16:9 at medium quality: what most streams ask for
+ENGINES_KEPT = 4
 
 
 class EngineHost:
-    """state: "loading", "ready" or "failed"; text: what to tell the user; model, engine, device: what runs."""
+    """state: "loading", "ready" or "failed"; text: what to tell the user; model, engine, device: what runs.
+
+    One engine per working size, at most ENGINES_KEPT; the size not used for longest goes first.
+    """
 
     def __init__(self) -> None:
         self.state = "loading"
         self.text = "loading the model"
-        self.model = self.engine = self.device = "none"
+        self.model, self.device, self.engine = "mirage-lsd-tiny", "cpu", "none"
         self.load_ms = 0.0
-        self._engine: Any = None
+        self.schedule = Schedule.uniform()
+        self._engines: dict[GraphShapes, engines.Engine] = {}
+        self._preparing: threading.Thread | None = None
 
     @property
     def ready(self) -> bool:
-        """Whether frames can be rendered."""
+        """Whether frames of the usual size can be rendered."""
         return self.state == "ready"
 
     def start(self) -> None:
         """Loads in the background; failure is told by `state` and `text`."""
-        threading.Thread(target=self._load_or_tell, name="model-load", daemon=True).start()
+        self.prepare(FIRST_SHAPES)
 
-    def load(self) -> None:
-        """Loads and warms the model now. Raises MirageError naming what is missing or damaged."""
-        from mirage_lsd.worker import engines
-
+    def load(self, shapes: GraphShapes = FIRST_SHAPES) -> None:
+        """Loads and warms the model for one working size now. Raises MirageError naming what is wrong."""
         started_ns = time.perf_counter_ns()
-        self._engine = engines.load()
-        self.model, self.engine, self.device = self._engine.model, self._engine.name, self._engine.device
+        self.schedule = load_schedule()
+        engine = engines.create_engine("auto", shapes)
+        warm_up(engine)
+        while len(self._engines) >= ENGINES_KEPT:
+            self._engines.pop(next(iter(self._engines)))
+        self._engines[shapes] = engine
+        self.engine = engine.name
         self.load_ms = (time.perf_counter_ns() - started_ns) / NS_PER_MS
         self.state, self.text = "ready", f"{self.model} on {self.device}"
-        log.info("%s runs on %s with %s, loaded in %.0f ms", self.model, self.device, self.engine, self.load_ms)
+        width_px, height_px = shapes.working_px
+        log.info("%s on %s, %s, %dx%d: loaded in %.0f ms", self.model, self.device, self.engine, width_px,
+                 height_px, self.load_ms)  # fmt: skip
 
-    def graphs(self, shapes: GraphShapes):
-        """The model's graphs for one pair of sizes, with `run(name, inputs) -> outputs`."""
-        return self._engine.graphs(shapes)
+    def prepare(self, shapes: GraphShapes) -> bool:
+        """True when an engine for this working size is there; else has it made in the background."""
+        if shapes in self._engines:
+            return True
+        if self.state != "failed" and (self._preparing is None or not self._preparing.is_alive()):
+            load = threading.Thread(target=self._load_or_tell, args=(shapes,), name="model-load", daemon=True)
+            self._preparing = load
+            load.start()
+        return False
 
-    @property
-    def schedule(self):
-        """The learned time-steps."""
-        return self._engine.schedule
+    def engine_for(self, shapes: GraphShapes) -> engines.Engine:
+        """The engine of a working size; made now if `prepare` has not been asked for it."""
+        if shapes not in self._engines:
+            self.load(shapes)
+        return self._engines[shapes]
 
-    def new_person_segmenter(self):
+    def new_person_mask(self) -> PersonMask:
         """A person segmenter of its own for one stream."""
-        from mirage_lsd.worker.models.person_mask import PersonSegmenter
-
-        return PersonSegmenter()
+        return PersonMask()
 
     def devices(self) -> tuple[str, ...]:
         """What the device setting may be on this machine."""
         return ("auto", "cpu")
 
-    def _load_or_tell(self) -> None:
+    def _load_or_tell(self, shapes: GraphShapes) -> None:
         try:
-            self.load()
+            self.load(shapes)
         except MirageError as error:
             log.error("the model cannot be loaded: %s (%s)", error, error.code)
             self.state, self.text = "failed", f"the model cannot be loaded: {error}"
+
+
+def warm_up(engine: engines.Engine) -> None:
+    """Runs every graph once on zeros."""
+    for name, spec in engine.specs.items():
+        engine.run(name, {tensor.name: np.zeros(tensor.shape, tensor.dtype) for tensor in spec.inputs})

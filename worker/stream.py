@@ -13,8 +13,10 @@ from collections.abc import Callable
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.ring import Ring
 from mirage_lsd.worker.engine_host import EngineHost
+from mirage_lsd.worker.models.graphs import GraphShapes
 from mirage_lsd.worker.pipelines import build, needs_model
 from mirage_lsd.worker.stages.base import Job, Stage
+from mirage_lsd.worker.stages.context import shapes_for
 from mirage_lsd.worker.stages.upload import Upload
 from mirage_lsd.worker.state import StreamState
 from mirage_lsd.worker.timing import NS_PER_MS, NS_PER_S, StreamTimings
@@ -56,7 +58,7 @@ class Stream:
         settings = self.state.settings
         if not settings.enabled or self._too_soon():
             return None
-        if needs_model(settings.pipeline) and not self._host.ready:
+        if needs_model(settings.pipeline) and not self._host.prepare(self._shapes()):
             return None
         taken = self._upload.take(self.input_ring, self._taken, settings, self.state.generation)
         if taken is None:
@@ -93,6 +95,10 @@ class Stream:
             return longest_s
         due_ns = self._taken_ns + NS_PER_S / cap_fps
         return min(longest_s, max((due_ns - time.monotonic_ns()) / NS_PER_S, 0.001))
+
+    def _shapes(self) -> GraphShapes:
+        ring = self.input_ring.geometry
+        return shapes_for(ring.max_width_px, ring.max_height_px, self.state.settings.working_size)
 
     def _too_soon(self) -> bool:
         cap_fps = self.state.settings.max_fps_for_tests

@@ -33,7 +33,7 @@ class Condition:
             self._tokens = self._context.run("condition", ids=ids, colors=colors)
             self._key = key
         job.tensors.update(self._tokens)
-        job.tensors["strength"] = np.array([look.strength], np.float32)
+        job.tensors["strength"] = look.strength
         job.tensors.update(self._past(job))
         return job
 

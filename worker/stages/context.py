@@ -12,11 +12,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mirage_lsd.worker.engine_host import EngineHost
+from mirage_lsd.worker.engines import Engine
 from mirage_lsd.worker.models.config import working_size_px
 from mirage_lsd.worker.models.graphs import GraphShapes
 
 CACHES = ("c8", "c16", "c32")
 ANCHORS = {"a16": "c16", "a32": "c32"}
+
+
+def shapes_for(width_px: int, height_px: int, working_size: str) -> GraphShapes:
+    """The graphs' sizes for a source of this size."""
+    return GraphShapes(working_size_px(width_px, height_px, working_size))
 
 
 @dataclass
@@ -47,14 +53,14 @@ class ModelContext:
         self.host = host
         self.history = History()
         self._shapes: GraphShapes | None = None
-        self._graphs = None
+        self._engine: Engine | None = None
 
     def fit(self, width_px: int, height_px: int, working_size: str) -> bool:
         """Chooses the working size for a source; True when it changed, so that the history must go."""
-        shapes = GraphShapes(working_size_px(width_px, height_px, working_size), (width_px, height_px))
+        shapes = shapes_for(width_px, height_px, working_size)
         if shapes == self._shapes:
             return False
-        self._shapes, self._graphs = shapes, None
+        self._shapes, self._engine = shapes, None
         self.history.clear()
         return True
 
@@ -66,11 +72,11 @@ class ModelContext:
 
     def run(self, graph: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Runs one graph at this stream's sizes."""
-        if self._graphs is None:
-            self._graphs = self.host.graphs(self.shapes)
-        return self._graphs.run(graph, inputs)
+        if self._engine is None:
+            self._engine = self.host.engine_for(self.shapes)
+        return self._engine.run(graph, inputs)
 
     def release(self) -> None:
         """Gives graphs and history back."""
-        self._graphs, self._shapes = None, None
+        self._engine, self._shapes = None, None
         self.history.clear()

@@ -1,42 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """encode: source picture + person mask → source features and region probabilities.
 
-Writes tensors person_mask, s8, s16, s32, regions. Called by the worker's loop thread. Stateless but for the
-person mask, which is smoothed over time where the picture stands still.
+Writes tensors person_mask, s8, s16, s32, regions. Called by the worker's loop thread. Stateless: each mask is made
+from its own frame.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from mirage_lsd.worker.stages.base import Job
+from mirage_lsd.worker.stages.base import Job, StatelessStage
 from mirage_lsd.worker.stages.context import ModelContext
 
 
-class Encode:
+class Encode(StatelessStage):
     """Runs the person segmenter and the source encoder."""
 
     name = "encode"
 
     def __init__(self, context: ModelContext) -> None:
         self._context = context
-        self._segmenter = context.host.new_person_segmenter()
+        self._person_mask = context.host.new_person_mask()
 
     def __call__(self, job: Job) -> Job:
-        source = job.tensors["source"]
-        mask = self._segmenter(source)
-        job.tensors["person_mask"] = mask
-        job.tensors.update(self._context.run("encode", source=source, person_mask=mask))
+        mask = self._person_mask(job.tensors["working"])
+        job.tensors["person_mask"] = np.ascontiguousarray(mask, np.float32)[None, None]
+        features = self._context.run("encode", source=job.tensors["source"], person_mask=job.tensors["person_mask"])
+        job.tensors.update(features)
         return job
-
-    def reset(self) -> None:
-        """Nothing to forget: each mask is made from its own frame."""
-
-    def flush(self) -> None:
-        """Gives the segmenter back."""
-        self._segmenter = None
-
-
-def mask_tensor(mask: np.ndarray) -> np.ndarray:
-    """float32 [h, w] 0..1 → float32 [1, 1, h, w], contiguous."""
-    return np.ascontiguousarray(mask, dtype=np.float32)[None, None]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """flow: the working picture, whether the scene was cut, and how the source moved since the last frame.
 
-Writes tensors source, flow, occlusion. Called by the worker's loop thread. Invariant: after a cut, a resize or
-a reset the history is empty and no flow is given, so nothing of another picture can leak into this one.
+Writes tensors working (uint8 RGB [h, w, 3]), source, flow, occlusion. Called by the worker's loop thread.
+Invariant: after a cut, a resize or a reset the history is empty and no flow is given, so nothing of another
+picture can leak into this one.
 """
 
 from __future__ import annotations
@@ -34,10 +35,12 @@ class Flow:
         height_px, width_px = job.source.shape[:2]
         if self._context.fit(width_px, height_px, job.settings.working_size):
             self._previous = None
-        small = cv2.resize(job.source[..., :3], self._context.shapes.working_px, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(job.source, self._context.shapes.working_px, interpolation=cv2.INTER_AREA)
+        small = cv2.cvtColor(small, cv2.COLOR_BGRA2BGR)
         if self._is_cut(small):
             self.reset()
         source = to_tensor(small)
+        job.tensors["working"] = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
         job.tensors["source"] = source
         if self._previous is not None and self._context.history.latent is not None:
             job.tensors.update(self._context.run("flow", previous=self._previous, source=source))
