@@ -45,11 +45,7 @@ def under(name: str, *packages: str) -> bool:
 def test_shared_needs_only_the_standard_library_and_zmq_in_one_file(checkout: Path) -> None:
     def allowed(file: Path, name: str) -> bool:
         top = name.split(".")[0]
-        return (
-            top in STANDARD
-            or under(name, "mirage_lsd.shared")
-            or (top == "zmq" and file.name == "channel.py")
-        )
+        return top in STANDARD or under(name, "mirage_lsd.shared") or (top == "zmq" and file.name == "channel.py")
 
     assert breaches(checkout, "shared", allowed) == []
 

@@ -53,9 +53,7 @@ def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_holds_exactly_what_the_tree_holds(checkout: Path, wheel: Path) -> None:
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     expected = {place_in_wheel(name) for name in tracked_files(checkout)}
-    assert expected - packed == set(), (
-        "in the tree, not in the wheel: name the package or data in pyproject.toml"
-    )
+    assert expected - packed == set(), "in the tree, not in the wheel: name the package or data in pyproject.toml"
     assert packed - expected == set(), "in the wheel, not in the tree"
 
 
@@ -83,9 +81,7 @@ def test_wheel_installs_and_imports_outside_the_checkout(wheel: Path, tmp_path: 
         "import mirage_lsd, mirage_lsd.shared, mirage_lsd.worker, mirage_lsd.obs_script\n"
         "print(json.dumps([m.__file__ for m in (mirage_lsd, mirage_lsd.shared, mirage_lsd.worker)]))"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True
-    )
+    ran = subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert all(Path(file).is_relative_to(tmp_path) for file in json.loads(ran.stdout))
 
