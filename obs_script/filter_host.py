@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loads the Lua half through libobs-scripting and follows the filters it makes.
+
+load() and unload() are called on OBS's UI thread (libobs-scripting expects that); step() on the supervisor
+thread. Invariants: the user adds one script, this loads the other; the control block, the doorbells and every
+ring stay mapped until the Lua half is gone; graphics objects of destroyed filters are freed here, never by Lua.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any, Callable
+
+from mirage_lsd.obs_script.control_block import ControlBlock, address_of
+from mirage_lsd.obs_script.libobs import LibObs
+from mirage_lsd.obs_script.streams import FilterStream
+from mirage_lsd.obs_script.worker_process import WorkerProcess
+from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.shared.mapping import Mapping, open_mapping
+from mirage_lsd.shared.settings import StreamSettings
+
+LUA_FILE = "filter.lua"
+
+
+class FilterHost:
+    """`streams`: the filters that exist, by their instance number."""
+
+    def __init__(self, libobs: LibObs, block: ControlBlock, path_of: Callable[[str], str]) -> None:
+        self._libobs, self._block, self._path_of = libobs, block, path_of
+        self._script: int | None = None
+        self._bell_mappings: list[Mapping] = []
+        self.streams: dict[int, FilterStream] = {}
+
+    def load(self, folder: str, worker_bell: Any, plugin_bell: Any) -> None:
+        """Load filter.lua; its filters appear. Raises MirageError if OBS refuses it (see OBS's script log)."""
+        content = {
+            "control_block": str(self._block.address()),
+            "worker_bell": str(self._handle(worker_bell)),
+            "plugin_bell": str(self._handle(plugin_bell)),
+            "defaults": dataclasses.asdict(StreamSettings()),
+        }
+        settings = self._libobs.obs_data_create_from_json(json.dumps(content).encode())
+        path = os.path.join(folder, LUA_FILE).replace(os.sep, "/")  # libobs-scripting cuts at "/"
+        try:
+            self._script = self._libobs.obs_script_create(path.encode(), settings)
+        finally:
+            self._libobs.obs_data_release(settings)
+        if not self._script or not self._libobs.obs_script_loaded(self._script):
+            self.unload()
+            raise MirageError(f"OBS could not load {path}: see Tools, Scripts, Script Log", "lua_not_loaded")
+
+    def unload(self) -> None:
+        """Unload filter.lua. Its filters pass the source through until it is loaded again."""
+        if self._script:
+            self._libobs.obs_script_destroy(self._script)
+            self._script = None
+
+    def step(self, worker: WorkerProcess) -> None:
+        """Follow filters that came and went, and each one's wishes."""
+        present = {slot.get("instance"): slot for _, slot in self._block.used()}
+        for instance in [one for one in self.streams if one not in present]:
+            self._forget(instance, worker)
+        for instance, slot in present.items():
+            if instance not in self.streams:
+                self.streams[instance] = FilterStream(slot, self._path_of, self._libobs.log)
+            self.streams[instance].step(worker)
+        self.free_graphics()
+
+    def note(self, events: Iterable[Any]) -> None:
+        """Hand the worker's events to the streams they are about."""
+        for event in events:
+            stream = self.streams.get(getattr(event, "stream_id", 0))
+            if stream is not None:
+                stream.note(event)
+
+    def wants_worker(self) -> bool:
+        """Whether any filter has something to do."""
+        return any(stream.settings.enabled for stream in self.streams.values())
+
+    def close(self, worker: WorkerProcess) -> None:
+        """After unload(): give back what is left."""
+        for instance in list(self.streams):
+            self._forget(instance, worker)
+        self.free_graphics()
+        for mapping in self._bell_mappings:
+            mapping.close()
+
+    def free_graphics(self) -> None:
+        """Free what destroyed filters left behind."""
+        discarded = self._block.trash()
+        if discarded:
+            self._libobs.free_graphics(discarded)
+            self._block.trash_done(len(discarded))
+
+    def _forget(self, instance: int, worker: WorkerProcess) -> None:
+        self.streams.pop(instance).close(worker)
+        self._libobs.log(f"stream {instance} closed")
+
+    def _handle(self, bell: Any) -> int:
+        """What Lua needs to ring a doorbell from inside this process, see filter_ffi.lua."""
+        if sys.platform == "linux":
+            from mirage_lsd.shared.doorbell_semaphore import SEMAPHORE_OFFSET
+
+            mapping = open_mapping(bell.path)
+            self._bell_mappings.append(mapping)
+            return address_of(mapping) + SEMAPHORE_OFFSET
+        return bell._handle if sys.platform == "win32" else bell._descriptor

@@ -1,0 +1,172 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The filter's settings: names, kinds, limits, properties window, and their JSON for the Python half.
+--
+-- Called on OBS's UI thread or a request's thread, never per frame; does no I/O and waits for nothing.
+-- Defaults come from the Python half (StreamSettings), so that they are stated once.
+
+-- Sent to the Python half. Kinds: bool, int, double, string.
+local FIELDS = {
+  { "enabled", "bool" },
+  { "pipeline", "string" },
+  { "preset", "string" },
+  { "prompt", "string" },
+  { "strength", "double" },
+  { "steps", "int" },
+  { "working_size", "string" },
+  { "device", "string" },
+  { "seed", "int" },
+  { "target_fps", "int" },
+  { "keep_in_sync", "bool" },
+  { "max_fps_for_tests", "double" },
+  { "sync_saved", "bool" },
+  { "sync_original_ns", "int" },
+}
+local MAX_SEED = 2147483647
+local MAX_TEXT_BYTES = 4000 -- so that the JSON always fits its place; the Python half cuts at whole characters
+
+local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
+
+local function json_string(text)
+  local escaped = text:gsub('[%c"\\]', function(c)
+    return ESCAPES[c] or string.format("\\u%04x", c:byte())
+  end)
+  return '"' .. escaped .. '"'
+end
+
+return function(obs, native, block)
+  local M = {}
+
+  local getters = {
+    bool = function(s, name) return tostring(obs.obs_data_get_bool(s, name)) end,
+    int = function(s, name) return string.format("%.0f", obs.obs_data_get_int(s, name)) end,
+    double = function(s, name) return string.format("%.17g", obs.obs_data_get_double(s, name)) end,
+    string = function(s, name) return json_string((obs.obs_data_get_string(s, name) or ""):sub(1, MAX_TEXT_BYTES)) end,
+  }
+  local setters = {
+    bool = obs.obs_data_set_default_bool,
+    int = obs.obs_data_set_default_int,
+    double = obs.obs_data_set_default_double,
+    string = obs.obs_data_set_default_string,
+  }
+  local readers = {
+    bool = obs.obs_data_get_bool,
+    int = obs.obs_data_get_int,
+    double = obs.obs_data_get_double,
+    string = obs.obs_data_get_string,
+  }
+
+  -- The defaults as plain values, read from the settings the script was loaded with.
+  function M.read_defaults(load_settings)
+    local given = obs.obs_data_get_obj(load_settings, "defaults")
+    M.defaults = {}
+    for _, field in ipairs(FIELDS) do
+      if obs.obs_data_has_user_value(given, field[1]) then
+        M.defaults[field[1]] = readers[field[2]](given, field[1])
+      end
+    end
+    obs.obs_data_release(given)
+  end
+
+  function M.set_defaults(settings)
+    for _, field in ipairs(FIELDS) do
+      local value = M.defaults[field[1]]
+      if value ~= nil then
+        setters[field[2]](settings, field[1], value)
+      end
+    end
+    obs.obs_data_set_default_bool(settings, "map_same_frame", false)
+  end
+
+  function M.json(settings)
+    local parts = {}
+    for index, field in ipairs(FIELDS) do
+      parts[index] = json_string(field[1]) .. ":" .. getters[field[2]](settings, field[1])
+    end
+    return "{" .. table.concat(parts, ",") .. "}"
+  end
+
+  -- What the render half itself needs.
+  function M.options(settings)
+    local fps = obs.obs_data_get_int(settings, "target_fps")
+    return {
+      enabled = obs.obs_data_get_bool(settings, "enabled"),
+      target_fps = fps > 0 and fps or 30,
+      map_same_frame = obs.obs_data_get_bool(settings, "map_same_frame"),
+    }
+  end
+
+  local function choices(props, name, title, items)
+    local list = obs.obs_properties_add_list(props, name, title, obs.OBS_COMBO_TYPE_LIST,
+      obs.OBS_COMBO_FORMAT_STRING)
+    for _, item in ipairs(items) do
+      obs.obs_property_list_add_string(list, item[2], item[1])
+    end
+    return list
+  end
+
+  local function from_text(text, first)
+    local items = first and { first } or {}
+    for id, label in text:gmatch("([^\t\n]+)\t([^\n]*)") do
+      items[#items + 1] = { id, label }
+    end
+    return items
+  end
+
+  local function add_look(props)
+    choices(props, "preset", "Preset", from_text(block.header_text("presets"), { "", "None" }))
+    obs.obs_properties_add_text(props, "prompt", "Prompt", obs.OBS_TEXT_DEFAULT)
+    obs.obs_properties_add_float_slider(props, "strength", "Strength", 0, 1, 0.01)
+  end
+
+  local function add_quality(props)
+    obs.obs_properties_add_int_slider(props, "steps", "Quality: steps", 1, 5, 1)
+    choices(props, "working_size", "Quality: working size",
+      { { "small", "Small" }, { "medium", "Medium" }, { "large", "Large" } })
+    choices(props, "device", "Device", from_text(block.header_text("devices"), { "auto", "Automatic" }))
+    obs.obs_properties_add_int(props, "seed", "Seed", 0, MAX_SEED, 1)
+    local fps = obs.obs_properties_add_list(props, "target_fps", "Target frames a second",
+      obs.OBS_COMBO_TYPE_LIST, obs.OBS_COMBO_FORMAT_INT)
+    for _, value in ipairs({ 24, 30, 60 }) do
+      obs.obs_property_list_add_int(fps, tostring(value), value)
+    end
+  end
+
+  local function add_timing(props)
+    local sync = obs.obs_properties_add_bool(props, "keep_in_sync", "Keep picture and sound in sync")
+    obs.obs_property_set_long_description(sync,
+      "Delays the picture evenly and the sound of this source by the same time. Off: lowest latency.")
+    local advanced = obs.obs_properties_create()
+    local same = obs.obs_properties_add_bool(advanced, "map_same_frame", "Read the picture back at once")
+    obs.obs_property_set_long_description(same,
+      "One OBS frame less latency, but OBS waits for the graphics card in every frame.")
+    choices(advanced, "pipeline", "Pipeline",
+      { { "lsd", "Restyle" }, { "passthrough", "Pass through (for measuring)" } })
+    obs.obs_properties_add_group(props, "advanced", "Advanced", obs.OBS_GROUP_NORMAL, advanced)
+  end
+
+  local function add_status(props, state)
+    local text = state.slot and block.slot_text(state.slot, "status") or ""
+    if text == "" then
+      text = state.slot and "Starting" or "Too many Mirage LSD filters: 16 at most"
+    end
+    obs.obs_properties_add_text(props, "status", text, obs.OBS_TEXT_INFO)
+    obs.obs_properties_add_button(props, "refresh", "Refresh status", function() return true end)
+    obs.obs_properties_add_button(props, "restart_worker", "Restart worker", function()
+      block.header.restart_requests[0] = tonumber(block.header.restart_requests[0]) + 1
+      M.ring_plugin()
+      return true
+    end)
+  end
+
+  function M.build(state)
+    local props = obs.obs_properties_create()
+    obs.obs_properties_add_bool(props, "enabled", "Enable")
+    add_look(props)
+    add_quality(props)
+    add_timing(props)
+    add_status(props, state)
+    return props
+  end
+
+  return M
+end

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""libobs and libobs-scripting through ctypes: the table of functions this plugin calls, and nothing else.
+
+Called from the plugin's supervisor thread and from OBS's UI thread in the script_* hooks. Invariants: the
+libraries are CDLL, so the GIL is released during every call (a call that waits for a libobs lock while
+holding the GIL can stop OBS for good); no function here takes a callback, for the same reason; every
+reference that a function returns is released by the context managers below.
+
+Libraries are found among those already loaded into OBS. Only Linux has been run; the other names are from
+OBS's documentation and builds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mirage_lsd.shared.errors import MirageError
+
+LOG_ERROR, LOG_WARNING, LOG_INFO = 100, 200, 300
+_POINTER, _TEXT, _NUMBER = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_longlong
+
+_NAMES = {
+    "linux": {"obs": ("libobs.so.0", "libobs.so"), "scripting": ("libobs-scripting.so.1", "libobs-scripting.so")},
+    "win32": {"obs": ("obs.dll",), "scripting": ("obs-scripting.dll",)},
+    "darwin": {
+        "obs": ("@executable_path/../Frameworks/libobs.framework/Versions/A/libobs", "libobs.framework/libobs"),
+        "scripting": ("@executable_path/../Frameworks/libobs-scripting.dylib", "libobs-scripting.dylib"),
+    },
+}
+
+# name: (library, result, arguments)
+_TABLE: dict[str, tuple[str, Any, tuple[Any, ...]]] = {
+    "blog": ("obs", None, (ctypes.c_int, _TEXT)),
+    "obs_get_source_by_name": ("obs", _POINTER, (_TEXT,)),
+    "obs_source_get_filter_by_name": ("obs", _POINTER, (_POINTER, _TEXT)),
+    "obs_source_release": ("obs", None, (_POINTER,)),
+    "obs_source_get_settings": ("obs", _POINTER, (_POINTER,)),
+    "obs_source_get_sync_offset": ("obs", ctypes.c_int64, (_POINTER,)),
+    "obs_source_set_sync_offset": ("obs", None, (_POINTER, ctypes.c_int64)),
+    "obs_source_update": ("obs", None, (_POINTER, _POINTER)),
+    "obs_source_update_properties": ("obs", None, (_POINTER,)),
+    "obs_data_create_from_json": ("obs", _POINTER, (_TEXT,)),
+    "obs_data_release": ("obs", None, (_POINTER,)),
+    "obs_data_set_int": ("obs", None, (_POINTER, _TEXT, _NUMBER)),
+    "obs_data_set_bool": ("obs", None, (_POINTER, _TEXT, ctypes.c_bool)),
+    "obs_data_get_int": ("obs", _NUMBER, (_POINTER, _TEXT)),
+    "obs_data_get_bool": ("obs", ctypes.c_bool, (_POINTER, _TEXT)),
+    "obs_data_erase": ("obs", None, (_POINTER, _TEXT)),
+    "obs_enter_graphics": ("obs", None, ()),
+    "obs_leave_graphics": ("obs", None, ()),
+    "gs_texrender_destroy": ("obs", None, (_POINTER,)),
+    "gs_stagesurface_destroy": ("obs", None, (_POINTER,)),
+    "gs_texture_destroy": ("obs", None, (_POINTER,)),
+    "obs_script_create": ("scripting", _POINTER, (_TEXT, _POINTER)),
+    "obs_script_destroy": ("scripting", None, (_POINTER,)),
+    "obs_script_loaded": ("scripting", ctypes.c_bool, (_POINTER,)),
+}
+
+
+class LibObs:
+    """The functions of _TABLE as attributes. Raises MirageError where this process is not OBS."""
+
+    def __init__(self) -> None:
+        names = _NAMES.get(sys.platform, _NAMES["linux"])
+        libraries = {kind: _open(candidates) for kind, candidates in names.items()}
+        for name, (library, result, arguments) in _TABLE.items():
+            function = getattr(libraries[library], name)
+            function.restype, function.argtypes = result, arguments
+            setattr(self, name, function)
+
+    def log(self, text: str, level: int = LOG_INFO) -> None:
+        """One line in OBS's log. `%` is doubled because blog() takes a format."""
+        self.blog(level, ("[mirage-lsd] " + text).replace("%", "%%").encode())
+
+    @contextmanager
+    def source(self, name: str) -> Iterator[int | None]:
+        """A public source by name, None if there is none; released afterwards."""
+        found = self.obs_get_source_by_name(name.encode()) if name else None
+        try:
+            yield found
+        finally:
+            if found:
+                self.obs_source_release(found)
+
+    @contextmanager
+    def filter(self, parent: int | None, name: str) -> Iterator[int | None]:
+        """A source's filter by name, None if there is none; released afterwards."""
+        found = self.obs_source_get_filter_by_name(parent, name.encode()) if parent and name else None
+        try:
+            yield found
+        finally:
+            if found:
+                self.obs_source_release(found)
+
+    @contextmanager
+    def settings(self, source: int) -> Iterator[int]:
+        """A source's settings, to read or change in place; released afterwards."""
+        data = self.obs_source_get_settings(source)
+        try:
+            yield data
+        finally:
+            self.obs_data_release(data)
+
+    def free_graphics(self, objects: list[tuple[int, int]]) -> None:
+        """Free (kind, pointer) pairs, kinds as in filter_draw.lua. Waits for the graphics thread's frame to end."""
+        free = {1: self.gs_texrender_destroy, 2: self.gs_stagesurface_destroy, 3: self.gs_texture_destroy}
+        self.obs_enter_graphics()
+        try:
+            for kind, pointer in objects:
+                free[kind](pointer)
+        finally:
+            self.obs_leave_graphics()
+
+
+def _open(candidates: tuple[str, ...]) -> ctypes.CDLL:
+    problems = []
+    for name in candidates:
+        try:
+            return ctypes.CDLL(name)
+        except OSError as error:
+            problems.append(str(error))
+    raise MirageError("libobs was not found, is this script running in OBS? " + "; ".join(problems), "not_in_obs")

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mirage LSD for OBS Studio: the one file to add in Tools → Scripts.
+
+OBS imports it, and imports it anew at "Reload scripts"; every hook runs on OBS's UI thread with the GIL held.
+Invariant: all that lives longer than a hook is in the mirage_lsd packages, which a reload leaves alone (after
+an update, restart OBS). They are found beside this file: in ../shared and in this folder.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import types
+
+import obspython as obs
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+
+_plugin = None
+_problem = ""
+_obs_is_ending = False
+
+
+def _make_packages() -> None:
+    """Make mirage_lsd.shared and mirage_lsd.obs_script importable without touching sys.path."""
+    if "mirage_lsd" not in sys.modules:
+        parent = types.ModuleType("mirage_lsd")
+        parent.__path__ = []
+        sys.modules["mirage_lsd"] = parent
+    for name, folder in (("shared", os.path.join(os.path.dirname(FOLDER), "shared")), ("obs_script", FOLDER)):
+        full_name = f"mirage_lsd.{name}"
+        if full_name in sys.modules:
+            continue
+        spec = importlib.util.spec_from_file_location(
+            full_name, os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
+        )
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[full_name] = module
+        spec.loader.exec_module(module)
+        setattr(sys.modules["mirage_lsd"], name, module)
+
+
+def _on_event(event):
+    global _obs_is_ending
+    if event == obs.OBS_FRONTEND_EVENT_SCRIPTING_SHUTDOWN:
+        _obs_is_ending = True
+        _stop()
+
+
+def _stop():
+    global _plugin
+    if _plugin is not None:
+        _plugin.stop(wait=_obs_is_ending)
+        _plugin = None
+
+
+def _describe():
+    return _plugin.describe() if _plugin is not None else f"Not running: {_problem}"
+
+
+def script_description():
+    return (
+        "<h3>Mirage LSD</h3>Adds the filter <b>Mirage LSD</b> to every video source: it restyles outfit, hair and "
+        "scene live, in a process of its own.<br>Right-click a source, choose Filters, add Mirage LSD.<br><br>"
+        + _describe()
+    )
+
+
+def script_load(settings):
+    global _plugin, _problem
+    _make_packages()
+    from mirage_lsd.obs_script.plugin import Plugin
+    from mirage_lsd.shared.errors import MirageError
+
+    try:
+        plugin = Plugin(FOLDER)
+        plugin.start()
+    except MirageError as error:
+        _problem = str(error)
+        obs.script_log(obs.LOG_ERROR, _problem)
+        return
+    _plugin = plugin
+    obs.obs_frontend_add_event_callback(_on_event)
+
+
+def script_unload():
+    _stop()
+
+
+def script_properties():
+    properties = obs.obs_properties_create()
+    obs.obs_properties_add_text(properties, "status", _describe(), obs.OBS_TEXT_INFO)
+    obs.obs_properties_add_button(properties, "restart_worker", "Restart worker", _restart_pressed)
+    return properties
+
+
+def _restart_pressed(properties, button):
+    if _plugin is not None:
+        _plugin.request_restart()
+    return True

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The status line of each filter: what is on screen, and if it is the source, why.
+
+Used by the supervisor thread about once a second. Invariant: the text says "styled" only when the render half
+did show a styled picture in its last frame, and every figure in it was measured in this run.
+"""
+
+from __future__ import annotations
+
+import time
+
+from mirage_lsd.obs_script.control_block import REASONS, ControlBlock
+from mirage_lsd.obs_script.libobs import LibObs
+from mirage_lsd.obs_script.streams import FilterStream
+from mirage_lsd.obs_script.worker_process import GIVEN_UP, RUNNING, STARTING, WAITING, WorkerProcess
+from mirage_lsd.shared.clock import now_ns
+
+EVERY_S = 1.0
+NS_PER_MS, NS_PER_S = 1e6, 1e9
+NOT_DRAWN_NS = 2 * 10**9
+RECENT = 60
+
+
+class StatusBoard:
+    """Writes the status texts and asks OBS to show them anew when the kind of status changes."""
+
+    def __init__(self, libobs: LibObs) -> None:
+        self._libobs = libobs
+        self._next = 0.0
+        self._kinds: dict[int, str] = {}
+        self._shown: dict[int, tuple[float, int, float]] = {}
+
+    def step(self, streams: dict[int, FilterStream], worker: WorkerProcess | None, unusable: str) -> None:
+        """`unusable`: why there can be no worker at all, or empty."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + EVERY_S
+        for known in (self._kinds, self._shown):
+            for instance in [one for one in known if one not in streams]:
+                del known[instance]
+        for stream in streams.values():
+            self._write(stream, worker, unusable)
+
+    def _write(self, stream: FilterStream, worker: WorkerProcess | None, unusable: str) -> None:
+        styled = bool(stream.slot.get("showing_styled")) and not _not_drawn(stream)
+        text = self._styled(stream) if styled else "Showing the source: " + _why(stream, worker, unusable)
+        if styled and stream.problem:
+            text += f"\nNot applied: {stream.problem}"
+        if stream.slot.text("status") != text:
+            stream.slot.put_text("status", text)
+        kind = "styled" if styled else text
+        if self._kinds.get(stream.instance) != kind:
+            self._kinds[stream.instance] = kind
+            self._libobs.log(f"{stream.parent_name or 'new filter'}: {text}")
+            self._refresh(stream)
+
+    def _styled(self, stream: FilterStream) -> str:
+        fps = self._fps(stream)
+        recent = sorted(row.shown_ns - row.captured_ns for row in stream.slot.latencies()[1][-RECENT:])
+        parts = [f"Styled: {fps:.1f} fps"]
+        if recent:
+            p50, p95 = recent[len(recent) // 2], recent[int(len(recent) * 0.95)]
+            parts.append(f"{p50 / NS_PER_MS:.0f} ms from capture to screen (p95 {p95 / NS_PER_MS:.0f} ms)")
+        parts.append(f"{dropped(stream)} dropped")
+        if stream.stats is not None:
+            parts.append(f"on {stream.stats.device}")
+        if stream.slot.get("hold_ns"):
+            parts.append(f"sound delayed {stream.slot.get('hold_ns') / NS_PER_MS:.0f} ms")
+        return ", ".join(parts)
+
+    def _fps(self, stream: FilterStream) -> float:
+        shown, now = stream.slot.get("frames_shown"), time.monotonic()
+        since, before, last_fps = self._shown.get(stream.instance, (now, shown, 0.0))
+        fps = (shown - before) / (now - since) if now > since else last_fps
+        self._shown[stream.instance] = (now, shown, fps)
+        return fps
+
+    def _refresh(self, stream: FilterStream) -> None:
+        """Rebuild the filter's open properties window, only when the kind of status changed: it resets focus."""
+        names = stream.parent_name, stream.filter_name
+        with self._libobs.source(names[0]) as parent, self._libobs.filter(parent, names[1]) as found:
+            if found:
+                self._libobs.obs_source_update_properties(found)
+
+
+def dropped(stream: FilterStream) -> int:
+    """Frames the worker skipped and results that a newer one overtook."""
+    in_worker = stream.stats.dropped if stream.stats is not None else 0
+    return in_worker + stream.slot.get("results_skipped")
+
+
+def publish_choices(block: ControlBlock, worker: WorkerProcess) -> None:
+    """Fill the lists of the properties window from the worker's Welcome."""
+    presets = "".join(f"{one}\t{_title(one)}\n" for one in worker.welcome.presets)
+    devices = "".join(f"{one}\t{one.upper()}\n" for one in worker.welcome.devices if one != "auto")
+    block.header.put_text("presets", presets)
+    block.header.put_text("devices", devices)
+
+
+def _title(name: str) -> str:
+    return name.replace("-", " ").replace("_", " ").capitalize()
+
+
+def overall(streams: dict[int, FilterStream], worker: WorkerProcess | None, unusable: str) -> str:
+    """One line for the script's own properties."""
+    if unusable:
+        return unusable
+    text = f"Worker: {worker.state}" + (f" (process {worker.pid})" if worker.pid else "")
+    if worker.problem:
+        text += f"; last problem: {worker.problem}"
+    return f"{text}. Filters: {len(streams)}"
+
+
+def _not_drawn(stream: FilterStream) -> bool:
+    return now_ns() - stream.slot.get("last_render_ns") > NOT_DRAWN_NS
+
+
+def _why(stream: FilterStream, worker: WorkerProcess | None, unusable: str) -> str:
+    reason = REASONS[min(stream.slot.get("reason"), len(REASONS) - 1)]
+    if reason == "script_error":
+        return f"the filter met an error: {stream.slot.text('error')}"
+    if not stream.settings.enabled:
+        return "switched off"
+    if unusable:
+        return unusable
+    if worker.state != RUNNING:
+        return _worker_text(worker)
+    if stream.problem:
+        return stream.problem
+    if _not_drawn(stream):
+        return "it is not in the picture just now"
+    if reason == "no_size":
+        return "it has no picture (0x0)"
+    if stream.state is not None and stream.state.text:
+        return stream.state.text
+    if worker.ready is None and stream.settings.pipeline != "passthrough":
+        return "the model is being loaded"
+    if reason == "stale":
+        return "processed frames come more than 200 ms late; choose a smaller working size or fewer steps"
+    return "waiting for steady frames"
+
+
+def _worker_text(worker: WorkerProcess) -> str:
+    if worker.state == GIVEN_UP:
+        return f"the worker failed repeatedly, press Restart worker ({worker.problem})"
+    if worker.state == WAITING:
+        return f"the worker is being restarted ({worker.problem})"
+    return "the worker is starting" if worker.state == STARTING else "the worker is not running"

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worker's process as the OBS half sees it: spawn, handshake, heartbeat, restart with back-off.
+
+Used by the plugin's supervisor thread alone; step() is called some twenty times a second and may wait for an
+answer of the worker up to PING_TIMEOUT_S. Invariants: at most one worker at a time; a worker that was given
+up is dead (SIGKILL, which also ends a stopped one) and reaped before the next starts; our end of its stdin
+stays open as long as we want it, so it ends when OBS does, however OBS ends.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from typing import Any, Callable
+
+from mirage_lsd.obs_script.install_record import InstallRecord
+from mirage_lsd.shared.clock import now_ns
+from mirage_lsd.shared.commands import PROTOCOL, Hello, Ping, Shutdown
+from mirage_lsd.shared.endpoints import LaunchConfig, LaunchReport
+from mirage_lsd.shared.errors import ChannelTimeout, MirageError
+from mirage_lsd.shared.events import Ready, Welcome
+
+REPORT_TIMEOUT_S = 30.0
+PING_EVERY_S, PING_TIMEOUT_S = 0.5, 1.0
+HUNG_AFTER_S, HUNG_WHILE_LOADING_S = 3.0, 20.0
+BACK_OFF_S = (0.1, 1.0, 2.0, 4.0, 8.0)
+GIVE_UP_AFTER = 6
+HEALTHY_AFTER_S = 30.0
+END_TIMEOUT_S, SHUTDOWN_TIMEOUT_S = 1.5, 0.5
+NOT_FOR_THE_WORKER = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "LD_PRELOAD")
+
+STOPPED, STARTING, RUNNING, WAITING, GIVEN_UP = "stopped", "starting", "running", "waiting", "given up"
+
+
+class WorkerProcess:
+    """`state` is one of the constants above, `problem` why it is not running, `launch` counts the starts."""
+
+    def __init__(self, install: InstallRecord, session_dir: str, doorbell: str, log: Callable[..., None]) -> None:
+        self._install, self._session_dir, self._doorbell, self._log = install, session_dir, doorbell, log
+        self.state, self.problem, self.launch = STOPPED, "", 0
+        self.welcome: Welcome | None = None
+        self.ready: Ready | None = None
+        self.client: Any = None
+        self._process: subprocess.Popen | None = None
+        self._report_line: list[bytes] = []
+        self._keys: tuple[Any, Any] | None = None
+        self._failures = 0
+        self._started = self._answered = self._pinged = self._next_start = 0.0
+
+    @property
+    def pid(self) -> int:
+        """Process id, 0 when there is none."""
+        return self._process.pid if self._process else 0
+
+    def step(self, wanted: bool) -> None:
+        """Bring the process nearer to what is wanted; quick unless an answer is being waited for."""
+        if not wanted:
+            self.stop()
+        elif self.state in (STOPPED, WAITING):
+            if time.monotonic() >= self._next_start:
+                self._start()
+        elif self.state != GIVEN_UP:
+            self._watch()
+
+    def restart(self) -> None:
+        """The user's wish: start afresh, also after giving up."""
+        self._log("restarting the worker on request")
+        self.stop()
+        self._failures, self._next_start = 0, 0.0
+
+    def request(self, command: Any, timeout_s: float = 2.0) -> Any:
+        """Ask the running worker. Raises as ControlClient.request does; ChannelTimeout when it is not running."""
+        if self.state != RUNNING:
+            raise ChannelTimeout("the worker is not running")
+        reply = self.client.request(command, timeout_s)
+        self._answered = time.monotonic()
+        return reply
+
+    def events(self) -> list[Any]:
+        """What the worker broadcast since the last look."""
+        found = self.client.events() if self.state == RUNNING else []
+        for event in found:
+            if isinstance(event, Ready):
+                self.ready = event
+        return found
+
+    def stop(self) -> None:
+        """End the worker if there is one; SIGKILL after SHUTDOWN_TIMEOUT_S + END_TIMEOUT_S."""
+        if self._process is not None:
+            self._end(patience_s=END_TIMEOUT_S)
+        if self.state != STOPPED:
+            self.state, self.problem = STOPPED, ""
+
+    def _start(self) -> None:
+        from mirage_lsd.shared.channel import new_key_pair  # zmq may be missing: then nobody calls this
+
+        server, client = new_key_pair(), new_key_pair()
+        config = LaunchConfig(self._session_dir, self._doorbell, server.public, server.secret, client.public)
+        self.launch += 1
+        try:
+            self._process = self._spawn()
+            self._process.stdin.write(config.to_line().encode())
+            self._process.stdin.flush()
+        except OSError as error:
+            self._failed(f"the worker cannot be started: {error}")
+            return
+        self._keys = (server.public, client)
+        self._report_line = []
+        reader = (self._process.stdout, self._report_line)
+        threading.Thread(target=_read_line, args=reader, name="mirage-report", daemon=True).start()
+        self.state, self._started = STARTING, time.monotonic()
+        self._log(f"worker {self.launch} started, process {self.pid}")
+
+    def _spawn(self) -> subprocess.Popen:
+        environment = {key: value for key, value in os.environ.items() if key not in NOT_FOR_THE_WORKER}
+        flags = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
+        with open(self._log_path(), "wb") as log:
+            return subprocess.Popen(
+                [self._install.worker_python, "-m", "mirage_lsd.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=self._session_dir,
+                env=environment,
+                creationflags=flags,
+            )
+
+    def _watch(self) -> None:
+        status = self._process.poll()
+        now = time.monotonic()
+        if status is not None:
+            self._failed(f"the worker ended ({_ending(status)}){self._last_words()}")
+        elif self.state == STARTING:
+            if self._report_line:
+                self._connect(self._report_line[0])
+            elif now - self._started > REPORT_TIMEOUT_S:
+                self._failed(f"the worker did not report within {REPORT_TIMEOUT_S:g} s{self._last_words()}")
+        elif now - self._pinged > PING_EVERY_S:
+            self._ping(now)
+
+    def _connect(self, line: bytes) -> None:
+        from mirage_lsd.shared.channel import ControlClient
+
+        try:
+            server_key, keys = self._keys
+            self.client = ControlClient(LaunchReport.from_line(line), server_key, keys)
+            self.welcome = self.client.request(Hello(PROTOCOL, "obs"), timeout_s=5.0)
+        except MirageError as error:
+            self._failed(f"the worker does not answer properly: {error}{self._last_words()}")
+            return
+        self.state, self.problem, self.ready = RUNNING, "", None
+        self._answered = time.monotonic()
+        self._log(f"worker {self.launch} runs after {self._answered - self._started:.1f} s")
+
+    def _ping(self, now: float) -> None:
+        self._pinged = now
+        try:
+            self.request(Ping(now_ns()), PING_TIMEOUT_S)
+        except ChannelTimeout:
+            silent_s = time.monotonic() - self._answered
+            if silent_s > (HUNG_AFTER_S if self.ready else HUNG_WHILE_LOADING_S):
+                self._failed(f"the worker hung: no answer for {silent_s:.1f} s")
+        except MirageError as error:
+            self._log(f"the worker refused a ping: {error}")
+            self._answered = now
+        if self._failures and now - self._started > HEALTHY_AFTER_S:
+            self._failures = 0
+
+    def _failed(self, problem: str) -> None:
+        self._log(problem)
+        self._end(patience_s=0.0)
+        self._failures += 1
+        self.problem = problem
+        if self._failures >= GIVE_UP_AFTER:
+            self.state = GIVEN_UP
+            self._log(f"gave up after {self._failures} failures; press Restart worker to try again")
+            return
+        self.state = WAITING
+        self._next_start = time.monotonic() + BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
+
+    def _end(self, patience_s: float) -> None:
+        """Ask it to go, kill it when it has not gone in time, reap it. Its stdin is closed last of all: a
+        worker that finds it closed takes us for dead and removes the session folder."""
+        process, self._process = self._process, None
+        client, self.client = self.client, None
+        if client is not None:
+            if patience_s and process is not None:
+                _ask_to_end(client)
+            client.close()
+        if process is None:
+            return
+        try:
+            process.wait(patience_s if client is not None else 0.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        _close(process.stdin)
+        _close(process.stdout)
+
+    def _log_path(self) -> str:
+        return os.path.join(self._session_dir, f"worker-{self.launch}.log")
+
+    def _last_words(self) -> str:
+        """The last line the worker wrote to its log, for the status and OBS's log."""
+        try:
+            with open(self._log_path(), "rb") as log:
+                lines = log.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
+        except OSError:
+            return ""
+        return f": {lines[-1][:300]}" if lines else ""
+
+
+def _read_line(stream: Any, into: list[bytes]) -> None:
+    try:
+        into.append(stream.readline(65536))
+    except (OSError, ValueError):
+        return  # the pipe was closed because the worker was given up
+
+
+def _ask_to_end(client: Any) -> None:
+    try:
+        client.request(Shutdown("the plugin stops it"), SHUTDOWN_TIMEOUT_S)
+    except MirageError:
+        return  # it will be killed
+
+
+def _close(stream: Any) -> None:
+    try:
+        stream.close()
+    except OSError:
+        return  # what was still buffered for a dead worker cannot be written
+
+
+def _ending(status: int) -> str:
+    return f"killed by signal {-status}" if status < 0 else f"status {status}"
