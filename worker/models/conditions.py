@@ -81,8 +81,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     **{word: ("light", word) for word in LIGHTS[1:]}, **{f"{word} light": ("light", word) for word in LIGHTS[1:]},
     "neon lights": ("light", "neon"), "evening": ("light", "sunset"),
 }
-_FILLERS = frozenset(("a", "an", "the", "in", "at", "on", "of", "by", "my", "to", "me", "wearing", "wear", "put", "pair",
-                      "background", "scene", "style"))
+_FILLERS = frozenset(("a", "an", "the", "in", "at", "on", "of", "by", "my", "to", "me", "wearing", "wear", "put",
+                      "pair", "background", "scene", "style"))
 
 
 class UnknownWordError(MirageError):
