@@ -133,7 +133,7 @@ def _create_windows(path: str, size_bytes: int, make: object = mmap.mmap) -> Map
 def _open_windows(path: str, writable: bool, make: object = mmap.mmap) -> Mapping:
     with open(path, "rb") as file:
         line = file.read(_MAX_SIZE_LINE_BYTES)
-    if not line.strip().isdigit() or int(line) < _PAGE_BYTES:
+    if not line.endswith(b"\n") or not line[:-1].isdigit() or int(line) < _PAGE_BYTES:
         raise MappingError(f"{path} does not hold the size of a mapping: recreate it", "truncated")
     access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
     return Mapping(path, make(-1, int(line), tagname=windows_name(path), access=access))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import stat
 import threading
@@ -288,6 +289,7 @@ def test_close_can_be_repeated_and_leaves_views_alive(ends) -> None:
 
 
 def test_rings_leave_no_descriptor_open(tmp_path: Path) -> None:
+    gc.collect()
     before = len(os.listdir("/proc/self/fd"))
     for i in range(20):
         ring = Ring.create(str(tmp_path / f"ring{i}"), 16, 16)
