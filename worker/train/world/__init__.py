@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The synthetic world that LSD-tiny learns from."""
+"""The synthetic world: renders people in varied clothes, with labels and flow, into a data set on disk."""

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes one split of the data set: clips of people in several looks, backgrounds and scenes.
+
+Called by the train command (and runnable by itself). Invariant: clip i of a seed is the same whatever the
+number of clips, and the seeds of the splits never meet, so bodies, motions and clothes are disjoint.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from mirage_lsd.worker.train.world import looks, motion, paint
+from mirage_lsd.worker.train.world.anatomy import build_anatomy
+from mirage_lsd.worker.train.world.body import Body
+from mirage_lsd.worker.train.world.render import HEIGHT_PX, WIDTH_PX, Renderer, sample_light
+from mirage_lsd.worker.train.world.shells import Tailor
+
+SPLITS = ("train", "val", "test")
+FLOW_STEP_PX = 4
+
+
+class World:
+    """Body model, tailor and renderer of this process; makes clips."""
+
+    def __init__(self) -> None:
+        self.body = Body()
+        self.tailor = Tailor(self.body, build_anatomy(self.body))
+        self.renderer = Renderer()
+
+    def clip(self, seed: tuple[int, ...], looks_count: int = 3, frames: int = 4) -> dict:
+        """One clip: layers u8 [V,T,H,W,4], labels u8 [V,T,H,W], flow f16 [T,H/4,W/4,2], words."""
+        rng = np.random.default_rng(seed)
+        crop = motion.sample_crop(rng)
+        phenotype, moves = motion.sample_phenotype(rng), motion.sample_motion(rng, frames, crop)
+        person, light = paint.sample_person(rng), sample_light(rng)
+        wear = [looks.sample_look(rng)]
+        wear += [looks.vary_look(rng, wear[0]) for _ in range(looks_count - 1)]
+        posed = {e: self.body.pose(phenotype, moves.rotations, moves.lift, e) for e in {w.expression for w in wear}}
+        skins = {e: self.tailor.skin_pieces(p) for e, p in posed.items()}
+        joints = self._joints(next(iter(posed.values())))
+        camera = motion.sample_camera(rng, crop, joints)
+        clip = {"crop": crop, "layers": [], "labels": [], "flow": None, "looks": []}
+        for look in wear:
+            pieces = skins[look.expression] + self._dressed(posed[look.expression], look)
+            self._shoot(clip, look, pieces, camera, light, person, frames)
+        return clip
+
+    def _joints(self, posed: object) -> dict[str, np.ndarray]:
+        """World positions of the head and neck joints in the middle frame."""
+        middle = len(posed.head) // 2
+        out = {}
+        for name, matrix in (("head", posed.head[middle]), ("neck01", posed.neck[middle])):
+            near = np.abs(self.body.canon - self.body.canon_heads[self.body.bones[name]]).sum(1).argsort()[:40]
+            out[name] = matrix[:3, :3] @ posed.rest[near].mean(0) + matrix[:3, 3]
+        return out
+
+    def _dressed(self, posed: object, look: looks.Look) -> list:
+        tailor = self.tailor
+        pieces = [*tailor.lower_pieces(posed, look), tailor.upper_piece(posed, look)]
+        if look.cut.opening > 0:
+            pieces.append(tailor.shirt_piece(posed, look))
+        return pieces + tailor.hair_pieces(posed, look) + tailor.extra_pieces(posed, look)
+
+    def _shoot(self, clip: dict, look: looks.Look, pieces: list, camera: motion.Camera, light: object,
+               person: dict, frames: int) -> None:
+        """Render every frame of one look into the clip."""
+        self.renderer.set(**person, **paint.look_uniforms(look))
+        shots = [self.renderer.draw(pieces, t, camera, light, want_albedo=t == 0) for t in range(frames)]
+        clip["layers"].append(np.stack([s.rgba for s in shots]))
+        clip["labels"].append(np.stack([s.labels for s in shots]))
+        clip["looks"].append(paint.describe(look, shots[0].labels, shots[0].albedo))
+        if clip["flow"] is None:
+            clip["flow"] = np.stack([small_flow(s.flow, s.rgba[..., 3]) for s in shots])
+
+
+def small_flow(flow: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Average the flow of the covered pixels over 4x4 blocks: f16 [H/4,W/4,2] in full-size px."""
+    weight = (alpha > 127).astype(np.float32)
+    shape = (HEIGHT_PX // FLOW_STEP_PX, FLOW_STEP_PX, WIDTH_PX // FLOW_STEP_PX, FLOW_STEP_PX)
+    total = weight.reshape(shape).sum((1, 3))
+    summed = (flow * weight[..., None]).reshape(*shape, 2).sum((1, 3))
+    return (summed / np.maximum(total, 1)[..., None]).astype(np.float16)
+
+
+def generate(out_dir: Path, split: str, clips: int, seed: int, frames: int = 4, looks_count: int = 3,
+             backgrounds: int = 0, scene_variants: int = 0, photos: Path | None = None) -> Path:
+    """Write DIR/clips.json, layers, labels, flow, backgrounds, scenes and, last, DONE; returns the folder."""
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {SPLITS}, got {split!r}")
+    out_dir.mkdir(parents=True, exist_ok=True)
+    from mirage_lsd.worker.train.world.backdrops import write_backdrops  # needs scikit-image
+
+    write_backdrops(out_dir, split, seed, backgrounds, scene_variants, photos)
+    world, described = World(), []
+    shape = (clips, looks_count, frames, HEIGHT_PX, WIDTH_PX)
+    layers = np.lib.format.open_memmap(out_dir / "layers.npy", "w+", np.uint8, (*shape, 4))
+    labels = np.lib.format.open_memmap(out_dir / "labels.npy", "w+", np.uint8, shape)
+    flow = np.lib.format.open_memmap(
+        out_dir / "flow.npy", "w+", np.float16, (clips, frames, HEIGHT_PX // 4, WIDTH_PX // 4, 2))
+    for index in range(clips):
+        clip = world.clip((SPLITS.index(split), seed, index), looks_count, frames)
+        layers[index], labels[index], flow[index] = np.stack(clip["layers"]), np.stack(clip["labels"]), clip["flow"]
+        described.append({"looks": clip["looks"], "crop": clip["crop"]})
+    for array in (layers, labels, flow):
+        array.flush()
+    (out_dir / "clips.json").write_text(json.dumps(described))
+    (out_dir / "DONE").write_text("")
+    return out_dir
+
+
+def main() -> None:
+    """Command line: write one split."""
+    parser = argparse.ArgumentParser(description="Write one split of the synthetic data set.")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--split", choices=SPLITS, required=True)
+    parser.add_argument("--clips", type=int, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--frames", type=int, default=4)
+    parser.add_argument("--backgrounds", type=int, default=200)
+    parser.add_argument("--scene-variants", type=int, default=24)
+    parser.add_argument("--photos", type=Path, default=None, help="folder with photographs for backgrounds")
+    given = parser.parse_args()
+    generate(given.out, given.split, given.clips, given.seed, given.frames, backgrounds=given.backgrounds,
+             scene_variants=given.scene_variants, photos=given.photos)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Draws pieces with OpenGL on EGL into colour + alpha, labels, flow and albedo.
+
+One Renderer per process (one GL context). Supersamples 2x2 and averages premultiplied, so alpha edges
+are antialiased; labels take one sample of the four; flow is averaged over the person's samples.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mirage_lsd.worker.train.world.motion import Camera
+from mirage_lsd.worker.train.world.shells import LOWER, SHIRT, SKIN, UPPER, Piece
+
+WIDTH_PX, HEIGHT_PX, SUPER = 320, 192, 2
+SWITCHES = ("upper_kind", "lower_kind", "pattern", "cloth", "logo", "jacket")
+SWITCHES_OF = {SKIN: ("upper_kind", "lower_kind", "jacket"), UPPER: ("upper_kind", "pattern", "cloth", "logo", "jacket"),
+               LOWER: ("upper_kind", "lower_kind", "jacket"), SHIRT: ("jacket",)}
+ATTRIBUTES = {"position": 3, "previous": 3, "normal": 3, "canon": 3, "aux": 4}  # name: floats
+
+
+@dataclass(frozen=True)
+class Light:
+    """Key direction (towards the light) and linear RGB colours of key, fill, sky and ground."""
+
+    direction: np.ndarray
+    key: np.ndarray
+    fill_direction: np.ndarray
+    fill: np.ndarray
+    sky: np.ndarray
+    ground: np.ndarray
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """rgba u8 [H,W,4] straight alpha; labels u8 [H,W]; flow f32 [H,W,2] px to the previous frame;
+    albedo u8 [H,W,3]."""
+
+    rgba: np.ndarray
+    labels: np.ndarray
+    flow: np.ndarray
+    albedo: np.ndarray
+
+
+def sample_light(rng: np.random.Generator) -> Light:
+    """Soft light from a random side; the mean level keeps garment colours near their albedo."""
+    turn, height = rng.uniform(-1.5, 1.5), rng.uniform(-0.1, 1.1)
+    direction = np.array([np.sin(turn), -np.cos(turn), height])
+    warm = np.array([1.0, 0.97, 0.93]) * (1 + rng.normal(0, 0.06, 3))
+    contrast = rng.uniform(0.25, 0.75)
+    ambient = (1 - contrast) * (1 + rng.normal(0, 0.05, 3))
+    other = np.array([-np.sin(turn) + rng.normal(0, 0.3), -0.7, rng.uniform(-0.2, 0.6)])
+    level = rng.uniform(0.8, 1.2)
+    return Light(direction / np.linalg.norm(direction), level * 1.35 * contrast * warm, other / np.linalg.norm(other),
+                 level * rng.uniform(0, 0.35) * (1 + rng.normal(0, 0.12, 3)), level * 1.05 * ambient,
+                 level * 0.75 * ambient * np.array([1.0, 0.96, 0.92]))
+
+
+class Renderer:
+    """Owns the GL context, the program and the framebuffer."""
+
+    def __init__(self) -> None:
+        import moderngl  # only generation needs GL
+
+        self.gl = moderngl.create_standalone_context(backend="egl", require=330)
+        folder = Path(__file__).parent / "glsl"
+        self.vertex_source = (folder / "person.vert").read_text()
+        self.fragment_source = "".join((folder / n).read_text() for n in ("head.frag", "cloth.frag", "person.frag"))
+        self.programs: dict[tuple, object] = {}
+        self.uniforms: dict[str, object] = {}
+        size = (WIDTH_PX * SUPER, HEIGHT_PX * SUPER)
+        self.targets = [self.gl.texture(size, 4), self.gl.texture(size, 4, dtype="f4"), self.gl.texture(size, 4)]
+        self.frame = self.gl.framebuffer(self.targets, self.gl.depth_renderbuffer(size))
+        self.gl.enable(moderngl.DEPTH_TEST)
+        values = noise_field()
+        self.noise = self.gl.texture3d(values.shape[2::-1], 4, np.ascontiguousarray(values))
+        self.noise.use(0)
+
+    def set(self, **uniforms: object) -> None:
+        """Values for the coming draws; the names in SWITCHES choose a compiled variant of the shader."""
+        self.uniforms |= uniforms
+
+    def _program(self, part: int) -> object:
+        """The shader compiled for one part and its switches: the software rasteriser runs every branch."""
+        used = SWITCHES_OF.get(part, ())
+        key = (part, *(self.uniforms[name] for name in used))
+        if key not in self.programs:
+            values = {name: self.uniforms[name] if name in used else 0 for name in SWITCHES} | {"part": part}
+            constants = "".join(f"const int {name} = {value};\n" for name, value in values.items())
+            source = self.fragment_source.replace("#version 330\n", "#version 330\n" + constants, 1)
+            self.programs[key] = self.gl.program(self.vertex_source, source)
+        return self.programs[key]
+
+    def draw(self, pieces: list[Piece], index: int, camera: Camera, light: Light, want_albedo: bool = False) -> Drawn:
+        """Render frame `index` of the pieces; flow leads to frame index-1 (zero for index 0)."""
+        self.frame.use()
+        self.frame.clear(0, 0, 0, 0)
+        self.set(view_projection=camera.view_projection.T, eye=camera.eye, key_direction=light.direction, key=light.key, fill_direction=light.fill_direction,
+                 fill=light.fill, sky=light.sky, ground=light.ground)
+        for piece in pieces:
+            self._draw_piece(piece, index)
+        return self._read(want_albedo)
+
+    def _draw_piece(self, piece: Piece, index: int) -> None:
+        previous = piece.vertices[max(index - 1, 0)]
+        data = np.concatenate([piece.vertices[index], previous, piece.normals[index], piece.canon, piece.aux], 1)
+        vertices = self.gl.buffer(np.ascontiguousarray(data, np.float32))
+        faces = self.gl.buffer(np.ascontiguousarray(piece.faces, np.int32))
+        program = self._program(piece.part)
+        kinds = " ".join(f"{n}f" if name in program else f"{4 * n}x" for name, n in ATTRIBUTES.items())
+        layout = [(vertices, kinds, *(name for name in ATTRIBUTES if name in program))]
+        array = self.gl.vertex_array(program, layout, faces)
+        own = {"label": float(piece.label), "solid_color": piece.color, "solid_gloss": piece.gloss}
+        for name, value in (self.uniforms | own).items():
+            if name in program:
+                program[name].value = tuple(np.ravel(value).tolist()) if np.ndim(value) else value
+        array.render()
+        for item in (array, vertices, faces):
+            item.release()
+
+    def _read(self, want_albedo: bool) -> Drawn:
+        colour = self._plane(0, np.uint8)
+        extra = self._plane(1, np.float32)
+        alpha = extra[..., 3]
+        total = _box(alpha)
+        rgb = _box(colour[..., :3].astype(np.float32) * alpha[..., None]) / np.maximum(total, 1e-6)[..., None]
+        rgba = np.concatenate([rgb, 255 * total[..., None] / SUPER**2], -1)
+        flow = _box(extra[..., :2] * alpha[..., None]) / np.maximum(total, 1e-6)[..., None]
+        labels = extra[::SUPER, ::SUPER, 2].astype(np.uint8)
+        albedo = self._plane(2, np.uint8)[::SUPER, ::SUPER, :3] if want_albedo else np.zeros((0, 0, 3), np.uint8)
+        return Drawn((rgba + 0.5).astype(np.uint8), labels, flow * (WIDTH_PX / 2, -HEIGHT_PX / 2), albedo)
+
+    def _plane(self, index: int, dtype: type) -> np.ndarray:
+        raw = np.frombuffer(self.targets[index].read(), dtype)
+        return raw.reshape(HEIGHT_PX * SUPER, WIDTH_PX * SUPER, 4)[::-1]
+
+
+def noise_field(cells: int = 16, detail: int = 4) -> np.ndarray:
+    """Tiling smooth noise and its gradient (times 0.2, plus 0.5): u8 [64,64,64,4]."""
+    coarse = np.random.default_rng(7).random((cells,) * 3, np.float32)
+    value = coarse
+    for axis in range(3):
+        ahead = np.roll(value, -1, axis)
+        steps = np.linspace(0, 1, detail, endpoint=False, dtype=np.float32)
+        blend = steps * steps * (3 - 2 * steps)
+        value = np.stack([value * (1 - b) + ahead * b for b in blend], axis + 1)
+        value = value.reshape([cells * detail if i <= axis else cells for i in range(3)])
+    slopes = [(np.roll(value, -1, axis) - np.roll(value, 1, axis)) * detail / 2 for axis in (2, 1, 0)]
+    coded = np.stack([value, *(0.5 + 0.2 * slope for slope in slopes)], -1)
+    return (255 * np.clip(coded, 0, 1) + 0.5).astype(np.uint8)
+
+
+def _box(values: np.ndarray) -> np.ndarray:
+    """Sum over SUPER x SUPER blocks of [H*S, W*S, ...]."""
+    return sum(values[y::SUPER, x::SUPER] for y in range(SUPER) for x in range(SUPER))
