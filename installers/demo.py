@@ -104,7 +104,7 @@ def wait_for_filter(obs: ObsSession) -> Meter:
         if meter.status != told:
             told = meter.status
             say(f"filter: {told}")
-        return meter.styled
+        return meter.steady
 
     try:
         obs.wait_until(shown, "the filter's first picture", WORKER_START_S)
@@ -137,7 +137,7 @@ def record(options: Options, obs: ObsSession, meter: Meter) -> Figures:
         moments += [Moment((number + part) * each_s, look) for part in (0.55, 0.95)]
     fps, (processed, dropped) = meter.fps, meter.counts()
     lagged = obs.request("GetStats")["renderSkippedFrames"] - lagged_before
-    device, model = device_and_model(meter.status)
+    device, model = meter.device, meter.model
     recording = options.out / "recording.mkv"
     made = Path(obs.request("StopRecord")["outputPath"])
     obs.wait_until(lambda: not obs.request("GetRecordStatus")["outputActive"], "OBS to finish the recording")
@@ -149,10 +149,6 @@ def record(options: Options, obs: ObsSession, meter: Meter) -> Figures:
         round(fps, 2), *(round(meter.latency_ms(p), 1) for p in (50, 95, 99)),
         processed, dropped, lagged, str(recording), str(sheet), device, model,
     )  # fmt: skip
-
-
-def device_and_model(status: str) -> tuple[str, str]:
-    return "", ""
 
 
 def follow(meter: Meter, seconds: float) -> None:

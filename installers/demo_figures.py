@@ -15,6 +15,9 @@ from pathlib import Path
 
 from mirage_lsd.obs_script.control_block import FILE_NAME, ControlBlock
 
+STEADY_FRAMES = 45
+LOADED = re.compile(r" (\S+) on \S+, \S+, \d+x\d+: loaded in ")  # worker/engine_host.py
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -47,6 +50,7 @@ class Meter:
     """Follows the one filter of a running OBS. Keep it open: OBS removes the block when it ends."""
 
     def __init__(self, control_block: Path) -> None:
+        self._session = control_block.parent
         self._block = ControlBlock.open(str(control_block))
         self._latencies_ms: list[float] = []
         self.begin()
@@ -65,10 +69,30 @@ class Meter:
         return slot is not None and slot.get("showing_styled") == 1
 
     @property
+    def steady(self) -> bool:
+        """Has the processed picture been there for some seconds? The first frames of a run are slow."""
+        slot = self.slot()
+        return self.styled and slot.get("frames_shown") >= STEADY_FRAMES
+
+    @property
     def status(self) -> str:
         """The filter's status line, as its window in OBS shows it."""
         slot = self.slot()
         return (slot and slot.text("status")) or "starting"
+
+    @property
+    def device(self) -> str:
+        """Where the model runs, from the status line; empty while nothing is processed."""
+        found = re.search(r"\bon (\w+)", self.status) if self.styled else None
+        return found[1] if found else ""
+
+    @property
+    def model(self) -> str:
+        """The model that the newest worker says it loaded; empty before."""
+        for log in sorted(self._session.glob("worker-*.log"), reverse=True):
+            if found := LOADED.search(log.read_text(encoding="utf-8", errors="replace")):
+                return found[1]
+        return ""
 
     def begin(self) -> None:
         """Start measuring from now."""
