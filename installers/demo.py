@@ -80,7 +80,8 @@ def run_stage(options: Options, stage: Stage, video: Source, last: bool) -> Figu
     loaded = stages.collection(stage, video, CHECKOUT, LOOKS[0])
     environment = {"MIRAGE_LSD_INSTALL": str(checkout_places().record)}
     with tempfile.TemporaryDirectory(prefix="mirage-lsd-demo-") as folder:
-        session = ObsSession(Path(folder), loaded, stage.video, environment, virtual_display=None, preview=True)
+        seen = bool(os.environ.get("DISPLAY"))  # nobody looks at a virtual screen: its preview is for nothing
+        session = ObsSession(Path(folder), loaded, stage.video, environment, not seen, preview=seen)
         with session as obs:
             where = "a virtual screen" if obs.display.virtual else f"display {obs.display.name}"
             say(f"starting OBS on {where}, {stage}")
