@@ -138,7 +138,7 @@ def record(options: Options, obs: ObsSession, meter: Meter) -> Figures:
         moments += [Moment((number + part) * each_s, look) for part in (0.55, 0.95)]
     fps, (processed, dropped) = meter.fps, meter.counts()
     lagged = obs.request("GetStats")["renderSkippedFrames"] - lagged_before
-    device, model = meter.device, meter.model
+    model, device = meter.model_and_device()
     recording = options.out / "recording.mkv"
     made = Path(obs.request("StopRecord")["outputPath"])
     obs.wait_until(lambda: not obs.request("GetRecordStatus")["outputActive"], "OBS to finish the recording")

@@ -16,7 +16,7 @@ from pathlib import Path
 from mirage_lsd.obs_script.control_block import FILE_NAME, ControlBlock
 
 STEADY_FRAMES = 45
-LOADED = re.compile(r" (\S+) on \S+, \S+, \d+x\d+: loaded in ")  # worker/engine_host.py
+LOADED = re.compile(r" (\S+) on (\S+), \S+, \d+x\d+: loaded in ")  # worker/engine_host.py
 
 
 @dataclass(frozen=True)
@@ -80,19 +80,12 @@ class Meter:
         slot = self.slot()
         return (slot and slot.text("status")) or "starting"
 
-    @property
-    def device(self) -> str:
-        """Where the model runs, from the status line; empty while nothing is processed."""
-        found = re.search(r"\bon (\w+)", self.status) if self.styled else None
-        return found[1] if found else ""
-
-    @property
-    def model(self) -> str:
-        """The model that the newest worker says it loaded; empty before."""
+    def model_and_device(self) -> tuple[str, str]:
+        """What the newest worker says it loaded, and where it runs; empty before."""
         for log in sorted(self._session.glob("worker-*.log"), reverse=True):
             if found := LOADED.search(log.read_text(encoding="utf-8", errors="replace")):
-                return found[1]
-        return ""
+                return found[1], found[2]
+        return "", ""
 
     def begin(self) -> None:
         """Start measuring from now."""
