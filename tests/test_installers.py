@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""install.sh as a user runs it, in a folder of their own; and the small decisions of the installers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import demo_stage
+import install_places
+import install_system
+import pytest
+from install_places import Places
+
+
+@pytest.fixture
+def user_environment(tmp_path: Path) -> dict[str, str]:
+    """A home of its own; the installation goes to its data folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MIRAGE_LSD", "XDG_"))}
+    return {**kept, "HOME": str(tmp_path), "DISPLAY": "", "PYTHON": sys.executable}
+
+
+def run_installer(checkout: Path, environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    command = [str(checkout / "installers/install.sh"), *words]
+    return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_user_installs_verifies_and_removes(checkout: Path, user_environment: dict[str, str], tmp_path: Path) -> None:
+    data = tmp_path / ".local/share/mirage-lsd"
+    assert run_installer(checkout, user_environment, "check").returncode == 1, "nothing is installed yet"
+
+    installed = run_installer(checkout, user_environment, "install")
+    assert installed.returncode == 0, installed.stderr
+    record = json.loads((data / "install.json").read_text())
+    assert Path(record["worker_python"]).is_relative_to(data)
+
+    verified = run_installer(checkout, user_environment, "verify")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    script = Path(verified.stdout.strip().splitlines()[-1].rsplit(": ", 1)[1])
+    assert script.is_file() and script.is_relative_to(data), "it must not need the checkout"
+    assert (script.parent / "filter.lua").is_file()
+
+    damage = next((data / "obs").glob("*/zmq"))
+    damage.rename(damage.with_name("gone"))
+    broken = run_installer(checkout, user_environment, "check")
+    assert broken.returncode == 1 and "repair" in broken.stdout
+
+    assert run_installer(checkout, user_environment, "remove").returncode == 0
+    assert not data.exists() or list(data.iterdir()) == []
+    assert run_installer(checkout, user_environment, "check").returncode == 1
+
+
+def test_remove_leaves_a_folder_that_is_not_ours(
+    checkout: Path, user_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Someone's own venv in the same place has neither our stamp nor our record."""
+    theirs = tmp_path / ".local/share/mirage-lsd/venv"
+    theirs.mkdir(parents=True)
+    assert run_installer(checkout, user_environment, "remove").returncode == 0
+    assert theirs.is_dir()
+
+
+def test_obs_on_this_machine_tells_its_python() -> None:
+    """Read from the libraries OBS is linked to: a version whose library the loader really finds."""
+    versions = install_system.obs_python_versions()
+    assert versions
+    assert all(version.startswith("3.") and version[2:].isdigit() for version in versions)
+
+
+def test_the_user_may_name_the_python_of_obs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIRAGE_LSD_OBS_PYTHON", "3.9,3.12")
+    assert install_system.obs_python_versions() == ["3.9", "3.12"]
+
+
+def test_nothing_is_missing_on_a_machine_that_runs_the_tests() -> None:
+    assert install_system.missing(headless=True, for_tests=True) == []
+
+
+def test_record_is_read_back_and_a_damaged_one_is_none(tmp_path: Path) -> None:
+    places = Places(tmp_path / "venv", tmp_path / "obs", tmp_path / "install.json", editable=False)
+    assert install_places.read_record(places) is None
+    install_places.write_record(places, ["3.11"], "1.2.3")
+    record = install_places.read_record(places)
+    assert record is not None
+    assert record["zmq_paths"] == {"3.11": str(tmp_path / "obs" / "3.11")}
+    places.record.write_text('{"layout": 1, "work')
+    assert install_places.read_record(places) is None
+    places.record.write_text('{"layout": 99}')
+    assert install_places.read_record(places) is None
+
+
+@pytest.mark.parametrize(
+    ("size_px", "left_top"),
+    [
+        ((640, 360), (0, 0)),
+        ((1920, 1080), (0, 0)),
+        ((640, 480), (0, 60)),
+        ((360, 640), (0, 219)),
+        ((641, 200), (143, 0)),
+    ],
+)
+def test_the_demo_cuts_a_video_to_the_shape_of_its_half(size_px: tuple[int, int], left_top: tuple[int, int]) -> None:
+    """The middle stays; what is left has the half's shape to within two pixels."""
+    crop = demo_stage.crop_px(*size_px, demo_stage.Stage(480, 270))
+    assert (crop["cropLeft"], crop["cropTop"]) == left_top
+    width_px = size_px[0] - crop["cropLeft"] - crop["cropRight"]
+    height_px = size_px[1] - crop["cropTop"] - crop["cropBottom"]
+    assert abs(width_px * 270 / 480 - height_px) <= 2
