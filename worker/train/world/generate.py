@@ -43,7 +43,8 @@ class World:
         camera = motion.sample_camera(rng, crop, joints)
         clip = {"crop": crop, "layers": [], "labels": [], "flow": None, "looks": []}
         for look in wear:
-            pieces = skins[look.expression] + self._dressed(posed[look.expression], look)
+            skin, *rest = skins[look.expression]
+            pieces = [skin, self.tailor.bare(skin, look), *rest] + self._dressed(posed[look.expression], look)
             self._shoot(clip, look, pieces, camera, light, person, frames)
         return clip
 
@@ -67,7 +68,7 @@ class World:
                person: dict, frames: int) -> None:
         """Render every frame of one look into the clip."""
         self.renderer.set(**person, **paint.look_uniforms(look))
-        shots = [self.renderer.draw(pieces, t, camera, light, want_albedo=t == 0) for t in range(frames)]
+        shots = [self.renderer.draw(pieces, t, camera, light, clip["flow"] is None and t > 0) for t in range(frames)]
         clip["layers"].append(np.stack([s.rgba for s in shots]))
         clip["labels"].append(np.stack([s.labels for s in shots]))
         clip["looks"].append(paint.describe(look, shots[0].labels, shots[0].albedo))

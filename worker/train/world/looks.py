@@ -97,7 +97,7 @@ def _cut(rng: np.random.Generator, upper: str) -> Cut:
         "leather jacket": lambda: Cut(u(.0, .05), u(1.94, 2.03), -.002, .04, u(.015, .06), u(.016, .022), .8, .30,
                                       u(.03, .045), 1, 2),
         "suit": lambda: Cut(u(-.1, -.05), u(1.88, 1.95), -.004, u(.16, .24), .006, u(.016, .02), .35, .06, .028, 1, 0),
-        "dress": lambda: Cut(.1, rng.choice([-.12, u(.2, .6), u(1.2, 2)]), u(-.04, 0), rng.choice([0, u(.03, .1)]), 0,
+        "dress": lambda: Cut(.1, rng.choice([.04, u(.0, .1), u(.2, .4), u(1.2, 2)]), u(-.05, -.02), rng.choice([u(0, .03), u(.05, .1)]), 0,
                              u(.006, .01), .4, .08, 0, 0, 0),
     }
     return table[upper]()

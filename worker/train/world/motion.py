@@ -46,7 +46,9 @@ def rotation(angles: np.ndarray) -> np.ndarray:
 def sample_phenotype(rng: np.random.Generator) -> dict[str, float]:
     """An adult (sometimes teenage) body: label -> 0..1."""
     gender = float(np.clip(rng.choice([0.08, 0.92]) + rng.normal(0, 0.08), 0, 1))
-    return {"gender": gender, "age": float(rng.uniform(0.58, 0.95)), "muscle": float(rng.uniform(0.25, 0.8)),
+    origin = rng.dirichlet((0.7, 0.7, 0.7))
+    return {"african": float(origin[0]), "asian": float(origin[1]), "caucasian": float(origin[2]),
+            "cupsize": float(rng.uniform(0.3, 0.65)), "firmness": 0.5, "gender": gender, "age": float(rng.uniform(0.58, 0.95)), "muscle": float(rng.uniform(0.25, 0.8)),
             "weight": float(np.clip(rng.normal(0.5, 0.18), 0.1, 0.95)), "height": float(rng.uniform(0.3, 0.75)),
             "proportions": float(rng.uniform(0.3, 0.9))}
 
@@ -115,7 +117,8 @@ def sample_crop(rng: np.random.Generator) -> str:
 def sample_camera(rng: np.random.Generator, crop: str, joints: dict[str, np.ndarray]) -> Camera:
     """Frame the person: joints maps head and neck to f32 [3] positions of the first frame."""
     head, neck = joints["head"], joints["neck01"]
-    height = {"bust": rng.uniform(0.42, 0.72), "half": rng.uniform(0.85, 1.25),
+    near = rng.random() < 0.15
+    height = {"bust": rng.uniform(0.33, 0.42) if near else rng.uniform(0.42, 0.72), "half": rng.uniform(0.85, 1.25),
               "full": rng.uniform(1.75, 2.2)}[crop]
     middle = {"bust": head + [0, 0, 0.24 - 0.5 * height - 0.0], "half": head + [0, 0, 0.25 - 0.5 * height],
               "full": np.array([head[0], head[1], head[2] + 0.3 - 0.5 * height])}[crop]

@@ -11,13 +11,20 @@ from pathlib import Path
 import numpy as np
 
 from mirage_lsd.worker.train.world.motion import Camera
-from mirage_lsd.worker.train.world.shells import LOWER, SHIRT, SKIN, UPPER, Piece
+from mirage_lsd.worker.train.world.shells import EYE, LOWER, SHIRT, SHOE, SKIN, UPPER, Piece
 
 WIDTH_PX, HEIGHT_PX, SUPER = 320, 192, 2
 SWITCHES = ("upper_kind", "lower_kind", "pattern", "cloth", "logo", "jacket")
 SWITCHES_OF = {SKIN: ("upper_kind", "lower_kind", "jacket"), UPPER: ("upper_kind", "pattern", "cloth", "logo", "jacket"),
-               LOWER: ("upper_kind", "lower_kind", "jacket"), SHIRT: ("jacket",)}
+               LOWER: ("upper_kind", "lower_kind", "jacket"), SHIRT: ("upper_kind", "jacket")}
+ONE_SIDED = (SKIN, EYE, SHOE, LOWER)
 ATTRIBUTES = {"position": 3, "previous": 3, "normal": 3, "canon": 3, "aux": 4}  # name: floats
+
+
+SHADOW_PX, SHADOW_REACH_M = 384, 0.75
+SHADOW_VERTEX = """#version 330
+uniform mat4 view_projection; in vec3 position;
+void main() { gl_Position = view_projection * vec4(position, 1.0); }"""
 
 
 @dataclass(frozen=True)
@@ -70,12 +77,20 @@ class Renderer:
         self.programs: dict[tuple, object] = {}
         self.uniforms: dict[str, object] = {}
         size = (WIDTH_PX * SUPER, HEIGHT_PX * SUPER)
-        self.targets = [self.gl.texture(size, 4), self.gl.texture(size, 4, dtype="f4"), self.gl.texture(size, 4)]
-        self.frame = self.gl.framebuffer(self.targets, self.gl.depth_renderbuffer(size))
+        self.targets = [self.gl.texture(size, 4), self.gl.texture(size, 4), self.gl.texture(size, 2, dtype="f4")]
+        depth = self.gl.depth_renderbuffer(size)
+        self.still_frame = self.gl.framebuffer(self.targets[:2], depth)
+        self.flow_frame = self.gl.framebuffer(self.targets, depth)
         self.gl.enable(moderngl.DEPTH_TEST)
+        self.shadow = self.gl.depth_texture((SHADOW_PX, SHADOW_PX))
+        self.shadow.compare_func = "<="
+        self.shadow.repeat_x = self.shadow.repeat_y = False
+        self.shadow_frame = self.gl.framebuffer([], self.shadow)
+        self.shadow_program = self.gl.program(SHADOW_VERTEX, "#version 330\nvoid main() {}")
         values = noise_field()
         self.noise = self.gl.texture3d(values.shape[2::-1], 4, np.ascontiguousarray(values))
         self.noise.use(0)
+        self.shadow.use(1)
 
     def set(self, **uniforms: object) -> None:
         """Values for the coming draws; the names in SWITCHES choose a compiled variant of the shader."""
@@ -89,18 +104,41 @@ class Renderer:
             values = {name: self.uniforms[name] if name in used else 0 for name in SWITCHES} | {"part": part}
             constants = "".join(f"const int {name} = {value};\n" for name, value in values.items())
             source = self.fragment_source.replace("#version 330\n", "#version 330\n" + constants, 1)
-            self.programs[key] = self.gl.program(self.vertex_source, source)
+            program = self.programs[key] = self.gl.program(self.vertex_source, source)
+            if "shadow_map" in program:
+                program["shadow_map"].value = 1
         return self.programs[key]
 
-    def draw(self, pieces: list[Piece], index: int, camera: Camera, light: Light, want_albedo: bool = False) -> Drawn:
-        """Render frame `index` of the pieces; flow leads to frame index-1 (zero for index 0)."""
-        self.frame.use()
-        self.frame.clear(0, 0, 0, 0)
-        self.set(view_projection=camera.view_projection.T, eye=camera.eye, key_direction=light.direction, key=light.key, fill_direction=light.fill_direction,
-                 fill=light.fill, sky=light.sky, ground=light.ground)
-        for piece in pieces:
+    def draw(self, pieces: list[Piece], index: int, camera: Camera, light: Light, want_flow: bool = True) -> Drawn:
+        """Render frame `index`; flow leads to frame index-1 (zero for index 0 or if not wanted).
+
+        pieces[0] is the whole body, which only casts the shadow; the others are drawn.
+        """
+        self._cast_shadow(pieces[0], index, light)
+        frame = self.flow_frame if want_flow else self.still_frame
+        frame.use()
+        frame.clear(0, 0, 0, 0)
+        self.set(view_projection=camera.view_projection.T, eye=camera.eye, key_direction=light.direction,
+                 key=light.key, fill_direction=light.fill_direction, fill=light.fill, sky=light.sky,
+                 ground=light.ground)
+        for piece in pieces[1:]:
             self._draw_piece(piece, index)
-        return self._read(want_albedo)
+        return self._read(want_flow)
+
+    def _cast_shadow(self, skin: Piece, index: int, light: Light) -> None:
+        """Depth of the bare body seen from the key light, around head and torso."""
+        points = skin.vertices[index]
+        matrix = light_matrix(light.direction, points[skin.canon[:, 2] > 0.3].mean(0))
+        self.shadow_program["view_projection"].value = tuple(matrix.T.ravel().tolist())
+        vertices = self.gl.buffer(np.ascontiguousarray(points, np.float32))
+        faces = self.gl.buffer(np.ascontiguousarray(skin.faces, np.int32))
+        array = self.gl.vertex_array(self.shadow_program, [(vertices, "3f", "position")], faces)
+        self.shadow_frame.use()
+        self.shadow_frame.clear(depth=1.0)
+        array.render()
+        for item in (array, vertices, faces):
+            item.release()
+        self.set(shadow_matrix=matrix.T)
 
     def _draw_piece(self, piece: Piece, index: int) -> None:
         previous = piece.vertices[max(index - 1, 0)]
@@ -115,25 +153,37 @@ class Renderer:
         for name, value in (self.uniforms | own).items():
             if name in program:
                 program[name].value = tuple(np.ravel(value).tolist()) if np.ndim(value) else value
+        switch = self.gl.enable if piece.part in ONE_SIDED else self.gl.disable
+        switch(self.gl.CULL_FACE)
         array.render()
         for item in (array, vertices, faces):
             item.release()
 
-    def _read(self, want_albedo: bool) -> Drawn:
-        colour = self._plane(0, np.uint8)
-        extra = self._plane(1, np.float32)
-        alpha = extra[..., 3]
-        total = _box(alpha)
-        rgb = _box(colour[..., :3].astype(np.float32) * alpha[..., None]) / np.maximum(total, 1e-6)[..., None]
-        rgba = np.concatenate([rgb, 255 * total[..., None] / SUPER**2], -1)
-        flow = _box(extra[..., :2] * alpha[..., None]) / np.maximum(total, 1e-6)[..., None]
-        labels = extra[::SUPER, ::SUPER, 2].astype(np.uint8)
-        albedo = self._plane(2, np.uint8)[::SUPER, ::SUPER, :3] if want_albedo else np.zeros((0, 0, 3), np.uint8)
-        return Drawn((rgba + 0.5).astype(np.uint8), labels, flow * (WIDTH_PX / 2, -HEIGHT_PX / 2), albedo)
+    def _read(self, want_flow: bool) -> Drawn:
+        colour, coded = self._plane(0, np.uint8, 4), self._plane(1, np.uint8, 4)
+        total = _box(colour.astype(np.uint16)).astype(np.float32)  # rgb is 0 where nothing was drawn
+        samples = total[..., 3:] / 255
+        rgba = np.concatenate([total[..., :3] / np.maximum(samples, 1), total[..., 3:] / SUPER**2], -1)
+        flow = np.zeros((HEIGHT_PX, WIDTH_PX, 2), np.float32)
+        if want_flow:
+            flow = _box(self._plane(2, np.float32, 2)) / np.maximum(samples, 1) * (WIDTH_PX / 2, -HEIGHT_PX / 2)
+        one = coded[::SUPER, ::SUPER]
+        return Drawn((rgba + 0.5).astype(np.uint8), one[..., 3].copy(), flow.astype(np.float32), one[..., :3])
 
-    def _plane(self, index: int, dtype: type) -> np.ndarray:
+    def _plane(self, index: int, dtype: type, channels: int) -> np.ndarray:
         raw = np.frombuffer(self.targets[index].read(), dtype)
-        return raw.reshape(HEIGHT_PX * SUPER, WIDTH_PX * SUPER, 4)[::-1]
+        return raw.reshape(HEIGHT_PX * SUPER, WIDTH_PX * SUPER, channels)[::-1]
+
+
+def light_matrix(direction: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Orthographic view from a far light onto SHADOW_REACH_M around centre: f32 [4,4]."""
+    right = np.cross([0.0, 0.0, 1.0], direction)
+    right /= np.linalg.norm(right)
+    axes = np.stack([right, np.cross(direction, right), -direction])
+    matrix = np.eye(4, dtype=np.float32)
+    matrix[:3, :3] = axes / np.array([[SHADOW_REACH_M], [SHADOW_REACH_M], [2 * SHADOW_REACH_M]])
+    matrix[:3, 3] = -matrix[:3, :3] @ centre
+    return matrix
 
 
 def noise_field(cells: int = 16, detail: int = 4) -> np.ndarray:

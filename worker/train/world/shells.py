@@ -6,7 +6,7 @@ canonical coordinates; the shader cuts hems, sleeves and necklines out of the sh
 coordinates, so every look of a clip shares the same body motion exactly.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -67,6 +67,19 @@ class Tailor:
                 self._plain(SOLID, "teeth", posed, 2, np.zeros((len(zero), 4)), color=(0.85, 0.82, 0.76)),
                 self._plain(SOLID, "lashes", posed, 2, np.zeros((len(zero), 4)), color=(0.06, 0.05, 0.05))]
 
+    def bare(self, skin: Piece, look: Look) -> Piece:
+        """The skin piece without triangles that lie deep under this look's clothes."""
+        x, _, z = skin.canon.T
+        arm, cut = skin.aux[:, 0], look.cut
+        hidden = (arm < -0.5) & (z > cut.hem + 0.05) & (z < 0.37) | (arm > 0.15) & (arm < cut.sleeve - 0.25)
+        if look.upper != "dress" and look.lower != "skirt":
+            hidden |= (arm < -0.5) & (z > look.lower_hem + 0.06) & (z < 0.07)
+        return replace(skin, faces=skin.faces[~hidden[skin.faces].all(1)])
+
+    def _keep(self, piece: Piece, seen: np.ndarray) -> Piece:
+        """The piece without triangles of which no vertex is in seen (bool [n]): the shader would discard them."""
+        return replace(piece, faces=piece.faces[seen[piece.faces].any(1)])
+
     def _shell(self, part: int, label: int, posed: Posed, offset: np.ndarray, smooth: int) -> Piece:
         """The tights cage, smoothed and pushed out along its normals by offset f32 [n] metres."""
         used, faces = self.tables["tights"]
@@ -94,12 +107,15 @@ class Tailor:
         if look.upper == "hoodie":
             hood = np.exp(-((z - 0.515) / 0.045) ** 2) * np.clip((y + 0.075) / 0.1, 0, 1)
             offset += 0.05 * hood * (np.abs(x) < 0.16)
-        return self._shell(UPPER, 4, posed, offset.astype(np.float32), cut.smooth)
+        shell = self._shell(UPPER, 4, posed, offset.astype(np.float32), cut.smooth)
+        return self._keep(shell, np.where(shell.aux[:, 0] > -0.1, arm < cut.sleeve + 0.1, z > cut.hem - 0.02) & (z < 0.62))
 
     def shirt_piece(self, posed: Posed, look: Look) -> Piece:
         """The shirt seen in the opening of a jacket or suit."""
         used, _ = self.tables["tights"]
-        return self._shell(SHIRT, 6, posed, np.full(len(used), 0.006, np.float32), 0)
+        shell = self._shell(SHIRT, 6, posed, np.full(len(used), 0.006, np.float32), 0)
+        x, y, z = shell.canon.T
+        return self._keep(shell, (np.abs(x) < 0.15) & ((y < 0.02) | (z > 0.42)) & (z > -0.04) & (shell.aux[:, 0] < 0.3))
 
     def lower_pieces(self, posed: Posed, look: Look) -> list[Piece]:
         """Trousers, shorts or skirt, and shoes; a dress is the skirt cage in the upper garment's cloth."""
@@ -108,11 +124,12 @@ class Tailor:
         loose = {"trousers": 0.014, "jeans": 0.008, "shorts": 0.018, "skirt": 0.0}[look.lower]
         offset = 0.005 + loose * np.clip((0.1 - z) / 0.4, 0, 1)
         shoes = self._shell(SHOE, 6, posed, np.full(len(used), 0.012, np.float32), 0)
-        pieces = [shoes]
+        pieces = [self._keep(shoes, z < -0.74)]
         if look.upper == "dress" or look.lower == "skirt":
             pieces.append(self._skirt(posed, UPPER if look.upper == "dress" else LOWER, look))
         else:
-            pieces.append(self._shell(LOWER, 5, posed, offset.astype(np.float32), 0))
+            shell = self._shell(LOWER, 5, posed, offset.astype(np.float32), 0)
+            pieces.append(self._keep(shell, (shell.aux[:, 0] < -0.4) & (z < 0.14) & (z > look.lower_hem - 0.03)))
         return pieces
 
     def _skirt(self, posed: Posed, part: int, look: Look) -> Piece:
@@ -129,7 +146,10 @@ class Tailor:
         if look.hair == "bald":
             return []
         volume = {"short": 0.012 + 0.026 * look.hair_shape[0], "long": 0.018, "bun": 0.010, "hat": 0.006}[look.hair]
-        pieces = [self._cap(posed, HAIR, 3, volume, look.hair_shape[1])]
+        curly = look.hair == "short" and look.hair_shape[2] > 0.72
+        volume *= 1.8 if curly else 1.0
+        fringe = 0.0 if curly or look.hair in ("hat", "bun") else look.hair_shape[1]
+        pieces = [self._cap(posed, HAIR, 3, volume, fringe, curly)]
         if look.hair == "long":
             used, faces = self.tables["hair"]
             canon = self.anatomy.canon[used]
@@ -138,7 +158,7 @@ class Tailor:
             pieces.append(Piece(LONG_HAIR, 3, posed.vertices[:, used] + push * normals, normals, canon,
                                 np.zeros((len(used), 4), np.float32), faces))
         if look.hair == "bun":
-            high = 0.2 + 0.7 * look.hair_shape[0]
+            high = 0.45 + 0.55 * look.hair_shape[0]
             centre = HEAD_CENTRE + np.array([0, 0.115 - 0.06 * high, 0.05 + 0.075 * high])
             pieces.append(self._attached(posed, HAIR, 3, *sphere(centre, (0.05, 0.045, 0.045))))
         if look.hair == "hat":
@@ -147,14 +167,15 @@ class Tailor:
                 pieces.append(self._attached(posed, HAT, 7, *brim()))
         return pieces
 
-    def _cap(self, posed: Posed, part: int, label: int, volume: float, fringe: float) -> Piece:
+    def _cap(self, posed: Posed, part: int, label: int, volume: float, fringe: float, curly: bool = False) -> Piece:
         """The scalp pushed out from the head's centre by about volume metres."""
         used, faces = self.tables["scalp"]
         canon = self.anatomy.canon[used]
         top = np.clip((canon[:, 2] - 0.66) / 0.1, 0.25, 1.3)
         grown = canon[:, 2] - np.maximum(0.612 + (0.05 - canon[:, 1]) * 0.80, 0.60)
-        offset = (volume * top * (0.25 + 0.75 * np.clip(grown / 0.035, 0, 1))).astype(np.float32)
-        aux = np.stack([self.anatomy.ears[used], np.full(len(used), fringe), 0 * offset, 0 * offset], 1)
+        curl = look_curl(canon) if curly else 1.0
+        offset = (volume * top * curl * (0.25 + 0.75 * np.clip(grown / 0.035, 0, 1))).astype(np.float32)
+        aux = np.stack([self.anatomy.ears[used], np.full(len(used), fringe), 0 * offset, np.full(len(used), float(curly))], 1)
         normals = posed.normals[:, used]
         return Piece(part, label, posed.vertices[:, used] + normals * offset[None, :, None], normals, canon,
                      aux.astype(np.float32), faces)
@@ -180,6 +201,12 @@ class Tailor:
             for part in headphones():
                 pieces.append(self._attached(posed, SOLID, 6, *part, color=look.shoe_color, gloss=0.4))
         return pieces
+
+
+def look_curl(canon: np.ndarray) -> np.ndarray:
+    """Bumpy volume of curls: factor f64 [n] about 1."""
+    wave = np.sin(canon * 210).sum(1) + np.sin(canon[:, [1, 2, 0]] * 330 + 1).sum(1)
+    return 1 + 0.09 * wave
 
 
 def sphere(centre: np.ndarray, radii: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

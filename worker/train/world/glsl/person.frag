@@ -32,7 +32,7 @@ void main() {
     } else if (part == 5 || part == 7) {
         float lift = a.y < 0.0 ? 1.0 : 0.0;
         if (part == 5 && a.z < 0.5) {
-            float h = hairline(c) + 0.012 * (noise(vec3(atan(c.x, c.z - 0.70) * 30.0, c.y * 16.0, seed.x)) - 0.5) - 0.008 + 0.03 * (a.y - 0.5) * step(c.y, -0.08);
+            float h = hairline(c, a.y) + 0.014 * (noise(vec3(atan(c.x, c.z - 0.70) * 30.0, c.y * 16.0, seed.x)) - 0.5) - 0.008;
             if (h < 0.0 || a.x > 0.3) discard;
             if (h < 0.008 && hash(c * 900.0) > h / 0.008) discard;
         }
@@ -42,13 +42,15 @@ void main() {
             s = Surface(hair_color * (0.9 + 0.2 * step(0.5, fract(atan(c.x, c.y) * 24.0)) * step(0.5, hair.y)), normalize(n), 0.05, 10.0, 0.15);
         } else s = hair_surface(0.0);
     } else if (part == 6) {
-        if (c.z < hair.z) discard;
+        if (c.z < hair.z + 0.05 * (noise(vec3(atan(c.x, c.y + 0.04) * 14.0, 2.0, seed.y)) - 0.5)) discard;
         if (c.y < -0.07 && c.z < 0.775 && abs(c.x) < 0.085) discard;
         s = hair_surface(1.0);
     } else if (part == 8) {
         float d = covers_shirt(c, a.x);
         if (d < 0.0 || (covers_jacket(c, a.x, 0.0) > 0.02)) discard;
-        s = fold(shirt_color * (1.0 - 0.2 * smoothstep(0.002, 0.001, abs(abs(c.x) - 0.012)) * step(c.y, 0.0)), 0.3, 0.03, 8.0);
+        float tie = upper_kind == 5 && seed.x > 18.0 ? step(abs(c.x), 0.012 + 0.05 * max(0.0, 0.47 - c.z)) * step(c.y, 0.0) * step(c.z, 0.485) : 0.0;
+        vec3 inner = mix(shirt_color, shoe_color * 0.8, tie);
+        s = fold(inner * (1.0 - 0.2 * smoothstep(0.002, 0.001, abs(abs(c.x) - 0.012)) * step(c.y, 0.0) * (1.0 - tie)), 0.3, 0.03, 8.0);
     } else if (part == 9) {
         if (c.z > -0.765) discard;
         s = Surface(shoe_color * (c.z < -0.835 ? 0.35 : 1.0), normalize(n), 0.25, 20.0, 0.1);
@@ -60,6 +62,7 @@ void main() {
     float lit = max(0.0, (dot(m, key_direction) + s.wrap) / (1.0 + s.wrap));
     float filled = max(0.0, 0.7 * dot(m, fill_direction) + 0.3);
     float under = part == 0 && c.z < 0.6 && c.z > 0.46 ? mix(1.0, 0.72, smoothstep(0.5, 0.58, c.z) * smoothstep(0.04, -0.06, c.y)) : 1.0;
+    lit *= open_to_key(world, normalize(n));
     vec3 light = (key * lit + fill * filled) * under + mix(ground, sky, 0.5 + 0.5 * m.z) * mix(1.0, under, 0.7);
     if (!gl_FrontFacing && part >= 3 && part != 5 && part != 6) light *= 0.35;
     light *= cavity;
@@ -70,6 +73,6 @@ void main() {
     color += 0.10 * s.gloss * sky * pow(1.0 - max(dot(m, view), 0.0), 3.0);
     if (glow > 0.0) color = mix(color, pow(second_color, vec3(2.2)) * 1.5, glow);
     out_color = vec4(pow(clamp(color, 0.0, 1.0), vec3(1.0 / 2.2)), 1.0);
-    out_extra = vec4(before.xy / before.w - now.xy / now.w, kind, 1.0);
-    out_albedo = vec4(mix(s.albedo, second_color, glow), 1.0);
+    out_albedo = vec4(mix(s.albedo, second_color, glow), kind / 255.0);
+    out_flow = before.xy / before.w - now.xy / now.w;
 }
