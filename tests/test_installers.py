@@ -7,13 +7,18 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import demo_stage
 import install_places
 import install_system
 import pytest
+from demo_figures import Meter, control_block_of
 from install_places import Places
+from obs_config import Video
+from obs_scene import Collection, Item, Scene, Script, color_source, mirage_filter
+from obs_session import ObsSession
 
 
 @pytest.fixture
@@ -28,6 +33,7 @@ def run_installer(checkout: Path, environment: dict[str, str], *words: str) -> s
     return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
 
+@pytest.mark.obs
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_user_installs_verifies_and_removes(checkout: Path, user_environment: dict[str, str], tmp_path: Path) -> None:
@@ -45,6 +51,8 @@ def test_a_user_installs_verifies_and_removes(checkout: Path, user_environment: 
     assert script.is_file() and script.is_relative_to(data), "it must not need the checkout"
     assert (script.parent / "filter.lua").is_file()
 
+    assert filters_in_obs(script, data / "install.json", tmp_path / "obs"), "the installed filter shows no result"
+
     damage = next((data / "obs").glob("*/zmq"))
     damage.rename(damage.with_name("gone"))
     broken = run_installer(checkout, user_environment, "check")
@@ -53,6 +61,16 @@ def test_a_user_installs_verifies_and_removes(checkout: Path, user_environment: 
     assert run_installer(checkout, user_environment, "remove").returncode == 0
     assert not data.exists() or list(data.iterdir()) == []
     assert run_installer(checkout, user_environment, "check").returncode == 1
+
+
+def filters_in_obs(script: Path, record: Path, folder: Path) -> bool:
+    """Does a real OBS with the installed script, and nothing of the checkout, show a processed picture?"""
+    picture = color_source("Colour", (90, 120, 150), 160, 90, filters=[mirage_filter(pipeline="passthrough")])
+    loaded = Collection([Scene("Main", [Item("Colour")])], [picture], [Script(script)])
+    with ObsSession(folder, loaded, Video(320, 180), {"MIRAGE_LSD_INSTALL": str(record)}) as obs:
+        obs.start()
+        with closing(Meter(obs.wait_until(lambda: control_block_of(obs.pid), "the script to start"))) as meter:
+            return bool(obs.wait_until(lambda: meter.styled, "a processed picture", 60))
 
 
 def test_remove_leaves_a_folder_that_is_not_ours(
