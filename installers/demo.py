@@ -41,6 +41,7 @@ def say(text: str) -> None:
 def main() -> int:
     options = parse_options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, interrupt_once)
     try:
         figures = run_demo(options)
     except (ObsSessionError, demo_clip.ClipError, demo_sheet.SheetError, OSError) as error:
@@ -51,6 +52,12 @@ def main() -> int:
         return 130
     report(figures, options)
     return 0
+
+
+def interrupt_once(*_: object) -> None:
+    """The first Ctrl-C ends the demo; a second one must not interrupt the tidying up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def video_source(options: Options) -> Source:

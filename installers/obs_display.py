@@ -61,8 +61,12 @@ class Display:
             start_new_session=True,  # Ctrl-C is for us: OBS needs its display until we have closed it
         )
         os.close(write_end)
-        with os.fdopen(read_end) as pipe:
-            number = pipe.readline().strip()
+        try:
+            with os.fdopen(read_end) as pipe:
+                number = pipe.readline().strip()
+        except BaseException:  # Ctrl-C while it starts
+            self.close()
+            raise
         if not number:
             self.close()
             raise RuntimeError("Xvfb ended before it had a display")
