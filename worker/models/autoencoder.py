@@ -20,7 +20,7 @@ class LayerEncoder(nn.Module):
 
     def __init__(self, config: TinyConfig):
         super().__init__()
-        self.body = nn.Sequential(conv_norm(4, 24, 2), conv_norm(24, 48, 2), PlainBlock(48),
+        self.body = nn.Sequential(nn.PixelUnshuffle(4), conv_norm(64, 48), PlainBlock(48),
                                   conv_norm(48, 96, 2), PlainBlock(96))
         self.head = nn.Conv2d(96, config.latent, 3, padding=1)
         self.norm = nn.BatchNorm2d(config.latent, affine=False)

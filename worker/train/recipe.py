@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole recipe of mirage-lsd-tiny: autoencoder -> flow -> denoiser -> stream -> export.
+
+`train(config)` is what `mirage-lsd train` calls. Each stage checkpoints into `config.run_dir` and a second call goes
+on where the first ended; a finished stage is loaded, not repeated. Everything is seeded.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import torch
+
+from mirage_lsd.worker.engines.eager import model_tensors
+from mirage_lsd.worker.models.tiny import MirageTiny
+from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS, save_weights
+from mirage_lsd.worker.train.dataset import open_world
+from mirage_lsd.worker.train.runs import StageConfig
+from mirage_lsd.worker.train.stage_denoise import train_denoiser
+from mirage_lsd.worker.train.stage_flow import train_flow
+from mirage_lsd.worker.train.stage_layers import train_autoencoder
+from mirage_lsd.worker.train.stage_stream import train_stream
+
+STAGES = ("autoencoder", "flow", "denoiser", "stream")
+_RUN = {"autoencoder": train_autoencoder, "flow": train_flow, "denoiser": train_denoiser, "stream": train_stream}
+
+
+def _default_stages() -> dict[str, StageConfig]:
+    return {"autoencoder": StageConfig(20_000, 600.0, 8, 2e-3),
+            "flow": StageConfig(10_000, 300.0, 6, 1e-3, frames=2),
+            "denoiser": StageConfig(60_000, 2400.0, 8, 1.2e-3),
+            "stream": StageConfig(20_000, 900.0, 6, 4e-4, frames=2)}
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """worlds: split folders of one kind (train); run_dir: checkpoints, curves, sheets; out: the weights file."""
+
+    worlds: tuple[Path, ...]
+    run_dir: Path
+    out: Path = DEFAULT_WEIGHTS
+    size_px: tuple[int, int] = (320, 192)
+    stages: dict[str, StageConfig] = field(default_factory=_default_stages)
+    seed: int = 0
+    threads: int = 1  # more only helps on an idle machine: waiting for a taken core costs more than it gives
+
+
+def smoke_config(world: Path, run_dir: Path, out: Path) -> TrainConfig:
+    """A few steps of every stage on small pictures: seconds, for tests."""
+    stages = {name: StageConfig(3, 60.0, 2, 1e-3, frames=2) for name in STAGES}
+    return TrainConfig((world,), run_dir, out, (128, 96), stages)
+
+
+def train(config: TrainConfig, report: Callable[[str], None] = print, until: str = STAGES[-1]) -> MirageTiny:
+    """Run (or resume) every stage up to and with `until`, then write the weights to config.out."""
+    torch.manual_seed(config.seed)
+    torch.set_num_threads(config.threads)
+    cv2.setNumThreads(1)
+    config.run_dir.mkdir(parents=True, exist_ok=True)
+    world = open_world(list(config.worlds))
+    model = MirageTiny()
+    for name in STAGES[: STAGES.index(until) + 1]:
+        report(f"stage {name}")
+        _RUN[name](model, world, config.run_dir, config.stages[name], config.size_px, config.seed, report)
+        write_weights(model, config.out, name)
+    return model.eval()
+
+
+def write_weights(model: MirageTiny, out: Path, stage: str) -> None:
+    """The model's weights file as of the end of a stage."""
+    save_weights(model_tensors(model), out, {"stage": stage, "license": "Apache-2.0"})

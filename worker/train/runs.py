@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every training stage shares: sample loading, pace, checkpoints, loss curves, sample sheets.
+
+A run folder holds `<stage>.pt` (latest checkpoint, written atomically), `<stage>.csv`, `<stage>.png` (curve) and
+`<stage>-sheet.png`. A stage resumes at its last checkpoint; being stopped (SIGSTOP) for minutes costs nothing
+but the time.
+"""
+from __future__ import annotations
+
+import csv
+import math
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mirage_lsd.worker.train.compose import Sample, compose
+from mirage_lsd.worker.train.dataset import World, Worlds
+
+_PAUSE_S = 5.0  # a gap between steps longer than this was a pause, not work
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """Size and length of one stage: it ends at `steps` or after `seconds` of work, whichever is first."""
+
+    steps: int
+    seconds: float
+    batch: int
+    rate: float
+    frames: int = 1
+
+
+class Loader:
+    """Endless batches of composed samples from background threads; batch k is the same for a seed."""
+
+    def __init__(self, world: World | Worlds, batch: int, frames: int, size_px: tuple[int, int], seed: int,
+                 first: int = 0, threads: int = 1):
+        self._world, self._batch, self._frames, self._size_px, self._seed = world, batch, frames, size_px, seed
+        self._queues = [queue.Queue(3) for _ in range(threads)]
+        self._stopped = threading.Event()
+        self._threads = [threading.Thread(target=self._fill, args=(i, first), daemon=True) for i in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    def _fill(self, lane: int, first: int) -> None:
+        number = first + lane
+        while not self._stopped.is_set():
+            rng = np.random.default_rng((self._seed, number))
+            batch = stack([compose(self._world, rng, self._frames, self._size_px) for _ in range(self._batch)])
+            number += len(self._queues)
+            while not self._stopped.is_set():
+                try:
+                    self._queues[lane].put(batch, timeout=0.5)
+                    break
+                except queue.Full:
+                    continue
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        lane = 0
+        while True:
+            yield self._queues[lane].get()
+            lane = (lane + 1) % len(self._queues)
+
+    def close(self) -> None:
+        self._stopped.set()
+
+
+def stack(samples: list[Sample]) -> dict[str, Tensor]:
+    """Samples -> tensors [B,T,...] by field name; ids [B,7], colors [B,3,4]."""
+    return {name: torch.from_numpy(np.stack([getattr(sample, name) for sample in samples]))
+            for name in ("source", "mask", "layer", "labels", "flow", "occlusion", "ids", "colors")}
+
+
+class Average:
+    """Exponential average of a module's parameters and buffers: what is shipped."""
+
+    def __init__(self, module: nn.Module, decay: float):
+        self.decay = decay
+        self.values = {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+    def update(self, module: nn.Module, step: int) -> None:
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, value in module.state_dict().items():
+            if value.is_floating_point():
+                self.values[name].lerp_(value.detach(), 1 - decay)
+            else:
+                self.values[name].copy_(value)
+
+
+class StageRun:
+    """Runs one stage's step function to its end, with everything around it."""
+
+    def __init__(self, folder: Path, name: str, config: StageConfig, model: nn.Module, parameters: list[nn.Parameter],
+                 report: Callable[[str], None] = print):
+        self.folder, self.name, self.config, self.model, self.report = folder, name, config, model, report
+        self.optimizer = torch.optim.AdamW(parameters, lr=config.rate, betas=(0.9, 0.98), weight_decay=1e-3)
+        self.average = Average(model, 0.997)
+        self.parameters, self.step, self.worked_s, self.rows = parameters, 0, 0.0, []
+        self._load()
+
+    @property
+    def progress(self) -> float:
+        return min(1.0, max(self.step / self.config.steps, self.worked_s / self.config.seconds))
+
+    def run(self, batches: Iterator[dict[str, Tensor]], losses: Callable[[dict[str, Tensor]], dict[str, Tensor]],
+            sheet: Callable[[], np.ndarray] | None = None, every: int = 50, save_every_s: float = 90.0) -> None:
+        """Train until done; `losses` gives named terms, of which the sum is minimised."""
+        saved, began = self.worked_s, time.monotonic()
+        while self.progress < 1.0:
+            terms = self._one(next(batches), losses)
+            now = time.monotonic()
+            self.worked_s += min(now - began, _PAUSE_S)
+            began = now
+            if self.step % every == 0 or self.progress >= 1.0:
+                self._log(terms)
+            if self.worked_s - saved > save_every_s or self.progress >= 1.0:
+                saved = self.worked_s
+                self.save()
+                if sheet is not None:
+                    write_sheet(self.folder / f"{self.name}-sheet.png", sheet())
+        self.model.load_state_dict(self.average.values)
+
+    def _one(self, batch: dict[str, Tensor], losses: Callable) -> dict[str, float]:
+        warm = min(1.0, (self.step + 1) / 40)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
+        terms = losses(batch)
+        total = sum(terms.values())
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        norm = nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        if torch.isfinite(norm):
+            self.optimizer.step()
+        self.step += 1
+        self.average.update(self.model, self.step)
+        values = {key: float(value.detach()) for key, value in terms.items()}
+        self.rows.append({"step": self.step, "seconds": round(self.worked_s, 1), **values})
+        return values
+
+    def _log(self, terms: dict[str, float]) -> None:
+        recent = self.rows[-50:]
+        means = {key: float(np.mean([row[key] for row in recent])) for key in terms}
+        self.report(f"{self.name} step {self.step} {self.worked_s:.0f} s ({100 * self.progress:.0f} %): "
+                    + ", ".join(f"{key} {value:.4f}" for key, value in means.items()))
+        with open(self.folder / f"{self.name}.csv", "w", newline="") as file:
+            writer = csv.DictWriter(file, self.rows[0].keys())
+            writer.writeheader()
+            writer.writerows(self.rows)
+        write_sheet(self.folder / f"{self.name}.png", loss_curve(self.rows))
+
+    def save(self) -> None:
+        state = {"model": self.model.state_dict(), "average": self.average.values, "step": self.step,
+                 "optimizer": self.optimizer.state_dict(), "worked_s": self.worked_s, "rows": self.rows}
+        partial = self.folder / f"{self.name}.partial"
+        torch.save(state, partial)
+        os.replace(partial, self.folder / f"{self.name}.pt")
+
+    def _load(self) -> None:
+        path = self.folder / f"{self.name}.pt"
+        if path.is_file():
+            state = torch.load(path, weights_only=True)
+            self.model.load_state_dict(state["model"])
+            self.average.values = state["average"]
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.worked_s, self.rows = state["step"], state["worked_s"], state["rows"]
+
+
+def loss_curve(rows: list[dict], width: int = 640, height: int = 240) -> np.ndarray:
+    """f32 RGB picture of every loss term over steps, each on its own log scale."""
+    picture = np.full((height, width, 3), 255, np.uint8)
+    shades = ((204, 50, 50), (50, 128, 50), (50, 75, 204), (180, 128, 25), (128, 50, 153), (25, 153, 153))
+    for shade, key in zip(shades, [key for key in rows[0] if key not in ("step", "seconds")], strict=False):
+        values = np.log10(np.maximum([row[key] for row in rows], 1e-6))
+        window = max(1, len(values) // 100)
+        smooth = np.convolve(values, np.ones(window) / window, "valid")
+        span = max(smooth.max() - smooth.min(), 1e-6)
+        places = np.stack([np.linspace(0, width - 1, len(smooth)),
+                           (height - 12) * (1 - (smooth - smooth.min()) / span) + 6], 1)
+        cv2.polylines(picture, [places.astype(np.int32)], False, shade, 1, cv2.LINE_AA)
+        line = shades.index(shade) * 14 + 14
+        cv2.putText(picture, f"{key} {10 ** smooth[-1]:.4f}", (width - 190, line), 0, 0.4, shade, 1, cv2.LINE_AA)
+    return picture.astype(np.float32) / 255.0
+
+
+def write_sheet(path: Path, picture: np.ndarray) -> None:
+    """f32 RGB 0..1 [H,W,3] -> PNG, atomically."""
+    coded = cv2.imencode(".png", (np.clip(picture[..., ::-1], 0, 1) * 255).astype(np.uint8))[1]
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(coded.tobytes())
+    os.replace(partial, path)
+
+
+def tile(columns: list[Tensor]) -> np.ndarray:
+    """Columns of pictures [N,3 or 1,H,W] -> one f32 RGB picture, a row a sample."""
+    wide = [column.detach().float().expand(-1, 3, -1, -1) for column in columns]
+    return torch.cat([torch.cat(list(column), dim=1) for column in wide], dim=2).permute(1, 2, 0).numpy()

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stage 2: FlowNet-lite, on true motion of people and cameras."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mirage_lsd.worker.models.blocks import warp_by_flow
+from mirage_lsd.worker.models.tiny import MirageTiny
+from mirage_lsd.worker.train.dataset import World, Worlds
+from mirage_lsd.worker.train.losses import flow_losses
+from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, tile
+
+
+def train_flow(model: MirageTiny, world: World | Worlds, folder: Path, config: StageConfig,
+               size_px: tuple[int, int], seed: int, report: Callable[[str], None]) -> None:
+    """Train model.flow and freeze it."""
+    run = StageRun(folder, "flow", config, model.flow, list(model.flow.parameters()), report)
+    loader = Loader(world, config.batch, 2, size_px, seed + 2, run.step)
+    latest: dict[str, Tensor] = {}
+
+    def losses(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        model.flow.train()
+        latest.update(batch)
+        source = batch["source"]
+        with torch.autocast("cpu", torch.bfloat16, enabled=False):
+            flow, logit = model.flow.raw(source[:, 0], source[:, 1])
+        return flow_losses(flow, logit, batch["flow"][:, 1], batch["occlusion"][:, 1])
+
+    run.run(iter(loader), losses, lambda: flow_sheet(model, latest))
+    loader.close()
+    model.flow.eval()
+    for parameter in model.flow.parameters():
+        parameter.requires_grad_(False)
+
+
+def flow_sheet(model: MirageTiny, batch: dict[str, Tensor]) -> np.ndarray:
+    """Now, difference to before, difference to warped before, true and estimated flow."""
+    before, now = batch["source"][:5, 0], batch["source"][:5, 1]
+    model.flow.eval()
+    with torch.no_grad():
+        flow, occlusion = model.flow(before, now)
+    size = now.shape[2:]
+    full = F.interpolate(flow, size=size, mode="bilinear", align_corners=False) * 8.0
+    moved = warp_by_flow(before, full)
+    shown = [F.interpolate(torch.cat([item, gone], 1), size=size, mode="nearest")
+             for item, gone in ((batch["flow"][:5, 1] * 0.5 + 0.5, batch["occlusion"][:5, 1]),
+                                (flow * 0.5 + 0.5, occlusion))]
+    return tile([now, (now - before).abs() * 3, (now - moved).abs() * 3, *shown])
