@@ -46,8 +46,9 @@ def _arm_coordinates(body: Body) -> tuple[np.ndarray, np.ndarray]:
     for side in ("L", "R"):
         joints = [body.canon_heads[body.bones[f"{b}.{side}"]] for b in ("upperarm01", "lowerarm01", "wrist")]
         names = [n + f".{side}" for n in ("upperarm01", "upperarm02", "lowerarm01", "lowerarm02", "wrist")]
-        weight = body.weight_of(*names, *(b for b in body.bones if b.endswith(side) and
-                                          b.startswith(("finger", "metacarpal"))))
+        weight = body.weight_of(
+            *names, *(b for b in body.bones if b.endswith(side) and b.startswith(("finger", "metacarpal")))
+        )
         chosen = weight > 0.05
         points = body.canon[chosen]
         axis = [joints[1] - joints[0], joints[2] - joints[1]]
@@ -56,8 +57,9 @@ def _arm_coordinates(body: Body) -> tuple[np.ndarray, np.ndarray]:
         along = np.where(first < 1, first, 1 + np.maximum(second, 0))
         blend = np.clip((weight[chosen] - 0.05) / 0.4, 0, 1)  # a smooth seam where sleeve meets torso
         arm[chosen] = -1 + blend * (along + 1)
-        local = points - np.where(first[:, None] < 1, joints[0] + first[:, None] * axis[0],
-                                  joints[1] + second[:, None] * axis[1])
+        local = points - np.where(
+            first[:, None] < 1, joints[0] + first[:, None] * axis[0], joints[1] + second[:, None] * axis[1]
+        )
         around[chosen] = np.arctan2(local[:, 0] * (1 if side == "L" else -1), -local[:, 1]) * 0.05
     return arm, around
 
@@ -94,6 +96,14 @@ def build_anatomy(body: Body) -> Anatomy:
     neck = np.abs(canon[:, 2] - 0.52 - 0.5 * canon[:, 1]) < 0.02
     loop = np.where(neck & (np.hypot(canon[:, 0], canon[:, 1]) < 0.11))[0]
     return Anatomy(
-        canon=canon, arm=arm, around=around, lips=_texture_mask(body, "lips"),
-        ears=_texture_mask(body, "ears"), hands=body.weight_of("wrist", "finger", "metacarpal"),
-        eye_angle=_eye_angles(body), smooth=_power(adjacency, 3), smoother=_power(adjacency, 9), neck_loop=loop)
+        canon=canon,
+        arm=arm,
+        around=around,
+        lips=_texture_mask(body, "lips"),
+        ears=_texture_mask(body, "ears"),
+        hands=body.weight_of("wrist", "finger", "metacarpal"),
+        eye_angle=_eye_angles(body),
+        smooth=_power(adjacency, 3),
+        smoother=_power(adjacency, 9),
+        neck_loop=loop,
+    )

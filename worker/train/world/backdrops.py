@@ -10,7 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.train.world.scenes import HEIGHT_PX, SCENES, WIDTH_PX, blur, hue, paint_scene
+from mirage_lsd.worker.train.world.canvas import HEIGHT_PX, WIDTH_PX, blur, hue
+from mirage_lsd.worker.train.world.scenes import SCENES, paint_scene
 
 SHARE = {"train": range(0, 8), "val": range(8, 9), "test": range(9, 10)}
 PHOTO_SHARE = 0.65
@@ -53,17 +54,28 @@ def photo_backdrop(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     w = int(rng.uniform(min(0.5 * largest, 300), largest))
     h = int(w * HEIGHT_PX / WIDTH_PX)
     x, y = rng.integers(0, width - w + 1), rng.integers(0, height - h + 1)
-    crop = cv2.resize(picture[y:y + h, x:x + w], (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    crop = (
+        cv2.resize(picture[y : y + h, x : x + w], (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA).astype(
+            np.float32
+        )
+        / 255
+    )
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
     grey = crop.mean(-1, keepdims=True)
     crop = grey + (crop - grey) * rng.uniform(0.5, 1.2)
-    crop = np.clip(crop * rng.uniform(0.7, 1.15) * (1 + rng.normal(0, 0.05, 3)), 0, 1) ** rng.uniform(0.75, 1.25)
+    crop = np.clip(crop * rng.uniform(0.7, 1.15) * (1 + rng.normal(0, 0.05, 3)), 0, 1) ** rng.uniform(
+        0.75, 1.25
+    )
     return blur(crop.astype(np.float32), rng.choice([0, rng.uniform(0.5, 2), rng.uniform(2, 6)]))
 
 
-def _box(picture: np.ndarray, x: float, y: float, w: float, h: float, color: np.ndarray, thickness: int = -1) -> None:
-    cv2.rectangle(picture, (int(x), int(y)), (int(x + w), int(y + h)), np.asarray(color, float).tolist(), thickness)
+def _box(
+    picture: np.ndarray, x: float, y: float, w: float, h: float, color: np.ndarray, thickness: int = -1
+) -> None:
+    cv2.rectangle(
+        picture, (int(x), int(y)), (int(x + w), int(y + h)), np.asarray(color, float).tolist(), thickness
+    )
 
 
 def _shelf(rng: np.random.Generator, picture: np.ndarray) -> None:
@@ -75,7 +87,14 @@ def _shelf(rng: np.random.Generator, picture: np.ndarray) -> None:
         at, floor = x + 3, y + (row + 1) * pitch - 4
         while at < x + w - 8:
             width, height = rng.uniform(3, 11), rng.uniform(0.45, 0.85) * pitch
-            _box(picture, at, floor - height, width, height, hue(rng, rng.random(), 0, rng.uniform(0, 0.8), rng.uniform(0.2, 0.95)))
+            _box(
+                picture,
+                at,
+                floor - height,
+                width,
+                height,
+                hue(rng, rng.random(), 0, rng.uniform(0, 0.8), rng.uniform(0.2, 0.95)),
+            )
             at += width + (1 if rng.random() < 0.85 else rng.uniform(8, 30))
         _box(picture, x - 2, floor, w + 4, 4, wood)
 
@@ -99,8 +118,14 @@ def _poster(rng: np.random.Generator, picture: np.ndarray) -> None:
     x, y, w, h = rng.uniform(0, 320), rng.uniform(-5, 90), rng.uniform(40, 110), rng.uniform(40, 120)
     _box(picture, x, y, w, h, hue(rng, rng.random(), 0, rng.uniform(0, 0.8), rng.uniform(0.2, 0.95)))
     for _ in range(rng.integers(1, 7)):
-        cv2.circle(picture, (int(x + rng.uniform(0.2, 0.8) * w), int(y + rng.uniform(0.2, 0.8) * h)), int(rng.uniform(3, w / 4)),
-                   hue(rng, rng.random(), 0, 0.6, rng.uniform(0.3, 1)).tolist(), -1, cv2.LINE_AA)
+        cv2.circle(
+            picture,
+            (int(x + rng.uniform(0.2, 0.8) * w), int(y + rng.uniform(0.2, 0.8) * h)),
+            int(rng.uniform(3, w / 4)),
+            hue(rng, rng.random(), 0, 0.6, rng.uniform(0.3, 1)).tolist(),
+            -1,
+            cv2.LINE_AA,
+        )
     _box(picture, x, y, w, h, hue(rng, 0.1, 0.1, 0.3, rng.uniform(0.05, 0.9)), 3)
 
 
@@ -122,7 +147,9 @@ def _lamp(rng: np.random.Generator, picture: np.ndarray) -> None:
 def room(rng: np.random.Generator) -> np.ndarray:
     """A painted room: wall, floor, furniture, window, light falling off to one side: f32 [224,384,3]."""
     wall = hue(rng, rng.random(), 0, rng.choice([0.05, 0.15, 0.4]), rng.uniform(0.2, 0.95))
-    side = np.linspace(rng.uniform(0.6, 1.1), rng.uniform(0.6, 1.1), WIDTH_PX, dtype=np.float32)[None, :, None]
+    side = np.linspace(rng.uniform(0.6, 1.1), rng.uniform(0.6, 1.1), WIDTH_PX, dtype=np.float32)[
+        None, :, None
+    ]
     picture = np.ones((HEIGHT_PX, WIDTH_PX, 3), np.float32) * wall
     if rng.random() < 0.3:
         picture[:, (np.arange(WIDTH_PX) // int(rng.integers(8, 30))) % 2 == 0] *= 0.93
@@ -131,10 +158,14 @@ def room(rng: np.random.Generator) -> np.ndarray:
     for index in rng.permutation(len(makers))[: rng.integers(2, 7)]:
         makers[index](rng, picture)
     picture = picture * side + rng.normal(0, 0.004, picture.shape).astype(np.float32)
-    return blur(picture.astype(np.float32), rng.choice([rng.uniform(0.4, 1), rng.uniform(1, 3), rng.uniform(3, 7)]))
+    return blur(
+        picture.astype(np.float32), rng.choice([rng.uniform(0.4, 1), rng.uniform(1, 3), rng.uniform(3, 7)])
+    )
 
 
-def write_backdrops(out_dir: Path, split: str, seed: int, count: int, variants: int, photos: Path | None) -> None:
+def write_backdrops(
+    out_dir: Path, split: str, seed: int, count: int, variants: int, photos: Path | None
+) -> None:
     """Write backgrounds.npy u8 [count,224,384,3] and scenes.npy u8 [6,variants,224,384,3]."""
     offset = {"train": 0, "val": 1, "test": 2}[split]
     rng = np.random.default_rng((seed, offset, 77))

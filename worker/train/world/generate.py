@@ -14,6 +14,7 @@ import numpy as np
 from mirage_lsd.worker.train.world import looks, motion, paint
 from mirage_lsd.worker.train.world.anatomy import build_anatomy
 from mirage_lsd.worker.train.world.body import Body
+from mirage_lsd.worker.train.world.hair import Hairdresser
 from mirage_lsd.worker.train.world.render import HEIGHT_PX, WIDTH_PX, Renderer, sample_light
 from mirage_lsd.worker.train.world.shells import Tailor
 
@@ -26,7 +27,8 @@ class World:
 
     def __init__(self) -> None:
         self.body = Body()
-        self.tailor = Tailor(self.body, build_anatomy(self.body))
+        anatomy = build_anatomy(self.body)
+        self.tailor, self.hairdresser = Tailor(self.body, anatomy), Hairdresser(self.body, anatomy)
         self.renderer = Renderer()
 
     def clip(self, seed: tuple[int, ...], looks_count: int = 3, frames: int = 4) -> dict:
@@ -37,7 +39,9 @@ class World:
         person, light = paint.sample_person(rng), sample_light(rng)
         wear = [looks.sample_look(rng)]
         wear += [looks.vary_look(rng, wear[0]) for _ in range(looks_count - 1)]
-        posed = {e: self.body.pose(phenotype, moves.rotations, moves.lift, e) for e in {w.expression for w in wear}}
+        posed = {
+            e: self.body.pose(phenotype, moves.rotations, moves.lift, e) for e in {w.expression for w in wear}
+        }
         skins = {e: self.tailor.skin_pieces(p) for e, p in posed.items()}
         joints = self._joints(next(iter(posed.values())))
         camera = motion.sample_camera(rng, crop, joints)
@@ -53,7 +57,9 @@ class World:
         middle = len(posed.head) // 2
         out = {}
         for name, matrix in (("head", posed.head[middle]), ("neck01", posed.neck[middle])):
-            near = np.abs(self.body.canon - self.body.canon_heads[self.body.bones[name]]).sum(1).argsort()[:40]
+            near = (
+                np.abs(self.body.canon - self.body.canon_heads[self.body.bones[name]]).sum(1).argsort()[:40]
+            )
             out[name] = matrix[:3, :3] @ posed.rest[near].mean(0) + matrix[:3, 3]
         return out
 
@@ -62,13 +68,24 @@ class World:
         pieces = [*tailor.lower_pieces(posed, look), tailor.upper_piece(posed, look)]
         if look.cut.opening > 0:
             pieces.append(tailor.shirt_piece(posed, look))
-        return pieces + tailor.hair_pieces(posed, look) + tailor.extra_pieces(posed, look)
+        return pieces + self.hairdresser.hair_pieces(posed, look) + self.hairdresser.extra_pieces(posed, look)
 
-    def _shoot(self, clip: dict, look: looks.Look, pieces: list, camera: motion.Camera, light: object,
-               person: dict, frames: int) -> None:
+    def _shoot(
+        self,
+        clip: dict,
+        look: looks.Look,
+        pieces: list,
+        camera: motion.Camera,
+        light: object,
+        person: dict,
+        frames: int,
+    ) -> None:
         """Render every frame of one look into the clip."""
         self.renderer.set(**person, **paint.look_uniforms(look))
-        shots = [self.renderer.draw(pieces, t, camera, light, clip["flow"] is None and t > 0) for t in range(frames)]
+        shots = [
+            self.renderer.draw(pieces, t, camera, light, clip["flow"] is None and t > 0)
+            for t in range(frames)
+        ]
         clip["layers"].append(np.stack([s.rgba for s in shots]))
         clip["labels"].append(np.stack([s.labels for s in shots]))
         clip["looks"].append(paint.describe(look, shots[0].labels, shots[0].albedo))
@@ -85,8 +102,17 @@ def small_flow(flow: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return (summed / np.maximum(total, 1)[..., None]).astype(np.float16)
 
 
-def generate(out_dir: Path, split: str, clips: int, seed: int, frames: int = 4, looks_count: int = 3,
-             backgrounds: int = 0, scene_variants: int = 0, photos: Path | None = None) -> Path:
+def generate(
+    out_dir: Path,
+    split: str,
+    clips: int,
+    seed: int,
+    frames: int = 4,
+    looks_count: int = 3,
+    backgrounds: int = 0,
+    scene_variants: int = 0,
+    photos: Path | None = None,
+) -> Path:
     """Write DIR/clips.json, layers, labels, flow, backgrounds, scenes and, last, DONE; returns the folder."""
     if split not in SPLITS:
         raise ValueError(f"split must be one of {SPLITS}, got {split!r}")
@@ -99,10 +125,15 @@ def generate(out_dir: Path, split: str, clips: int, seed: int, frames: int = 4, 
     layers = np.lib.format.open_memmap(out_dir / "layers.npy", "w+", np.uint8, (*shape, 4))
     labels = np.lib.format.open_memmap(out_dir / "labels.npy", "w+", np.uint8, shape)
     flow = np.lib.format.open_memmap(
-        out_dir / "flow.npy", "w+", np.float16, (clips, frames, HEIGHT_PX // 4, WIDTH_PX // 4, 2))
+        out_dir / "flow.npy", "w+", np.float16, (clips, frames, HEIGHT_PX // 4, WIDTH_PX // 4, 2)
+    )
     for index in range(clips):
         clip = world.clip((SPLITS.index(split), seed, index), looks_count, frames)
-        layers[index], labels[index], flow[index] = np.stack(clip["layers"]), np.stack(clip["labels"]), clip["flow"]
+        layers[index], labels[index], flow[index] = (
+            np.stack(clip["layers"]),
+            np.stack(clip["labels"]),
+            clip["flow"],
+        )
         described.append({"looks": clip["looks"], "crop": clip["crop"]})
     for array in (layers, labels, flow):
         array.flush()
@@ -123,8 +154,16 @@ def main() -> None:
     parser.add_argument("--scene-variants", type=int, default=24)
     parser.add_argument("--photos", type=Path, default=None, help="folder with photographs for backgrounds")
     given = parser.parse_args()
-    generate(given.out, given.split, given.clips, given.seed, given.frames, backgrounds=given.backgrounds,
-             scene_variants=given.scene_variants, photos=given.photos)
+    generate(
+        given.out,
+        given.split,
+        given.clips,
+        given.seed,
+        given.frames,
+        backgrounds=given.backgrounds,
+        scene_variants=given.scene_variants,
+        photos=given.photos,
+    )
 
 
 if __name__ == "__main__":

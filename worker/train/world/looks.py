@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from mirage_lsd.worker.train.world.cuts import Cut, sample_cut
+
 UPPER = ("t-shirt", "shirt", "hoodie", "jacket", "leather jacket", "suit", "dress")
 LOWER = ("trousers", "jeans", "shorts", "skirt")
 PATTERNS = ("plain", "stripes", "check", "dots", "camouflage", "floral", "neon trim")
@@ -17,23 +19,6 @@ HAIR = ("short", "long", "bun", "bald", "hat")
 HAIR_SHARES = (0.38, 0.3, 0.12, 0.08, 0.12)
 EXPRESSION = ("neutral", "smile", "surprised")
 Color = tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Shape of a garment. Lengths in canonical metres, sleeve in arm units (0 shoulder, 2 wrist)."""
-
-    hem: float
-    sleeve: float
-    neck: float
-    vee: float
-    opening: float
-    offset: float
-    folds: float
-    gloss: float
-    collar: float
-    smooth: int
-    cloth: int
 
 
 @dataclass(frozen=True)
@@ -76,31 +61,21 @@ def sample_color(rng: np.random.Generator) -> Color:
 
 def sample_hair_color(rng: np.random.Generator) -> Color:
     """Natural hair mostly, sometimes a dyed colour."""
-    natural = ((0.05, 0.04, 0.035), (0.16, 0.1, 0.06), (0.3, 0.19, 0.11), (0.48, 0.33, 0.18), (0.75, 0.6, 0.36),
-               (0.86, 0.76, 0.55), (0.5, 0.2, 0.09), (0.6, 0.6, 0.6), (0.88, 0.87, 0.85))
+    natural = (
+        (0.05, 0.04, 0.035),
+        (0.16, 0.1, 0.06),
+        (0.3, 0.19, 0.11),
+        (0.48, 0.33, 0.18),
+        (0.75, 0.6, 0.36),
+        (0.86, 0.76, 0.55),
+        (0.5, 0.2, 0.09),
+        (0.6, 0.6, 0.6),
+        (0.88, 0.87, 0.85),
+    )
     if rng.random() < 0.3:
         return colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.6, 1), rng.uniform(0.45, 0.95))
     base = np.asarray(natural[rng.integers(len(natural))])
     return tuple(np.clip(base * rng.uniform(0.8, 1.2) + rng.normal(0, 0.015, 3), 0.02, 0.95).tolist())
-
-
-def _cut(rng: np.random.Generator, upper: str) -> Cut:
-    u = rng.uniform
-    table = {
-        "t-shirt": lambda: Cut(u(-.04, .04), u(.35, .8), u(-.012, .012), rng.choice([0, 0, u(.03, .07)]), 0,
-                               u(.008, .014), .5, .03, 0, 0, 0),
-        "shirt": lambda: Cut(u(-.04, .05), rng.choice([u(.5, .75), 2.0]), .0, u(.02, .06), 0, u(.009, .014), .7, .06,
-                             u(.032, .042), 0, 0),
-        "hoodie": lambda: Cut(u(-.03, .02), u(1.94, 2.04), -.005, u(0, .02), 0, u(.018, .028), .9, .02, 0, 1, 3),
-        "jacket": lambda: Cut(u(-.06, .04), u(1.94, 2.04), -.002, .03, u(.02, .06), u(.018, .026), .7, .08,
-                              u(.025, .04), 1, 0),
-        "leather jacket": lambda: Cut(u(.0, .05), u(1.94, 2.03), -.002, .04, u(.015, .06), u(.016, .022), .8, .30,
-                                      u(.03, .045), 1, 2),
-        "suit": lambda: Cut(u(-.1, -.05), u(1.88, 1.95), -.004, u(.16, .24), .006, u(.016, .02), .35, .06, .028, 1, 0),
-        "dress": lambda: Cut(.1, rng.choice([.04, u(.0, .1), u(.2, .4), u(1.2, 2)]), u(-.05, -.02), rng.choice([u(0, .03), u(.05, .1)]), 0,
-                             u(.006, .01), .4, .08, 0, 0, 0),
-    }
-    return table[upper]()
 
 
 def _pattern(rng: np.random.Generator, upper: str) -> str:
@@ -112,7 +87,11 @@ def _pattern(rng: np.random.Generator, upper: str) -> str:
 def _second(rng: np.random.Generator, main: Color, pattern: str) -> Color:
     """A second colour that reads against the main one."""
     for _ in range(20):
-        second = sample_color(rng) if rng.random() < 0.5 else rng.choice([(0.95,) * 3, (0.05,) * 3, (0.9,) * 3]).tolist()
+        second = (
+            sample_color(rng)
+            if rng.random() < 0.5
+            else rng.choice([(0.95,) * 3, (0.05,) * 3, (0.9,) * 3]).tolist()
+        )
         if pattern == "neon trim":
             second = colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.75, 1), 1.0)
         if np.abs(np.asarray(second) - main).sum() > 0.75:
@@ -126,20 +105,34 @@ def _dress_up(rng: np.random.Generator, base: Look | None = None) -> dict:
     main = sample_color(rng)
     if pattern == "neon trim" and rng.random() < 0.7:
         main = tuple(c * 0.25 for c in main)
-    return {"upper": upper, "pattern": pattern, "upper_main": main, "upper_second": _second(rng, main, pattern),
-            "cut": _cut(rng, upper), "pattern_scale": float(rng.uniform(0.7, 1.6)),
-            "pattern_angle": float(rng.choice([0, 0, np.pi / 2, rng.uniform(-0.6, 0.6)])),
-            "shirt_color": sample_color(rng) if rng.random() < 0.5 else (0.92, 0.92, 0.93),
-            "logo": int(rng.integers(0, 4)) if pattern == "plain" and upper in ("t-shirt", "hoodie") else 0}
+    return {
+        "upper": upper,
+        "pattern": pattern,
+        "upper_main": main,
+        "upper_second": _second(rng, main, pattern),
+        "cut": sample_cut(rng, upper),
+        "pattern_scale": float(rng.uniform(0.7, 1.6)),
+        "pattern_angle": float(rng.choice([0, 0, np.pi / 2, rng.uniform(-0.6, 0.6)])),
+        "shirt_color": sample_color(rng) if rng.random() < 0.5 else (0.92, 0.92, 0.93),
+        "logo": int(rng.integers(0, 4)) if pattern == "plain" and upper in ("t-shirt", "hoodie") else 0,
+    }
 
 
 def _lower(rng: np.random.Generator) -> dict:
     lower = str(rng.choice(LOWER, p=[0.34, 0.3, 0.18, 0.18]))
     color = sample_color(rng)
     if lower == "jeans":
-        color = tuple(np.clip(np.array([0.2, 0.3, 0.5]) * rng.uniform(0.35, 1.5) + rng.normal(0, .02, 3), .02, .9).tolist())
-    hem = {"trousers": rng.uniform(-.8, -.74), "jeans": rng.uniform(-.8, -.72), "shorts": rng.uniform(-.42, -.2),
-           "skirt": rng.uniform(-.6, -.22)}[lower]
+        color = tuple(
+            np.clip(
+                np.array([0.2, 0.3, 0.5]) * rng.uniform(0.35, 1.5) + rng.normal(0, 0.02, 3), 0.02, 0.9
+            ).tolist()
+        )
+    hem = {
+        "trousers": rng.uniform(-0.8, -0.74),
+        "jeans": rng.uniform(-0.8, -0.72),
+        "shorts": rng.uniform(-0.42, -0.2),
+        "skirt": rng.uniform(-0.6, -0.22),
+    }[lower]
     return {"lower": lower, "lower_color": color, "lower_hem": float(hem), "shoe_color": sample_color(rng)}
 
 
@@ -152,8 +145,13 @@ def _hair(rng: np.random.Generator) -> dict:
 def sample_look(rng: np.random.Generator) -> Look:
     """A whole random look."""
     extras = tuple(name for name, share in (("glasses", 0.22), ("headphones", 0.12)) if rng.random() < share)
-    return Look(**_dress_up(rng), **_lower(rng), **_hair(rng), extras=extras,
-                expression=str(rng.choice(EXPRESSION, p=[0.66, 0.22, 0.12])))
+    return Look(
+        **_dress_up(rng),
+        **_lower(rng),
+        **_hair(rng),
+        extras=extras,
+        expression=str(rng.choice(EXPRESSION, p=[0.66, 0.22, 0.12])),
+    )
 
 
 def vary_look(rng: np.random.Generator, look: Look) -> Look:

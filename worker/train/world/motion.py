@@ -47,14 +47,29 @@ def sample_phenotype(rng: np.random.Generator) -> dict[str, float]:
     """An adult (sometimes teenage) body: label -> 0..1."""
     gender = float(np.clip(rng.choice([0.08, 0.92]) + rng.normal(0, 0.08), 0, 1))
     origin = rng.dirichlet((0.7, 0.7, 0.7))
-    return {"african": float(origin[0]), "asian": float(origin[1]), "caucasian": float(origin[2]),
-            "cupsize": float(rng.uniform(0.3, 0.65)), "firmness": 0.5, "gender": gender, "age": float(rng.uniform(0.58, 0.95)), "muscle": float(rng.uniform(0.25, 0.8)),
-            "weight": float(np.clip(rng.normal(0.5, 0.18), 0.1, 0.95)), "height": float(rng.uniform(0.3, 0.75)),
-            "proportions": float(rng.uniform(0.3, 0.9))}
+    return {
+        "african": float(origin[0]),
+        "asian": float(origin[1]),
+        "caucasian": float(origin[2]),
+        "cupsize": float(rng.uniform(0.3, 0.65)),
+        "firmness": 0.5,
+        "gender": gender,
+        "age": float(rng.uniform(0.58, 0.95)),
+        "muscle": float(rng.uniform(0.25, 0.8)),
+        "weight": float(np.clip(rng.normal(0.5, 0.18), 0.1, 0.95)),
+        "height": float(rng.uniform(0.3, 0.75)),
+        "proportions": float(rng.uniform(0.3, 0.9)),
+    }
 
 
-def _track(rng: np.random.Generator, times: np.ndarray, centre: tuple, spread: tuple, amplitude: tuple,
-           rate: tuple[float, float] = (0.2, 0.9)) -> np.ndarray:
+def _track(
+    rng: np.random.Generator,
+    times: np.ndarray,
+    centre: tuple,
+    spread: tuple,
+    amplitude: tuple,
+    rate: tuple[float, float] = (0.2, 0.9),
+) -> np.ndarray:
     """Euler angles f64 [T,3]: a random rest angle plus a slow random sine per axis, in degrees."""
     base = np.asarray(centre, float) + rng.normal(size=3) * np.asarray(spread)
     frequency, phase = rng.uniform(*rate, 3), rng.uniform(0, 2 * np.pi, 3)
@@ -64,15 +79,27 @@ def _track(rng: np.random.Generator, times: np.ndarray, centre: tuple, spread: t
 
 def _arm(rng: np.random.Generator, times: np.ndarray, kind: str, sign: float) -> dict[str, np.ndarray]:
     """Upper and lower arm angles of one side; sign +1 left, -1 right."""
-    upper = {"hang": (0, 30, 0), "desk": (-22, 26, 4), "gesture": (-28, 24, 8), "wave": (-30, -18, 10),
-             "hips": (12, 8, 0)}[kind]
-    lower = {"hang": (4, 6, 0), "desk": (-38, 22, 8), "gesture": (-62, 4, 10), "wave": (-78, -30, 0),
-             "hips": (0, 42, 28)}[kind]
+    upper = {
+        "hang": (0, 30, 0),
+        "desk": (-22, 26, 4),
+        "gesture": (-28, 24, 8),
+        "wave": (-30, -18, 10),
+        "hips": (12, 8, 0),
+    }[kind]
+    lower = {
+        "hang": (4, 6, 0),
+        "desk": (-38, 22, 8),
+        "gesture": (-62, 4, 10),
+        "wave": (-78, -30, 0),
+        "hips": (0, 42, 28),
+    }[kind]
     lively = {"hang": 3, "desk": 4, "gesture": 14, "wave": 16, "hips": 2}[kind]
     mirror = np.array([1, sign, sign])
-    return {"upperarm01": _track(rng, times, upper, (5, 5, 4), (lively * 0.6,) * 3) * mirror,
-            "lowerarm01": _track(rng, times, lower, (8, 6, 6), (lively,) * 3, (0.4, 1.4)) * mirror,
-            "wrist": _track(rng, times, (0, 0, 0), (8, 8, 8), (lively, lively, lively)) * mirror}
+    return {
+        "upperarm01": _track(rng, times, upper, (5, 5, 4), (lively * 0.6,) * 3) * mirror,
+        "lowerarm01": _track(rng, times, lower, (8, 6, 6), (lively,) * 3, (0.4, 1.4)) * mirror,
+        "wrist": _track(rng, times, (0, 0, 0), (8, 8, 8), (lively, lively, lively)) * mirror,
+    }
 
 
 def _walk(times: np.ndarray, stride: float, phase: float) -> dict[str, np.ndarray]:
@@ -88,8 +115,11 @@ def _walk(times: np.ndarray, stride: float, phase: float) -> dict[str, np.ndarra
 def sample_motion(rng: np.random.Generator, frames: int, crop: str) -> Motion:
     """Pose tracks of one clip: head and torso sway, arm gestures, walking for full-body crops."""
     times = np.arange(frames) / rng.uniform(15, 25)
-    arms = {"bust": (0.4, 0.28, 0.2, 0.08, 0.04), "half": (0.25, 0.3, 0.25, 0.1, 0.1),
-            "full": (0.5, 0.05, 0.2, 0.1, 0.15)}[crop]
+    arms = {
+        "bust": (0.4, 0.28, 0.2, 0.08, 0.04),
+        "half": (0.25, 0.3, 0.25, 0.1, 0.1),
+        "full": (0.5, 0.05, 0.2, 0.1, 0.15),
+    }[crop]
     turn = float(np.clip(rng.normal(0, 16), -48, 48))
     tracks = {
         "root": _track(rng, times, (0, 0, turn), (2, 2, 0), (1, 1, 4)),
@@ -100,8 +130,7 @@ def sample_motion(rng: np.random.Generator, frames: int, crop: str) -> Motion:
     for side, sign in (("L", 1.0), ("R", -1.0)):
         kind = str(rng.choice(ARM_POSES, p=arms))
         tracks |= {f"{bone}.{side}": value for bone, value in _arm(rng, times, kind, sign).items()}
-        gaze = _track(rng, times, (0, 0, 0), (3, 0, 0), (2, 0, 4)) if side == "L" else gaze
-        tracks[f"eye.{side}"] = gaze
+    tracks["eye.L"] = tracks["eye.R"] = _track(rng, times, (0, 0, 0), (3, 0, 0), (2, 0, 4))
     lift = _track(rng, times, (0, 0, 0), (0, 0, 0), (0.012, 0.012, 0.006))
     if crop == "full" and rng.random() < 0.7:
         tracks |= _walk(times, rng.uniform(8, 24), rng.uniform(0, 6))
@@ -118,17 +147,27 @@ def sample_camera(rng: np.random.Generator, crop: str, joints: dict[str, np.ndar
     """Frame the person: joints maps head and neck to f32 [3] positions of the first frame."""
     head, neck = joints["head"], joints["neck01"]
     near = rng.random() < 0.15
-    height = {"bust": rng.uniform(0.33, 0.42) if near else rng.uniform(0.42, 0.72), "half": rng.uniform(0.85, 1.25),
-              "full": rng.uniform(1.75, 2.2)}[crop]
-    middle = {"bust": head + [0, 0, 0.24 - 0.5 * height - 0.0], "half": head + [0, 0, 0.25 - 0.5 * height],
-              "full": np.array([head[0], head[1], head[2] + 0.3 - 0.5 * height])}[crop]
+    height = {
+        "bust": rng.uniform(0.33, 0.42) if near else rng.uniform(0.42, 0.72),
+        "half": rng.uniform(0.85, 1.25),
+        "full": rng.uniform(1.75, 2.2),
+    }[crop]
+    middle = {
+        "bust": head + [0, 0, 0.24 - 0.5 * height - 0.0],
+        "half": head + [0, 0, 0.25 - 0.5 * height],
+        "full": np.array([head[0], head[1], head[2] + 0.3 - 0.5 * height]),
+    }[crop]
     target = middle + np.array([rng.normal(0, 0.14 * height), 0, rng.normal(0.02, 0.05 * height)])
     field = np.radians(rng.uniform(22, 48))
     distance = height / (2 * np.tan(field / 2))
     tilt, swing = np.radians(rng.normal(0, 7)), np.radians(rng.normal(0, 6))
-    eye = target + distance * np.array([np.sin(swing) * np.cos(tilt), -np.cos(swing) * np.cos(tilt), np.sin(tilt)])
-    return Camera(_projection(field, neck, eye) @ _look_at(eye, target, np.radians(rng.normal(0, 2.5))),
-                  eye.astype(np.float32))
+    eye = target + distance * np.array(
+        [np.sin(swing) * np.cos(tilt), -np.cos(swing) * np.cos(tilt), np.sin(tilt)]
+    )
+    return Camera(
+        _projection(field, neck, eye) @ _look_at(eye, target, np.radians(rng.normal(0, 2.5))),
+        eye.astype(np.float32),
+    )
 
 
 def _look_at(eye: np.ndarray, target: np.ndarray, roll: float) -> np.ndarray:
@@ -146,5 +185,9 @@ def _projection(field: float, near_point: np.ndarray, eye: np.ndarray, aspect: f
     near, far, scale = max(0.05, distance - 1.2), distance + 2.5, 1 / np.tan(field / 2)
     matrix = np.zeros((4, 4), np.float32)
     matrix[0, 0], matrix[1, 1] = scale / aspect, scale
-    matrix[2, 2], matrix[2, 3], matrix[3, 2] = -(far + near) / (far - near), -2 * far * near / (far - near), -1
+    matrix[2, 2], matrix[2, 3], matrix[3, 2] = (
+        -(far + near) / (far - near),
+        -2 * far * near / (far - near),
+        -1,
+    )
     return matrix

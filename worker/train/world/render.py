@@ -11,12 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from mirage_lsd.worker.train.world.motion import Camera
-from mirage_lsd.worker.train.world.shells import EYE, LOWER, SHIRT, SHOE, SKIN, UPPER, Piece
+from mirage_lsd.worker.train.world.pieces import EYE, LOWER, SHIRT, SHOE, SKIN, UPPER, Piece
 
 WIDTH_PX, HEIGHT_PX, SUPER = 320, 192, 2
 SWITCHES = ("upper_kind", "lower_kind", "pattern", "cloth", "logo", "jacket")
-SWITCHES_OF = {SKIN: ("upper_kind", "lower_kind", "jacket"), UPPER: ("upper_kind", "pattern", "cloth", "logo", "jacket"),
-               LOWER: ("upper_kind", "lower_kind", "jacket"), SHIRT: ("upper_kind", "jacket")}
+SWITCHES_OF = {
+    SKIN: ("upper_kind", "lower_kind", "jacket"),
+    UPPER: ("upper_kind", "pattern", "cloth", "logo", "jacket"),
+    LOWER: ("upper_kind", "lower_kind", "jacket"),
+    SHIRT: ("upper_kind", "jacket"),
+}
 ONE_SIDED = (SKIN, EYE, SHOE, LOWER)
 ATTRIBUTES = {"position": 3, "previous": 3, "normal": 3, "canon": 3, "aux": 4}  # name: floats
 
@@ -59,9 +63,14 @@ def sample_light(rng: np.random.Generator) -> Light:
     ambient = (1 - contrast) * (1 + rng.normal(0, 0.05, 3))
     other = np.array([-np.sin(turn) + rng.normal(0, 0.3), -0.7, rng.uniform(-0.2, 0.6)])
     level = rng.uniform(0.8, 1.2)
-    return Light(direction / np.linalg.norm(direction), level * 1.35 * contrast * warm, other / np.linalg.norm(other),
-                 level * rng.uniform(0, 0.35) * (1 + rng.normal(0, 0.12, 3)), level * 1.05 * ambient,
-                 level * 0.75 * ambient * np.array([1.0, 0.96, 0.92]))
+    return Light(
+        direction / np.linalg.norm(direction),
+        level * 1.35 * contrast * warm,
+        other / np.linalg.norm(other),
+        level * rng.uniform(0, 0.35) * (1 + rng.normal(0, 0.12, 3)),
+        level * 1.05 * ambient,
+        level * 0.75 * ambient * np.array([1.0, 0.96, 0.92]),
+    )
 
 
 class Renderer:
@@ -73,11 +82,17 @@ class Renderer:
         self.gl = moderngl.create_standalone_context(backend="egl", require=330)
         folder = Path(__file__).parent / "glsl"
         self.vertex_source = (folder / "person.vert").read_text()
-        self.fragment_source = "".join((folder / n).read_text() for n in ("head.frag", "cloth.frag", "person.frag"))
+        self.fragment_source = "".join(
+            (folder / n).read_text() for n in ("head.frag", "cloth.frag", "person.frag")
+        )
         self.programs: dict[tuple, object] = {}
         self.uniforms: dict[str, object] = {}
         size = (WIDTH_PX * SUPER, HEIGHT_PX * SUPER)
-        self.targets = [self.gl.texture(size, 4), self.gl.texture(size, 4), self.gl.texture(size, 2, dtype="f4")]
+        self.targets = [
+            self.gl.texture(size, 4),
+            self.gl.texture(size, 4),
+            self.gl.texture(size, 2, dtype="f4"),
+        ]
         depth = self.gl.depth_renderbuffer(size)
         self.still_frame = self.gl.framebuffer(self.targets[:2], depth)
         self.flow_frame = self.gl.framebuffer(self.targets, depth)
@@ -109,7 +124,9 @@ class Renderer:
                 program["shadow_map"].value = 1
         return self.programs[key]
 
-    def draw(self, pieces: list[Piece], index: int, camera: Camera, light: Light, want_flow: bool = True) -> Drawn:
+    def draw(
+        self, pieces: list[Piece], index: int, camera: Camera, light: Light, want_flow: bool = True
+    ) -> Drawn:
         """Render frame `index`; flow leads to frame index-1 (zero for index 0 or if not wanted).
 
         pieces[0] is the whole body, which only casts the shadow; the others are drawn.
@@ -118,9 +135,16 @@ class Renderer:
         frame = self.flow_frame if want_flow else self.still_frame
         frame.use()
         frame.clear(0, 0, 0, 0)
-        self.set(view_projection=camera.view_projection.T, eye=camera.eye, key_direction=light.direction,
-                 key=light.key, fill_direction=light.fill_direction, fill=light.fill, sky=light.sky,
-                 ground=light.ground)
+        self.set(
+            view_projection=camera.view_projection.T,
+            eye=camera.eye,
+            key_direction=light.direction,
+            key=light.key,
+            fill_direction=light.fill_direction,
+            fill=light.fill,
+            sky=light.sky,
+            ground=light.ground,
+        )
         for piece in pieces[1:]:
             self._draw_piece(piece, index)
         return self._read(want_flow)
@@ -142,7 +166,9 @@ class Renderer:
 
     def _draw_piece(self, piece: Piece, index: int) -> None:
         previous = piece.vertices[max(index - 1, 0)]
-        data = np.concatenate([piece.vertices[index], previous, piece.normals[index], piece.canon, piece.aux], 1)
+        data = np.concatenate(
+            [piece.vertices[index], previous, piece.normals[index], piece.canon, piece.aux], 1
+        )
         vertices = self.gl.buffer(np.ascontiguousarray(data, np.float32))
         faces = self.gl.buffer(np.ascontiguousarray(piece.faces, np.int32))
         program = self._program(piece.part)
@@ -166,7 +192,9 @@ class Renderer:
         rgba = np.concatenate([total[..., :3] / np.maximum(samples, 1), total[..., 3:] / SUPER**2], -1)
         flow = np.zeros((HEIGHT_PX, WIDTH_PX, 2), np.float32)
         if want_flow:
-            flow = _box(self._plane(2, np.float32, 2)) / np.maximum(samples, 1) * (WIDTH_PX / 2, -HEIGHT_PX / 2)
+            flow = (
+                _box(self._plane(2, np.float32, 2)) / np.maximum(samples, 1) * (WIDTH_PX / 2, -HEIGHT_PX / 2)
+            )
         one = coded[::SUPER, ::SUPER]
         return Drawn((rgba + 0.5).astype(np.uint8), one[..., 3].copy(), flow.astype(np.float32), one[..., :3])
 
