@@ -27,7 +27,7 @@ slot i at 32768 + i * 131072, one filter each
           its capture; 0 = at once), ready (1 = the worker serves this epoch), input_address, output_address
           (where the two rings of `epoch` are mapped in OBS's process)
    20480  Python, text: status
-   32768  Lua: latency log, 1024 entries of 8 words, LATENCY_FIELDS; entry n (from 0) at n % 1024
+   32768  Lua: latency log, 1024 entries of 8 words, the fields of Latency; entry n (from 0) at n % 1024
 
 A text is u64 revision (odd while it is being written), u64 length in bytes, then UTF-8.
 
@@ -82,16 +82,6 @@ SLOT_TEXTS = {
     "status": (20480, 4080),
 }
 REASONS = ("none", "disabled", "no_size", "no_worker", "no_ring", "waiting", "stale", "settling", "script_error")
-LATENCY_FIELDS = (
-    "frame_id",
-    "captured_ns",
-    "mapped_ns",
-    "received_ns",
-    "finished_ns",
-    "shown_ns",
-    "captured_tick",
-    "shown_tick",
-)
 
 
 @dataclass(frozen=True)
@@ -169,7 +159,7 @@ class Area:
 
     def _latency(self, number: int) -> Latency:
         start = (LATENCY_OFFSET + number % LATENCY_ENTRIES * LATENCY_ENTRY_BYTES) // 8
-        return Latency(*self._view[start : start + len(LATENCY_FIELDS)])
+        return Latency(*self._view[start : start + LATENCY_ENTRY_BYTES // 8])
 
     def release(self) -> None:
         self._view.release()

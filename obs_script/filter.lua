@@ -138,7 +138,7 @@ function info.get_height(state)
 end
 
 function info.video_tick(state)
-  state.tick = state.tick + 1
+  frames.tick(state)
   if state.tick % NAME_TICKS == 1 then
     note_names(state)
   end

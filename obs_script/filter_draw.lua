@@ -2,9 +2,10 @@
 -- Graphics of one filter: read the source's pixels back, put a picture up, draw it.
 --
 -- Called on OBS's graphics thread inside `video_render` only. Colours follow libobs's own filters
--- (obs_source_process_filter_begin and _end): the source is drawn into a texture with premultiplied alpha,
--- in linear light where OBS does so. A second pass divides by alpha, because rings carry straight alpha;
--- the result is drawn with straight-alpha blending. Opaque pixels come through unchanged.
+-- (obs_source_process_filter_begin and _end): the source is drawn into a texture with premultiplied alpha, in
+-- linear light. A second pass divides by alpha, because rings carry straight alpha; the result is drawn with
+-- straight-alpha blending. Always in linear light, whatever asks for the picture (a screenshot does not):
+-- the same capture serves all of one frame. Opaque pixels come through unchanged, others within 1 of 255.
 
 local GS_BGRA, GS_ZS_NONE, GS_DYNAMIC, GS_CLEAR_COLOR, OBS_EFFECT_DEFAULT = 5, 0, 2, 1, 0
 local ZERO, ONE, SRC_ALPHA, INV_SRC_ALPHA = 0, 1, 4, 5
@@ -31,13 +32,9 @@ return function(native)
   end
 
   local function draw_texture(texture, technique, width_px, height_px)
-    local linear, before = C.gs_get_linear_srgb(), C.gs_framebuffer_srgb_enabled()
-    C.gs_enable_framebuffer_srgb(linear)
-    if linear then
-      C.gs_effect_set_texture_srgb(image, texture)
-    else
-      C.gs_effect_set_texture(image, texture)
-    end
+    local before = C.gs_framebuffer_srgb_enabled()
+    C.gs_enable_framebuffer_srgb(true)
+    C.gs_effect_set_texture_srgb(image, texture)
     while C.gs_effect_loop(effect, technique) do
       C.gs_draw_sprite(texture, 0, width_px, height_px)
     end
@@ -80,11 +77,13 @@ return function(native)
     C.gs_blend_function_separate(SRC_ALPHA, INV_SRC_ALPHA, ONE, INV_SRC_ALPHA)
     C.gs_clear(GS_CLEAR_COLOR, clear, 0, 0)
     C.gs_ortho(0, self.width_px, 0, self.height_px, -100, 100)
+    local linear = C.gs_set_linear_srgb(true)
     if target == parent and bit.band(C.obs_source_get_output_flags(parent), CUSTOM_DRAW_OR_ASYNC) == 0 then
       C.obs_source_default_render(target)
     else
       C.obs_source_video_render(target)
     end
+    C.gs_set_linear_srgb(linear)
     C.gs_blend_state_pop()
     C.gs_texrender_end(self.drawn)
     return true

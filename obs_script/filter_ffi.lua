@@ -44,7 +44,6 @@ void *gs_texture_create(uint32_t, uint32_t, int, uint32_t, const uint8_t **, uin
 void gs_texture_destroy(void *);
 void gs_texture_set_image(void *, const uint8_t *, uint32_t, bool);
 void *gs_effect_get_param_by_name(void *, const char *);
-void gs_effect_set_texture(void *, void *);
 void gs_effect_set_texture_srgb(void *, void *);
 bool gs_effect_loop(void *, const char *);
 void gs_draw_sprite(void *, uint32_t, uint32_t, uint32_t);
@@ -54,7 +53,7 @@ void gs_blend_function(int, int);
 void gs_blend_function_separate(int, int, int, int);
 void gs_ortho(float, float, float, float, float, float);
 void gs_clear(uint32_t, const float *, float, uint8_t);
-bool gs_get_linear_srgb(void);
+bool gs_set_linear_srgb(bool);
 bool gs_framebuffer_srgb_enabled(void);
 void gs_enable_framebuffer_srgb(bool);
 

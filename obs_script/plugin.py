@@ -38,7 +38,7 @@ _ending: list[threading.Thread] = []
 class NoWorker:
     """Stands in for the worker where there can be none."""
 
-    state, problem, launch, pid, welcome, ready = "unusable", "", 0, 0, None, None
+    state, problem, launch, pid, welcome, ready, silent = "unusable", "", 0, 0, None, None, False
 
     def step(self, wanted: bool) -> None:
         """Nothing to start."""

@@ -125,13 +125,15 @@ def _why(stream: FilterStream, worker: WorkerProcess | None, unusable: str) -> s
         return unusable
     if worker.state != RUNNING:
         return _worker_text(worker)
+    if worker.silent:
+        return "the worker does not answer; it will be restarted"
     if stream.problem:
         return stream.problem
     if _not_drawn(stream):
         return "it is not in the picture just now"
     if reason == "no_size":
         return "it has no picture (0x0)"
-    if stream.state is not None and stream.state.text:
+    if stream.state is not None and stream.state.state != "running" and stream.state.text:
         return stream.state.text
     if worker.ready is None and stream.settings.pipeline != "passthrough":
         return "the model is being loaded"

@@ -182,17 +182,30 @@ class FilterStream:
                 self._applied = (0, 0)
             self._opened = opened
         if self._applied != (worker.launch, self.generation):
-            worker.request(ApplySettings(self.instance, self.generation, self.settings))
-            self._applied = (worker.launch, self.generation)
-            self.slot.put("generation", self.generation)
-            self.problem = ""
+            self._apply(worker)
         self.slot.put("ready", 1)
+
+    def _apply(self, worker: WorkerProcess) -> None:
+        """Settings that are refused (an unknown word) leave the former look; where there is none, no prompt."""
+        first = self._applied[0] != worker.launch
+        self._applied = (worker.launch, self.generation)
+        try:
+            worker.request(ApplySettings(self.instance, self.generation, self.settings))
+            self.problem = ""
+        except RequestRefused as error:
+            self._note_problem(error)
+            if not first:
+                return
+            plain = dataclasses.replace(self.settings, prompt="", preset="")
+            worker.request(ApplySettings(self.instance, self.generation, plain))
+        self.slot.put("generation", self.generation)
 
     def _refused(self, error: MirageError) -> None:
         self._retry_at = time.monotonic() + RETRY_S
+        self._note_problem(error)
+
+    def _note_problem(self, error: MirageError) -> None:
         text = str(error)
-        if isinstance(error, RequestRefused) and error.code == "bad_field":
-            self._applied = (self._opened[0], self.generation)  # refused for good: the former settings stay
         if text != self.problem:
             self.problem = text
             self._log(f"stream {self.instance}: {text}")

@@ -11,26 +11,31 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-import threading
 import time
 from typing import Any, Callable
 
+from mirage_lsd.obs_script.child_process import (
+    close_quietly,
+    ending,
+    is_stopped,
+    last_words,
+    read_first_line,
+    spawn,
+)
 from mirage_lsd.obs_script.install_record import InstallRecord
 from mirage_lsd.shared.clock import now_ns
-from mirage_lsd.shared.commands import PROTOCOL, Hello, Ping, Shutdown
+from mirage_lsd.shared.commands import PROTOCOL, GetStatus, Hello, Ping, Shutdown
 from mirage_lsd.shared.endpoints import LaunchConfig, LaunchReport
 from mirage_lsd.shared.errors import ChannelTimeout, MirageError
-from mirage_lsd.shared.events import Ready, Welcome
+from mirage_lsd.shared.events import Ready, StatusReport, Welcome
 
 REPORT_TIMEOUT_S = 30.0
-PING_EVERY_S, PING_TIMEOUT_S = 0.5, 1.0
-HUNG_AFTER_S, HUNG_WHILE_LOADING_S = 3.0, 20.0
-BACK_OFF_S = (0.1, 1.0, 2.0, 4.0, 8.0)
-GIVE_UP_AFTER = 6
+PING_EVERY_S, PING_TIMEOUT_S = 0.4, 0.7
+SILENT_AFTER_S, HUNG_AFTER_S, HUNG_WHILE_LOADING_S = 1.0, 2.5, 20.0
+BACK_OFF_S = (0.1, 1.0, 2.0, 4.0)
+GIVE_UP_AFTER = 5
 HEALTHY_AFTER_S = 30.0
 END_TIMEOUT_S, SHUTDOWN_TIMEOUT_S = 1.5, 0.5
-NOT_FOR_THE_WORKER = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "LD_PRELOAD")
 
 STOPPED, STARTING, RUNNING, WAITING, GIVEN_UP = "stopped", "starting", "running", "waiting", "given up"
 
@@ -54,6 +59,11 @@ class WorkerProcess:
     def pid(self) -> int:
         """Process id, 0 when there is none."""
         return self._process.pid if self._process else 0
+
+    @property
+    def silent(self) -> bool:
+        """True when it should be running but does not answer."""
+        return self.state == RUNNING and time.monotonic() - self._answered > SILENT_AFTER_S
 
     def step(self, wanted: bool) -> None:
         """Bring the process nearer to what is wanted; quick unless an answer is being waited for."""
@@ -101,43 +111,28 @@ class WorkerProcess:
         config = LaunchConfig(self._session_dir, self._doorbell, server.public, server.secret, client.public)
         self.launch += 1
         try:
-            self._process = self._spawn()
+            self._process = spawn(self._install.worker_python, self._session_dir, self._log_path())
             self._process.stdin.write(config.to_line().encode())
             self._process.stdin.flush()
         except OSError as error:
             self._failed(f"the worker cannot be started: {error}")
             return
         self._keys = (server.public, client)
-        self._report_line = []
-        reader = (self._process.stdout, self._report_line)
-        threading.Thread(target=_read_line, args=reader, name="mirage-report", daemon=True).start()
+        self._report_line = read_first_line(self._process.stdout)
         self.state, self._started = STARTING, time.monotonic()
         self._log(f"worker {self.launch} started, process {self.pid}")
-
-    def _spawn(self) -> subprocess.Popen:
-        environment = {key: value for key, value in os.environ.items() if key not in NOT_FOR_THE_WORKER}
-        flags = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
-        with open(self._log_path(), "wb") as log:
-            return subprocess.Popen(
-                [self._install.worker_python, "-m", "mirage_lsd.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                cwd=self._session_dir,
-                env=environment,
-                creationflags=flags,
-            )
 
     def _watch(self) -> None:
         status = self._process.poll()
         now = time.monotonic()
         if status is not None:
-            self._failed(f"the worker ended ({_ending(status)}){self._last_words()}")
+            words = last_words(self._log_path()) if status > 0 else ""
+            self._failed(f"the worker ended ({ending(status)}){words}")
         elif self.state == STARTING:
             if self._report_line:
                 self._connect(self._report_line[0])
             elif now - self._started > REPORT_TIMEOUT_S:
-                self._failed(f"the worker did not report within {REPORT_TIMEOUT_S:g} s{self._last_words()}")
+                self._failed(f"the worker did not report within {REPORT_TIMEOUT_S:g} s{last_words(self._log_path())}")
         elif now - self._pinged > PING_EVERY_S:
             self._ping(now)
 
@@ -149,7 +144,7 @@ class WorkerProcess:
             self.client = ControlClient(LaunchReport.from_line(line), server_key, keys)
             self.welcome = self.client.request(Hello(PROTOCOL, "obs"), timeout_s=5.0)
         except MirageError as error:
-            self._failed(f"the worker does not answer properly: {error}{self._last_words()}")
+            self._failed(f"the worker does not answer properly: {error}{last_words(self._log_path())}")
             return
         self.state, self.problem, self.ready = RUNNING, "", None
         self._answered = time.monotonic()
@@ -158,10 +153,13 @@ class WorkerProcess:
     def _ping(self, now: float) -> None:
         self._pinged = now
         try:
-            self.request(Ping(now_ns()), PING_TIMEOUT_S)
+            reply = self.request(Ping(now_ns()) if self.ready else GetStatus(), PING_TIMEOUT_S)
+            if isinstance(reply, StatusReport) and reply.ready:
+                self.ready = Ready(reply.device, reply.model, reply.engine, 0.0)
         except ChannelTimeout:
             silent_s = time.monotonic() - self._answered
-            if silent_s > (HUNG_AFTER_S if self.ready else HUNG_WHILE_LOADING_S):
+            patient = self.ready is None and not is_stopped(self.pid)
+            if silent_s > (HUNG_WHILE_LOADING_S if patient else HUNG_AFTER_S):
                 self._failed(f"the worker hung: no answer for {silent_s:.1f} s")
         except MirageError as error:
             self._log(f"the worker refused a ping: {error}")
@@ -188,7 +186,7 @@ class WorkerProcess:
         client, self.client = self.client, None
         if client is not None:
             if patience_s and process is not None:
-                _ask_to_end(client)
+                self._ask_to_end(client)
             client.close()
         if process is None:
             return
@@ -197,42 +195,15 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        _close(process.stdin)
-        _close(process.stdout)
+        close_quietly(process.stdin)
+        close_quietly(process.stdout)
+
+    @staticmethod
+    def _ask_to_end(client: Any) -> None:
+        try:
+            client.request(Shutdown("the plugin stops it"), SHUTDOWN_TIMEOUT_S)
+        except MirageError:
+            return  # it will be killed
 
     def _log_path(self) -> str:
         return os.path.join(self._session_dir, f"worker-{self.launch}.log")
-
-    def _last_words(self) -> str:
-        """The last line the worker wrote to its log, for the status and OBS's log."""
-        try:
-            with open(self._log_path(), "rb") as log:
-                lines = log.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
-        except OSError:
-            return ""
-        return f": {lines[-1][:300]}" if lines else ""
-
-
-def _read_line(stream: Any, into: list[bytes]) -> None:
-    try:
-        into.append(stream.readline(65536))
-    except (OSError, ValueError):
-        return  # the pipe was closed because the worker was given up
-
-
-def _ask_to_end(client: Any) -> None:
-    try:
-        client.request(Shutdown("the plugin stops it"), SHUTDOWN_TIMEOUT_S)
-    except MirageError:
-        return  # it will be killed
-
-
-def _close(stream: Any) -> None:
-    try:
-        stream.close()
-    except OSError:
-        return  # what was still buffered for a dead worker cannot be written
-
-
-def _ending(status: int) -> str:
-    return f"killed by signal {-status}" if status < 0 else f"status {status}"

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small helpers around the worker's operating-system process, for worker_process.py on the supervisor thread.
+
+Invariant: nothing here waits, except that the report's reader is a daemon thread which ends with the pipe.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from typing import Any
+
+NOT_FOR_THE_WORKER = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "LD_PRELOAD")
+MAX_LINE_BYTES = 65536
+
+
+def spawn(python: str, folder: str, log_path: str) -> subprocess.Popen:
+    """Start `python -m mirage_lsd.worker` in `folder`, its errors going to `log_path`. Raises OSError.
+
+    Never sys.executable: inside OBS that is some other program.
+    """
+    environment = {key: value for key, value in os.environ.items() if key not in NOT_FOR_THE_WORKER}
+    flags = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
+    with open(log_path, "wb") as log:
+        return subprocess.Popen(
+            [python, "-m", "mirage_lsd.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=folder,
+            env=environment,
+            creationflags=flags,
+        )
+
+
+def read_first_line(stream: Any) -> list[bytes]:
+    """A list that will hold the stream's first line once it has come."""
+    line: list[bytes] = []
+
+    def read() -> None:
+        try:
+            line.append(stream.readline(MAX_LINE_BYTES))
+        except (OSError, ValueError):
+            return  # the pipe was closed because the worker was given up
+
+    threading.Thread(target=read, name="mirage-report", daemon=True).start()
+    return line
+
+
+def last_words(log_path: str) -> str:
+    """The last line of a worker's log as ": line", for the status and OBS's log; empty if there is none."""
+    try:
+        with open(log_path, "rb") as log:
+            lines = log.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return ""
+    return f": {lines[-1][:300]}" if lines else ""
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether the process was stopped by a signal; known on Linux only."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] in "Tt"
+    except OSError:
+        return False
+
+
+def close_quietly(stream: Any) -> None:
+    """Close a pipe; what was still buffered for a dead worker cannot be written."""
+    try:
+        stream.close()
+    except OSError:
+        return
+
+
+def ending(status: int) -> str:
+    """An exit status in words."""
+    return f"killed by signal {-status}" if status < 0 else f"status {status}"
