@@ -9,23 +9,14 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from source_imports import imports_of
 
 HEAVY = {"torch", "numpy", "cv2", "onnxruntime", "openvino", "safetensors", "ai_edge_litert", "PIL", "scipy"}
 STANDARD = set(sys.stdlib_module_names)
 OBS_ONLY = {"obspython", "_obspython"}
-
-
-def imports_of(file: Path) -> Iterator[tuple[int, str]]:
-    """(line, full dotted name) of every absolute import in a file."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"), str(file))):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
 
 
 def breaches(checkout: Path, folder: str, allowed) -> list[str]:

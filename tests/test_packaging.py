@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path, PurePosixPath
 
 import pytest
+from source_imports import imports_of
 
 SOURCE_OF = {
     "obs_script": "mirage_lsd/obs_script",
@@ -94,6 +97,23 @@ def test_installed_package_leaks_no_other_top_level_name(tmp_path: Path) -> None
     )
     ran = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
     assert (ran.returncode, ran.stdout.strip()) == (0, "[]"), ran.stderr
+
+
+def test_every_imported_package_is_a_named_dependency(checkout: Path) -> None:
+    """Whatever the worker imports, at any depth, is in dependencies or an extra, not there by luck."""
+    project = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    named = {re.split(r"[^\w.-]", line, maxsplit=1)[0].lower() for lines in lists for line in lines}
+    bringing = packages_distributions()
+    unnamed = {}
+    for file in (checkout / "worker").rglob("*.py"):
+        for line, name in imports_of(file):
+            top = name.split(".")[0]
+            if top not in sys.stdlib_module_names | {"mirage_lsd"} and not named & {
+                d.lower() for d in bringing.get(top, [])
+            }:
+                unnamed[f"{file.relative_to(checkout)}:{line}"] = top
+    assert unnamed == {}
 
 
 def test_entry_point_runs(tmp_path: Path) -> None:
