@@ -7,7 +7,7 @@ pile up wake the waiter once, because waiting drains. Waiting releases the GIL a
 
 Linux: a 4096-byte shared file. 0: 8 bytes magic "MIRAGEDB"; 8: u32 version = 1; 64: a process-shared glibc
 sem_t. To ring: 1. store what you publish  2. fence  3. sem_getvalue; if it is below 16, sem_post. (Below 16
-and not below 1, so that a ringer without a fence cannot lose a ring either.) To wait: sem_timedwait, then
+and not below 1, so that a ringer without a fence cannot lose a ring either.) To wait: sem_clockwait, then
 sem_trywait until it fails, then look at the rings. A semaphore holds no lock: a ringer may die at any point.
 macOS: a FIFO at the path, opened O_RDWR|O_NONBLOCK at both ends, one byte a ring (full: one is pending
 already). Windows: an auto-reset event named windows_name(path).

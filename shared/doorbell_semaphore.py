@@ -12,6 +12,7 @@ import errno
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from mirage_lsd.shared.doorbell import AnyDoorbell
@@ -29,7 +30,7 @@ MAX_PENDING = 16
 class SemaphoreDoorbell(AnyDoorbell):
     """The semaphore lies at SEMAPHORE_OFFSET of the mapping."""
 
-    def __init__(self, mapping: Mapping, functions: Any) -> None:
+    def __init__(self, mapping: Mapping, functions: _Semaphores) -> None:
         self.path = mapping.path
         self._mapping = mapping
         self._fence = new_fence()
@@ -40,7 +41,7 @@ class SemaphoreDoorbell(AnyDoorbell):
     @classmethod
     def create(cls, path: str) -> SemaphoreDoorbell:
         mapping = _mapped(create_mapping, path, FILE_BYTES)
-        bell = cls(mapping, _semaphore_functions())
+        bell = cls(mapping, _Semaphores(ctypes.CDLL(None, use_errno=True)))
         if bell._functions.sem_init(bell._semaphore, 1, 0) != 0:
             raise DoorbellError(f"sem_init: {os.strerror(ctypes.get_errno())}", "unsupported")
         mapping.memory[8:12] = VERSION.to_bytes(4, sys.byteorder)
@@ -58,7 +59,7 @@ class SemaphoreDoorbell(AnyDoorbell):
         if version != VERSION:
             mapping.close()
             raise DoorbellError(f"the doorbell has version {version}, this program knows {VERSION}", "wrong_version")
-        return cls(mapping, _semaphore_functions())
+        return cls(mapping, _Semaphores(ctypes.CDLL(None, use_errno=True)))
 
     def ring(self) -> None:
         semaphore = self._usable()
@@ -70,8 +71,8 @@ class SemaphoreDoorbell(AnyDoorbell):
 
     def wait(self, timeout_s: float) -> bool:
         semaphore = self._usable()
-        deadline = _Timespec.after(timeout_s)
-        while self._functions.sem_timedwait(semaphore, deadline) != 0:
+        wait_until = self._functions.wait_until(timeout_s)
+        while wait_until(semaphore) != 0:
             code = ctypes.get_errno()
             if code == errno.ETIMEDOUT:
                 return False
@@ -94,26 +95,34 @@ class SemaphoreDoorbell(AnyDoorbell):
 class _Timespec(ctypes.Structure):
     _fields_ = [("tv_sec", ctypes.c_long), ("tv_nsec", ctypes.c_long)]
 
-    @classmethod
-    def after(cls, timeout_s: float) -> _Timespec:
-        return cls(*divmod(time.time_ns() + int(max(0.0, timeout_s) * 1e9), 1_000_000_000))
 
+class _Semaphores:
+    """libc's semaphore calls, as a table: name, argument types; all return int and set errno."""
 
-_SEMAPHORE_TABLE = {
-    "sem_init": (ctypes.c_void_p, ctypes.c_int, ctypes.c_uint),
-    "sem_post": (ctypes.c_void_p,),
-    "sem_trywait": (ctypes.c_void_p,),
-    "sem_timedwait": (ctypes.c_void_p, ctypes.POINTER(_Timespec)),
-    "sem_getvalue": (ctypes.c_void_p, ctypes.POINTER(ctypes.c_int)),
-}
+    _TABLE = {
+        "sem_init": (ctypes.c_void_p, ctypes.c_int, ctypes.c_uint),
+        "sem_post": (ctypes.c_void_p,),
+        "sem_trywait": (ctypes.c_void_p,),
+        "sem_timedwait": (ctypes.c_void_p, ctypes.POINTER(_Timespec)),
+        "sem_getvalue": (ctypes.c_void_p, ctypes.POINTER(ctypes.c_int)),
+    }
 
+    def __init__(self, library: Any) -> None:
+        for name, arguments in self._TABLE.items():
+            function = getattr(library, name)
+            function.argtypes, function.restype = arguments, ctypes.c_int
+            setattr(self, name, function)
+        self._clockwait = getattr(library, "sem_clockwait", None)  # glibc 2.30 or later
+        if self._clockwait is not None:
+            self._clockwait.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_Timespec))
 
-def _semaphore_functions() -> Any:
-    library = ctypes.CDLL(None, use_errno=True)
-    for name, arguments in _SEMAPHORE_TABLE.items():
-        function = getattr(library, name)
-        function.argtypes, function.restype = arguments, ctypes.c_int
-    return library
+    def wait_until(self, timeout_s: float) -> Callable[[Any], int]:
+        """A wait with a deadline timeout_s from now, on the monotonic clock where libc can: it never jumps."""
+        clock = time.CLOCK_REALTIME if self._clockwait is None else time.CLOCK_MONOTONIC
+        deadline = _Timespec(*divmod(time.clock_gettime_ns(clock) + int(max(0.0, timeout_s) * 1e9), 10**9))
+        if self._clockwait is None:
+            return lambda semaphore: self.sem_timedwait(semaphore, deadline)
+        return lambda semaphore: self._clockwait(semaphore, clock, deadline)
 
 
 def _mapped(make: Any, *arguments: Any) -> Mapping:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,22 @@ def test_the_semaphores_file_is_as_the_lua_half_expects_it(tmp_path: Path) -> No
         made.ring()
     libc.sem_getvalue(semaphore, ctypes.byref(value))
     assert value.value == MAX_PENDING
+
+
+def test_an_older_libc_without_clockwait_waits_as_well(tmp_path: Path) -> None:
+    class OldLibrary:
+        def __getattr__(self, name: str):
+            if name == "sem_clockwait":
+                raise AttributeError(name)
+            return getattr(ctypes.CDLL(None, use_errno=True), name)
+
+    made = SemaphoreDoorbell.create(str(tmp_path / "bell"))
+    made._functions = type(made._functions)(OldLibrary())
+    started = time.monotonic()
+    assert not made.wait(0.1)
+    assert time.monotonic() - started > 0.08
+    made.ring()
+    assert made.wait(5)
 
 
 @pytest.mark.parametrize(
