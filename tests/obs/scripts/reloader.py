@@ -51,8 +51,8 @@ def _on_event(event):
 
 def script_load(settings):
     global _script
+    obs.obs_frontend_add_event_callback(_on_event)  # first: a nested load leaves OBS without a current script
     _script = _scripting.obs_script_create(SCRIPT.encode(), None)
-    obs.obs_frontend_add_event_callback(_on_event)
     threading.Thread(target=_follow, daemon=True).start()
 
 
