@@ -29,7 +29,7 @@ from install_places import CHECKOUT, checkout_places
 from obs_scene import Source, camera_source, media_source
 from obs_session import ObsSession, ObsSessionError
 
-LOOKS = ("red leather jacket", "blue hoodie", "white striped shirt", "blue hoodie, city at night")
+LOOKS = ("red leather jacket", "blue hoodie", "white striped shirt", "white striped shirt, city at night")
 WORKER_START_S = 150.0
 LAGGED_TOO_MUCH = 0.10
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import install_system as system
-from install_places import CHECKOUT, Places, checkout_places, read_record, user_places, write_record
+from install_places import CHECKOUT, Places, checkout_places, engine_cache, read_record, user_places, write_record
 from install_system import InstallError
 
 MODULES = "mirage_lsd.worker, mirage_lsd.shared.channel, numpy, cv2, onnxruntime, openvino, ai_edge_litert"
@@ -149,6 +149,8 @@ def remove(wish: Wish) -> bool:
         shutil.rmtree(places.venv, ignore_errors=True)
         shutil.rmtree(places.obs_packages, ignore_errors=True)
         places.record.unlink(missing_ok=True)
+        for graphs in engine_cache().glob("graphs-*"):
+            shutil.rmtree(graphs, ignore_errors=True)
         say("removed")
     else:
         say("nothing of ours to remove")

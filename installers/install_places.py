@@ -64,6 +64,14 @@ def user_data_folder() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "mirage-lsd"
 
 
+def engine_cache() -> Path:
+    """Where the worker keeps graphs that are ready to run (worker/engines/cache.py)."""
+    if named := os.environ.get("MIRAGE_LSD_CACHE"):
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
+    return Path(base) / "mirage-lsd"
+
+
 def write_record(places: Places, obs_pythons: list[str], version: str) -> None:
     """Write install.json. Replaced in one step: a starting OBS never reads half of it."""
     record = {

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import obs_config
+from install_places import engine_cache
 from obs_config import Video, WebSocketAccess
 from obs_display import Display, ask_to_close
 from obs_scene import Collection
@@ -215,12 +216,6 @@ class ObsSession:
 
     def _log_tail(self, lines: int = 25) -> str:
         return "\n".join(self.log().splitlines()[-lines:])
-
-
-def engine_cache() -> Path:
-    """The worker's cache outside the session: in the private HOME every OBS would have to build it anew."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("MIRAGE_LSD_CACHE") or Path(base) / "mirage-lsd")
 
 
 def _free_port() -> int:

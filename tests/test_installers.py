@@ -10,6 +10,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import demo
 import demo_stage
 import install_places
 import install_system
@@ -19,6 +20,8 @@ from install_places import Places
 from obs_config import Video
 from obs_scene import Collection, Item, Scene, Script, color_source, mirage_filter
 from obs_session import ObsSession
+
+from mirage_lsd.worker.models.conditions import parse_conditions
 
 
 @pytest.fixture
@@ -110,6 +113,14 @@ def test_record_is_read_back_and_a_damaged_one_is_none(tmp_path: Path) -> None:
     assert install_places.read_record(places) is None
     places.record.write_text('{"layout": 99}')
     assert install_places.read_record(places) is None
+
+
+def test_the_demo_changes_the_outfit_twice_and_the_scene_once() -> None:
+    looks = [parse_conditions(look) for look in demo.LOOKS]
+    outfits = [(look.upper, look.upper_color, look.pattern) for look in looks]
+    assert all(outfit[0] != "keep" for outfit in outfits)
+    assert [outfits[number] != outfits[number - 1] for number in range(1, len(looks))] == [True, True, False]
+    assert [look.scene != "keep" for look in looks] == [False, False, False, True]
 
 
 @pytest.mark.parametrize(
