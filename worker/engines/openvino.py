@@ -2,13 +2,18 @@
 """The graphs in OpenVINO on the CPU. No torch. One compiled model a graph, in float32."""
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
-import openvino
 
-from mirage_lsd.worker.engines import checked_inputs
-from mirage_lsd.worker.models.graphs import GraphSpec
+# OpenVINO reports its use to its makers at import; without this package it uses a stub that sends nothing.
+sys.modules.setdefault("openvino_telemetry", None)
+
+import openvino  # noqa: E402
+
+from mirage_lsd.worker.engines import checked_inputs  # noqa: E402
+from mirage_lsd.worker.models.graphs import GraphSpec  # noqa: E402
 
 
 class OpenVinoEngine:

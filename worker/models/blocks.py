@@ -74,8 +74,10 @@ class TemporalConv(nn.Module):
         nn.init.zeros_(self.mix.weight)
         nn.init.zeros_(self.mix.bias)
 
-    def forward(self, x: Tensor, cache: Tensor, has_cache: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cache: Tensor | None, has_cache: Tensor) -> Tensor:
         """x, cache: [B,C,H,W]; has_cache: [B] 0 or 1."""
+        if cache is None:
+            return x
         past = self.past(cache)
         return x + has_cache[:, None, None, None] * self.mix(torch.cat([past, past - x], dim=1))
 
@@ -99,27 +101,28 @@ class FrameAttention(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, x: Tensor, cache: Tensor, anchor: Tensor, tokens: Tensor, history: Tensor) -> Tensor:
-        """x, cache, anchor: [B,C,H,W]; tokens: [B,N,D]; history: [B,2]."""
+    def forward(self, x: Tensor, cache: Tensor | None, anchor: Tensor | None, tokens: Tensor, history: Tensor
+                ) -> Tensor:
+        """x, cache, anchor: [B,C,H,W]; tokens: [B,N,D]; history: [B,2]. cache None: no history at all (training)."""
         batch, channels, height, width = x.shape
-        cells = [as_tokens(self.norm(item)) for item in (x, cache, anchor)]
+        cells = [as_tokens(self.norm(item)) for item in (x, cache, anchor) if item is not None]
         key, value = torch.cat([self.key_value(torch.cat(cells, dim=1)), self.token_key_value(tokens)],
                                dim=1).chunk(2, dim=2)
         query, key, value = (self._split(item) for item in (self.query(cells[0]), key, value))
-        scores = query @ key.transpose(2, 3) / math.sqrt(channels / self.heads) + self._bias(
-            history, height * width, tokens.shape[1])
+        bias = self._bias(history, height * width, tokens.shape[1], cache is not None)
+        scores = (query * math.sqrt(self.heads / channels)) @ key.transpose(2, 3) + bias
         mixed = (scores.softmax(dim=3) @ value).transpose(1, 2).reshape(batch, height * width, channels)
         return x + self.out(mixed).transpose(1, 2).reshape(batch, channels, height, width)
 
     def _split(self, x: Tensor) -> Tensor:
         return x.reshape(x.shape[0], x.shape[1], self.heads, -1).transpose(1, 2)
 
-    def _bias(self, history: Tensor, cells: int, tokens: int) -> Tensor:
+    def _bias(self, history: Tensor, cells: int, tokens: int, past: bool) -> Tensor:
         """Additive logits [B,heads,1,3*cells+tokens]: learned preference, and -30 for absent history."""
         absent = (history - 1.0) * 30.0
         zero = torch.zeros_like(absent[:, :1])
         logits = self.source_bias[None] + torch.cat([zero, absent, zero], dim=1)[:, None, :]
-        parts = [logits[:, :, i : i + 1].expand(-1, -1, cells) for i in range(3)]
+        parts = [logits[:, :, i : i + 1].expand(-1, -1, cells) for i in range(3 if past else 1)]
         return torch.cat([*parts, logits[:, :, 3:].expand(-1, -1, tokens)], dim=2)[:, :, None, :]
 
 

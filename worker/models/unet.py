@@ -78,22 +78,25 @@ class SpatioTemporalUNet(nn.Module):
         self.leave = nn.Sequential(nn.GroupNorm(8, w8), nn.SiLU(), nn.Conv2d(w8, config.latent, 3, padding=1))
 
     def forward(self, latent: Tensor, timestep: Tensor, source: SourceFeatures, condition: ConditionFeatures,
-                caches: Caches, anchor: Anchor, history: Tensor) -> tuple[Tensor, Caches]:
-        """latent [B,latent,H/8,W/8], timestep [B], history [B,2] -> velocity and the caches to keep."""
+                caches: Caches | None, anchor: Anchor | None, history: Tensor) -> tuple[Tensor, Caches]:
+        """latent [B,latent,H/8,W/8], timestep [B], history [B,2] -> velocity and the caches to keep.
+
+        caches and anchor None: a single frame without history, cheaper than zeros with history 0 (training)."""
         film = self.embed(torch.cat([timestep_features(timestep), condition.pooled], dim=1))
         has_cache = history[:, 0]
         x8 = self.enter(latent) + source.s8 + self.told(routed(source.regions, condition))
         x8 = self.block8(x8, film)
         keep8 = x8
-        x8 = self.time8(x8, caches.c8, has_cache)
+        past, fixed = caches or Caches(None, None, None), anchor or Anchor(None, None)
+        x8 = self.time8(x8, past.c8, has_cache)
         x16 = self.block16(self.down16(x8) + source.s16, film)
         keep16 = x16
-        x16 = self.time16(x16, caches.c16, has_cache)
-        x16 = self.attend16(x16, caches.c16, anchor.a16, condition.tokens, history)
+        x16 = self.time16(x16, past.c16, has_cache)
+        x16 = self.attend16(x16, past.c16, fixed.a16, condition.tokens, history)
         x32 = self.block32(self.down32(x16) + source.s32, film)
         keep32 = x32
-        x32 = self.time32(x32, caches.c32, has_cache)
-        x32 = self.attend32(x32, caches.c32, anchor.a32, condition.tokens, history)
+        x32 = self.time32(x32, past.c32, has_cache)
+        x32 = self.attend32(x32, past.c32, fixed.a32, condition.tokens, history)
         x32 = self.last32(x32, film)
         x16 = self.last16(x16 + F.interpolate(self.up16(x32), scale_factor=2.0, mode="nearest"), film)
         x8 = self.last8(x8 + F.interpolate(self.up8(x16), scale_factor=2.0, mode="nearest"), film)

@@ -82,8 +82,8 @@ def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, gener
                   ) -> dict[str, Tensor]:
     """Losses of frame 1 of a two-frame run."""
     layer, frame = batch["layer"][:, 1], batch["source"][:, 1]
-    with torch.no_grad():
-        target = model.layer_encoder(layer)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        target = model.layer_encoder(layer).float()
     noise = torch.randn(target.shape, generator=generator)
     with torch.autocast("cpu", torch.bfloat16):
         condition = ConditionFeatures(*model.conditioner(batch["ids"], batch["colors"]))

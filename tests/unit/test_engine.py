@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Engines: each agrees with torch on every graph and size, refuses bad input, and mends a damaged cache."""
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from mirage_lsd.worker.engines import ENGINE_NAMES, TOLERANCE, EngineError, cache, create_engine  # noqa: E402
+from mirage_lsd.worker.engines.eager import model_tensors  # noqa: E402
+from mirage_lsd.worker.models.graphs import GRAPH_NAMES, GraphShapes  # noqa: E402
+from mirage_lsd.worker.models.tiny import MirageTiny  # noqa: E402
+from mirage_lsd.worker.models.weights import WeightsError, save_weights  # noqa: E402
+
+COMPILED = [name for name in ENGINE_NAMES if name != "eager"]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Random weights, nowhere zero, so that every node matters."""
+    torch.manual_seed(3)
+    model = MirageTiny()
+    with torch.no_grad():
+        for name, value in model.state_dict().items():
+            if value.is_floating_point() and not name.startswith("gaps."):
+                value.add_(torch.rand_like(value) * 0.04)
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    save_weights(model_tensors(model), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def cache_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+def make_inputs(spec, seed=0):
+    rng = np.random.default_rng(seed)
+    return {tensor.name: rng.integers(0, 2, tensor.shape) if tensor.dtype == "int64"
+            else rng.random(tensor.shape, dtype=np.float32) for tensor in spec.inputs}
+
+
+@pytest.mark.parametrize("size_px", [(320, 192), (224, 224), (160, 256)])
+@pytest.mark.parametrize("name", COMPILED)
+def test_agrees_with_torch(name, size_px, weights, cache_dir):
+    shapes = GraphShapes(size_px)
+    engine = create_engine(name, shapes, weights, cache_dir=cache_dir)
+    reference = create_engine("eager", shapes, weights)
+    for graph in GRAPH_NAMES:
+        inputs = make_inputs(engine.specs[graph])
+        found, wanted = engine.run(graph, inputs), reference.run(graph, inputs)
+        for tensor in engine.specs[graph].outputs:
+            assert found[tensor.name].shape == tensor.shape, (graph, tensor.name)
+            scale = max(1.0, float(np.abs(wanted[tensor.name]).max()))
+            gap = float(np.abs(found[tensor.name] - wanted[tensor.name]).max()) / scale
+            assert gap <= TOLERANCE, (graph, tensor.name, gap)
+
+
+@pytest.mark.parametrize("name", ENGINE_NAMES)
+def test_outputs_belong_to_the_caller(name, weights, cache_dir):
+    engine = create_engine(name, GraphShapes((128, 96)), weights, cache_dir=cache_dir)
+    first = engine.run("decode", make_inputs(engine.specs["decode"], 1))["rgba"]
+    kept = first.copy()
+    engine.run("decode", make_inputs(engine.specs["decode"], 2))
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_bad_input_is_named(weights, cache_dir):
+    engine = create_engine("onnx", GraphShapes((128, 96)), weights, cache_dir=cache_dir)
+    good = make_inputs(engine.specs["encode"])
+    cases = [({**good, "extra": good["source"]}, "extra"), ({"source": good["source"]}, "person_mask"),
+             ({**good, "source": good["source"].astype(np.float64)}, "float64"),
+             ({**good, "person_mask": good["source"]}, "person_mask")]
+    for inputs, word in cases:
+        with pytest.raises(EngineError, match=word) as caught:
+            engine.run("encode", inputs)
+        assert caught.value.code == "bad_input"
+
+
+def test_unknown_engine_is_refused(weights):
+    with pytest.raises(EngineError, match="openvino"):
+        create_engine("tensorflow", GraphShapes((128, 96)), weights)
+
+
+def test_auto_says_what_it_chose(weights, cache_dir, caplog):
+    with caplog.at_level("INFO"):
+        engine = create_engine("auto", GraphShapes((128, 96)), weights, cache_dir=cache_dir)
+    lines = [record.getMessage() for record in caplog.records if "chosen" in record.getMessage()]
+    assert len(lines) == 1 and engine.name in lines[0]
+
+
+def test_damaged_cache_is_built_again(weights, tmp_path):
+    folder = cache.prepared_graphs(weights, tmp_path)
+    data = bytearray((folder / cache.WEIGHTS_BIN).read_bytes())
+    data[1000] ^= 0xFF
+    (folder / cache.WEIGHTS_BIN).write_bytes(data)
+    assert not cache.is_whole(folder)
+    assert cache.prepared_graphs(weights, tmp_path) == folder
+    assert cache.is_whole(folder)
+    (folder / "flow.onnx").unlink()
+    assert cache.is_whole(cache.prepared_graphs(weights, tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]  # no leftovers
+
+
+def test_weights_of_another_shape_are_refused(tmp_path):
+    path = tmp_path / "odd.safetensors"
+    save_weights({"decoder.base.bias": np.zeros(3, np.float32)}, path)
+    with pytest.raises(WeightsError, match="does not fit") as caught:
+        create_engine("onnx", GraphShapes((128, 96)), path, cache_dir=tmp_path)
+    assert caught.value.code == "weights_architecture"
+
+
+def test_compiled_engines_import_no_torch(weights, cache_dir):
+    code = ("import sys; from pathlib import Path; from mirage_lsd.worker.engines import create_engine; "
+            "from mirage_lsd.worker.models.graphs import GraphShapes; "
+            f"[create_engine(name, GraphShapes((128, 96)), Path({str(weights)!r}), cache_dir=Path({str(cache_dir)!r})) "
+            f"for name in {COMPILED!r}]; assert 'torch' not in sys.modules and 'onnx' not in sys.modules")
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_shipped_skeletons_fit_the_model():
+    import json
+
+    from mirage_lsd.worker.engines.export import weight_layout
+
+    assert json.loads((cache.GRAPHS_DIR / "layout.json").read_text())["tensors"] == weight_layout(MirageTiny())

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prompts: every word of the vocabulary parses, composes, and unknown words name the nearest known ones."""
+import numpy as np
+import pytest
+
+from mirage_lsd.worker.models.conditions import (
+    CATEGORIES,
+    COLORS,
+    DEFAULT_COLORS,
+    Conditions,
+    UnknownWordError,
+    parse_conditions,
+    vocabulary,
+)
+
+
+def test_example_of_the_documentation():
+    look = parse_conditions("red leather jacket, city at night")
+    assert look == Conditions(upper="leather jacket", upper_color=COLORS["red"], scene="city night")
+
+
+def test_a_look_composes_from_all_categories():
+    look = parse_conditions("Striped BLUE t-shirt and black jeans; blonde long hair with smile, forest, sunset light")
+    assert look == Conditions("t-shirt", COLORS["blue"], "stripes", "jeans", COLORS["black"], "long", COLORS["blonde"],
+                              "smile", "forest", "sunset")
+
+
+def test_every_known_phrase_parses_alone():
+    for kind, phrases in vocabulary().items():
+        for phrase in phrases:
+            if kind != "color":
+                parse_conditions(phrase)
+    for color in COLORS:
+        assert parse_conditions(f"{color} hoodie").upper_color == COLORS[color]
+
+
+def test_empty_prompt_keeps_everything():
+    assert parse_conditions("") == Conditions()
+    assert parse_conditions("  , ").keeps_everything
+    assert not parse_conditions("hoodie").keeps_everything
+
+
+def test_garment_without_colour_gets_its_usual_one():
+    assert parse_conditions("jeans").lower_color == DEFAULT_COLORS["jeans"]
+
+
+def test_colour_alone_or_with_top_keeps_the_garment():
+    assert parse_conditions("green top") == Conditions(upper_color=COLORS["green"])
+    assert parse_conditions("#102030 top").upper_color == (16, 32, 48)
+
+
+def test_unknown_word_names_the_nearest():
+    with pytest.raises(UnknownWordError) as caught:
+        parse_conditions("red hoody")
+    assert caught.value.word == "hoody"
+    assert "hoodie" in caught.value.nearest
+    assert "hoodie" in str(caught.value)
+
+
+def test_tokens_are_indices_and_unit_colours():
+    ids, colors = parse_conditions("red leather jacket, space").to_tokens()
+    assert ids.shape == (1, 7) and ids.dtype == np.int64
+    assert [list(CATEGORIES.values())[i][ids[0, i]] for i in (0, 5)] == ["leather jacket", "space"]
+    assert colors.shape == (1, 3, 4) and colors.dtype == np.float32
+    np.testing.assert_allclose(colors[0, 0], [200 / 255, 30 / 255, 35 / 255, 1.0])
+    assert not colors[0, 1:].any()
+
+
+@pytest.mark.parametrize("bad", [{"upper": "toga"}, {"upper_color": (1, 2)}, {"hair_color": (0, 0, 300)}])
+def test_bad_values_are_refused(bad):
+    with pytest.raises(Exception, match="unknown word|three numbers"):
+        Conditions(**bad)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A tiny world of drawn figures in the layout of train/world, for smoke tests: no renderer, no GPU, milliseconds."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mirage_lsd.worker.models.conditions import UPPERS
+
+_SIZE_PX = (320, 192)
+
+
+def write_toy_world(folder: Path, clips: int = 3, seed: int = 0, looks: int = 2, frames: int = 4) -> Path:
+    """Write a finished split folder and return it."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    layers = np.zeros((clips, looks, frames, 192, 320, 4), np.uint8)
+    labels = np.zeros(layers.shape[:-1], np.uint8)
+    flow = np.zeros((clips, frames, 48, 80, 2), np.float16)
+    described = []
+    for clip in range(clips):
+        place, speed = rng.uniform(120, 200), float(rng.uniform(-3, 3))
+        wear = [_look(rng) for _ in range(looks)]
+        described.append({"looks": wear, "crop": "half"})
+        for frame in range(frames):
+            flow[clip, frame, :, :, 0] = -speed if frame else 0
+            for index, look in enumerate(wear):
+                layers[clip, index, frame], labels[clip, index, frame] = _figure(place + speed * frame, look)
+        flow[clip] *= (labels[clip, 0, :, ::4, ::4] > 0)[..., None]
+    pictures = rng.integers(0, 255, (4, 7, 12, 3), np.uint8)
+    backgrounds = np.stack([cv2.resize(picture, (384, 224)) for picture in pictures])
+    for name, array in (("layers", layers), ("labels", labels), ("flow", flow), ("backgrounds", backgrounds),
+                        ("scenes", np.stack([backgrounds[:2]] * 6))):
+        np.save(folder / f"{name}.npy", array)
+    (folder / "clips.json").write_text(json.dumps(described))
+    (folder / "DONE").write_text("")
+    return folder
+
+
+def _look(rng: np.random.Generator) -> dict:
+    return {"upper": str(rng.choice(UPPERS[1:6])), "upper_color": rng.random(3).tolist(), "pattern": "plain",
+            "lower": "jeans", "lower_color": rng.random(3).tolist(), "hair": "short",
+            "hair_color": rng.random(3).tolist(), "expression": "neutral"}
+
+
+def _figure(x: float, look: dict) -> tuple[np.ndarray, np.ndarray]:
+    """RGBA u8 and labels u8 of a figure standing at column x."""
+    labels = np.zeros(_SIZE_PX[::-1], np.uint8)
+    column = int(x)
+    cv2.rectangle(labels, (column - 40, 150), (column + 40, 191), 5, -1)
+    cv2.ellipse(labels, (column, 130), (45 if look["upper"] == "hoodie" else 38, 50), 0, 0, 360, 4, -1)
+    cv2.ellipse(labels, (column, 52), (22, 28), 0, 0, 360, 3, -1)
+    cv2.ellipse(labels, (column, 58), (18, 24), 0, 0, 360, 2, -1)
+    colors = np.zeros((8, 3))
+    colors[2], colors[3] = (0.85, 0.65, 0.5), look["hair_color"]
+    colors[4], colors[5] = look["upper_color"], look["lower_color"]
+    rgba = np.zeros((*labels.shape, 4), np.uint8)
+    rgba[..., :3] = (colors[labels] * 255).astype(np.uint8)
+    rgba[..., 3] = (labels > 0) * 255
+    return rgba, labels
