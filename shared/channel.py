@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from mirage_lsd.shared import wire
-from mirage_lsd.shared.curve import ZAP_DOMAIN, KeyPair, decode_key, zap_answer
+from mirage_lsd.shared.curve import ZAP_DOMAIN, KeyPair, raw_key, zap_answer
 from mirage_lsd.shared.endpoints import HOST, LaunchConfig, LaunchReport
 from mirage_lsd.shared.errors import ChannelError, ChannelTimeout, RequestRefused, WireError
 from mirage_lsd.shared.events import MAX_TEXT_CHARS, ErrorReply
@@ -54,7 +53,7 @@ class ControlServer:
     def __init__(self, config: LaunchConfig, more_client_keys: Iterable[str] = ()) -> None:
         """Bind both sockets to free ports. `more_client_keys`: public keys allowed besides the config's."""
         self.counters: Counter[str] = Counter()  # by WireError code; denied_key, failed_handshake
-        self._allowed = {decode_key(text) for text in (config.client_public_key, *more_client_keys)}
+        self._allowed = {raw_key(text) for text in (config.client_public_key, *more_client_keys)}
         self._outbox: deque[tuple[bytes | None, bytes]] = deque()
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
@@ -84,7 +83,7 @@ class ControlServer:
         if self._zap in ready:
             self._drain(self._zap, self._authenticate)
         if self._monitor in ready:
-            self._drain(self._monitor, self._count_failure)
+            self._drain(self._monitor, lambda _: self.counters.update(failed_handshake=1))
         requests: list[Request] = []
         if self._requests in ready:
             self._drain(self._requests, lambda frames: self._take(frames, requests))
@@ -142,10 +141,6 @@ class ControlServer:
         self.counters["denied_key"] += not good
         self._zap.send_multipart(answer)
 
-    def _count_failure(self, frames: list[bytes]) -> None:
-        if parse_monitor_message(frames)["event"] != zmq.EVENT_MONITOR_STOPPED:
-            self.counters["failed_handshake"] += 1
-
     def _take(self, frames: list[bytes], requests: list[Request]) -> None:
         client = frames[0]
         try:
@@ -178,6 +173,8 @@ class ControlClient:
     """
 
     def __init__(self, report: LaunchReport, server_public_key: str, keys: KeyPair) -> None:
+        for text in (server_public_key, keys.public, keys.secret):
+            raw_key(text)
         self.ignored = 0  # late replies, and bytes that are no message
         self._last_id = 0
         self._context = zmq.Context()

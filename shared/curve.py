@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from mirage_lsd.shared.errors import ChannelError
+
 KEY_CHARS = 40
 ZAP_DOMAIN = b"mirage-lsd"
 _Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
@@ -40,6 +42,14 @@ def decode_key(text: str) -> bytes:
             raise ValueError("not a CURVE key: its Z85 text stands for no bytes")
         words.append(word.to_bytes(4, "big"))
     return b"".join(words)
+
+
+def raw_key(text: str) -> bytes:
+    """decode_key for keys handed to the channel: ChannelError (bad_keys) instead of ValueError."""
+    try:
+        return decode_key(text)
+    except ValueError as error:
+        raise ChannelError(f"{error}: use new_key_pair()", "bad_keys") from error
 
 
 def zap_answer(frames: list[bytes], allowed: Collection[bytes]) -> tuple[bool, list[bytes]]:

@@ -15,8 +15,10 @@ import zmq
 from zmq.utils import z85
 
 from mirage_lsd.shared import commands, events, wire
-from mirage_lsd.shared.channel import MAX_TRANSPORT_BYTES, ControlClient, new_key_pair
-from mirage_lsd.shared.curve import decode_key, zap_answer
+from mirage_lsd.shared.channel import MAX_TRANSPORT_BYTES, ControlClient, ControlServer, new_key_pair
+from mirage_lsd.shared.curve import KeyPair, decode_key, zap_answer
+from mirage_lsd.shared.endpoints import LaunchConfig, LaunchReport
+from mirage_lsd.shared.errors import ChannelError
 
 
 @pytest.mark.parametrize("stranger", ["no keys", "own keys", "wrong server key", "server's own key"])
@@ -114,6 +116,20 @@ def test_keys_are_new_each_time_and_secrets_stay_out_of_sight() -> None:
     with pytest.raises(ValueError) as caught:
         decode_key(one.secret[:-1] + "~")
     assert one.secret[:-1] not in str(caught.value)
+
+
+def test_what_is_no_key_is_refused_before_anything_is_opened(
+    launch_config: LaunchConfig, keys: SimpleNamespace
+) -> None:
+    report = LaunchReport(1, 1, 1)
+    for make in (
+        lambda: ControlServer(launch_config, ["short"]),
+        lambda: ControlClient(report, "#" * 40, keys.client),
+        lambda: ControlClient(report, keys.server.public, KeyPair("", keys.client.secret)),
+    ):
+        with pytest.raises(ChannelError) as caught:
+            make()
+        assert caught.value.code == "bad_keys"
 
 
 def test_keys_decode_as_zmq_does() -> None:
