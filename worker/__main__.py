@@ -77,4 +77,7 @@ def _end_with_owner(session_dir: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_status = main()
+    logging.shutdown()
+    # Not sys.exit: native libraries' own threads must not be able to hold up the end.
+    os._exit(exit_status)
