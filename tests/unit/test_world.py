@@ -4,6 +4,8 @@
 Renders really (OpenGL on EGL); skipped, with the reason, only where no EGL context can be made.
 """
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -89,3 +91,21 @@ def test_scenes_are_seeded_and_varied(name):
     assert first.shape == (224, 384, 3) and first.dtype == np.uint8
     assert np.array_equal(first, again) and not np.array_equal(first, other)
     assert first.std() > 8
+
+
+def test_a_split_on_disk_has_the_agreed_files(world, tmp_path):
+    from mirage_lsd.worker.train.world.generate import generate
+
+    folder = generate(tmp_path / "val", "val", 2, 3, 2, backgrounds=2, scene_variants=1, world=world)
+    arrays = {
+        name: np.load(folder / f"{name}.npy")
+        for name in ("layers", "labels", "flow", "backgrounds", "scenes")
+    }
+    assert arrays["layers"].shape == (2, 3, 2, 192, 320, 4)
+    assert arrays["labels"].shape == (2, 3, 2, 192, 320) and arrays["labels"].max() <= 7
+    assert arrays["flow"].shape == (2, 2, 48, 80, 2)
+    assert arrays["backgrounds"].shape == (2, 224, 384, 3) and arrays["scenes"].shape == (6, 1, 224, 384, 3)
+    clips = json.loads((folder / "clips.json").read_text())
+    assert [len(clip["looks"]) for clip in clips] == [3, 3] and (folder / "DONE").exists()
+    with pytest.raises(ValueError, match="split"):
+        generate(tmp_path, "holdout", 1, 0)

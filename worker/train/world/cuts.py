@@ -44,12 +44,12 @@ CUTS: dict[str, dict[str, Range | list[Range]]] = {
         "opening": 0, "offset": (0.018, 0.028), "folds": 0.9, "gloss": 0.02, "collar": 0,
     },
     "jacket": {
-        "hem": (-0.06, 0.04), "sleeve": (1.94, 2.04), "neck": -0.002, "vee": 0.03, "smooth": 1,
-        "opening": (0.02, 0.06), "offset": (0.018, 0.026), "folds": 0.7, "gloss": 0.08, "collar": (0.025, 0.04),
+        "hem": (-0.06, 0.04), "sleeve": (1.94, 2.04), "neck": -0.002, "vee": 0.03, "smooth": 1, "folds": 0.7,
+        "opening": (0.02, 0.06), "offset": (0.018, 0.026), "gloss": 0.08, "collar": (0.025, 0.04),
     },
     "leather jacket": {
-        "hem": (0.0, 0.05), "sleeve": (1.94, 2.03), "neck": -0.002, "vee": 0.04, "smooth": 1,
-        "opening": (0.015, 0.06), "offset": (0.016, 0.022), "folds": 0.8, "gloss": 0.3, "collar": (0.03, 0.045),
+        "hem": (0.0, 0.05), "sleeve": (1.94, 2.03), "neck": -0.002, "vee": 0.04, "smooth": 1, "folds": 0.8,
+        "opening": (0.015, 0.06), "offset": (0.016, 0.022), "gloss": 0.3, "collar": (0.03, 0.045),
     },
     "suit": {
         "hem": (-0.1, -0.05), "sleeve": (1.88, 1.95), "neck": -0.004, "vee": (0.16, 0.24), "smooth": 1,

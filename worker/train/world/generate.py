@@ -13,6 +13,7 @@ import numpy as np
 
 from mirage_lsd.worker.train.world import looks, motion, paint
 from mirage_lsd.worker.train.world.anatomy import build_anatomy
+from mirage_lsd.worker.train.world.backdrops import write_backdrops
 from mirage_lsd.worker.train.world.body import Body
 from mirage_lsd.worker.train.world.hair import Hairdresser
 from mirage_lsd.worker.train.world.render import HEIGHT_PX, WIDTH_PX, Renderer, sample_light
@@ -102,6 +103,17 @@ def small_flow(flow: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return (summed / np.maximum(total, 1)[..., None]).astype(np.float16)
 
 
+def _open_arrays(out_dir: Path, clips: int, looks_count: int, frames: int) -> list[np.ndarray]:
+    """Memory maps of layers, labels and flow, to be filled clip by clip."""
+    shape = (clips, looks_count, frames, HEIGHT_PX, WIDTH_PX)
+    wanted = {
+        "layers": (np.uint8, (*shape, 4)),
+        "labels": (np.uint8, shape),
+        "flow": (np.float16, (clips, frames, HEIGHT_PX // FLOW_STEP_PX, WIDTH_PX // FLOW_STEP_PX, 2)),
+    }
+    return [np.lib.format.open_memmap(out_dir / f"{n}.npy", "w+", *spec) for n, spec in wanted.items()]
+
+
 def generate(
     out_dir: Path,
     split: str,
@@ -112,28 +124,27 @@ def generate(
     backgrounds: int = 0,
     scene_variants: int = 0,
     photos: Path | None = None,
+    world: World | None = None,
 ) -> Path:
-    """Write DIR/clips.json, layers, labels, flow, backgrounds, scenes and, last, DONE; returns the folder."""
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {SPLITS}, got {split!r}")
-    out_dir.mkdir(parents=True, exist_ok=True)
-    from mirage_lsd.worker.train.world.backdrops import write_backdrops  # needs scikit-image
+    """Write one folder of the data set and return it.
 
+    Files: clips.json (words of every look), layers.npy u8 [N,V,T,192,320,4], labels.npy u8 [N,V,T,192,320],
+    flow.npy f16 [N,T,48,80,2] (to the previous frame, full-size px), backgrounds.npy u8 [M,224,384,3],
+    scenes.npy u8 [6,K,224,384,3] and, last, the empty file DONE. photos: a folder with photographs, searched
+    for jpg, png and webp; without it all backgrounds are painted. Raises ValueError on a bad split or count.
+    """
+    if split not in SPLITS or clips < 1 or frames < 1:
+        raise ValueError(
+            f"need a split of {SPLITS}, clips >= 1, frames >= 1; got {split!r}, {clips}, {frames}"
+        )
+    out_dir.mkdir(parents=True, exist_ok=True)
     write_backdrops(out_dir, split, seed, backgrounds, scene_variants, photos)
-    world, described = World(), []
-    shape = (clips, looks_count, frames, HEIGHT_PX, WIDTH_PX)
-    layers = np.lib.format.open_memmap(out_dir / "layers.npy", "w+", np.uint8, (*shape, 4))
-    labels = np.lib.format.open_memmap(out_dir / "labels.npy", "w+", np.uint8, shape)
-    flow = np.lib.format.open_memmap(
-        out_dir / "flow.npy", "w+", np.float16, (clips, frames, HEIGHT_PX // 4, WIDTH_PX // 4, 2)
-    )
+    world, described = world or World(), []
+    layers, labels, flow = _open_arrays(out_dir, clips, looks_count, frames)
     for index in range(clips):
         clip = world.clip((SPLITS.index(split), seed, index), looks_count, frames)
-        layers[index], labels[index], flow[index] = (
-            np.stack(clip["layers"]),
-            np.stack(clip["labels"]),
-            clip["flow"],
-        )
+        layers[index], labels[index] = np.stack(clip["layers"]), np.stack(clip["labels"])
+        flow[index] = clip["flow"]
         described.append({"looks": clip["looks"], "crop": clip["crop"]})
     for array in (layers, labels, flow):
         array.flush()

@@ -134,7 +134,7 @@ def sample_motion(rng: np.random.Generator, frames: int, crop: str) -> Motion:
     lift = _track(rng, times, (0, 0, 0), (0, 0, 0), (0.012, 0.012, 0.006))
     if crop == "full" and rng.random() < 0.7:
         tracks |= _walk(times, rng.uniform(8, 24), rng.uniform(0, 6))
-        lift = lift + np.outer(times, [rng.normal(0, 0.3), rng.normal(0, 0.15), 0])
+        lift = lift + np.outer(times, [rng.normal(0, 0.3), rng.normal(0, 0.15), 0]) / max(1.0, times[-1])
     return Motion({bone: rotation(angles) for bone, angles in tracks.items()}, lift.astype(np.float32))
 
 

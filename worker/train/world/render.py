@@ -55,14 +55,20 @@ class Drawn:
 
 
 def sample_light(rng: np.random.Generator) -> Light:
-    """Soft light from a random side; the mean level keeps garment colours near their albedo."""
+    """Soft light from a random side; the mean level keeps garment colours near their albedo.
+
+    Some clips are dim, some have a coloured key (a monitor, a lamp, a neon sign).
+    """
     turn, height = rng.uniform(-1.5, 1.5), rng.uniform(-0.1, 1.1)
     direction = np.array([np.sin(turn), -np.cos(turn), height])
     warm = np.array([1.0, 0.97, 0.93]) * (1 + rng.normal(0, 0.06, 3))
+    if rng.random() < 0.22:
+        tint = rng.choice([[1.25, 0.9, 0.6], [0.65, 0.9, 1.35], rng.uniform(0.5, 1.4, 3)])
+        warm = warm * (1 + rng.uniform(0.3, 1) * (tint - 1))
     contrast = rng.uniform(0.25, 0.75)
     ambient = (1 - contrast) * (1 + rng.normal(0, 0.05, 3))
     other = np.array([-np.sin(turn) + rng.normal(0, 0.3), -0.7, rng.uniform(-0.2, 0.6)])
-    level = rng.uniform(0.8, 1.2)
+    level = rng.uniform(0.5, 0.8) if rng.random() < 0.15 else rng.uniform(0.8, 1.2)
     return Light(
         direction / np.linalg.norm(direction),
         level * 1.35 * contrast * warm,
