@@ -29,6 +29,8 @@ from install_places import CHECKOUT, checkout_places
 from obs_scene import Source, camera_source, media_source
 from obs_session import ObsSession, ObsSessionError
 
+from mirage_lsd.shared.errors import MirageError
+
 LOOKS = ("red leather jacket", "blue hoodie", "white striped shirt", "white striped shirt, city at night")
 WORKER_START_S = 150.0
 LAGGED_TOO_MUCH = 0.10
@@ -44,7 +46,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, interrupt_once)
     try:
         figures = run_demo(options)
-    except (ObsSessionError, demo_clip.ClipError, demo_sheet.SheetError, OSError) as error:
+    except (ObsSessionError, demo_clip.ClipError, demo_sheet.SheetError, MirageError, OSError) as error:
         print(f"[demo] {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -144,6 +146,8 @@ def record(options: Options, obs: ObsSession, meter: Meter) -> Figures:
         follow(meter, each_s)
         moments += [Moment((number + part) * each_s, look) for part in (0.55, 0.95)]
     fps, (processed, dropped) = meter.fps, meter.counts()
+    if not processed:
+        raise ObsSessionError(f"the filter showed no processed frame: {meter.status}")
     lagged = obs.request("GetStats")["renderSkippedFrames"] - lagged_before
     model, device = meter.model_and_device()
     recording = options.out / "recording.mkv"

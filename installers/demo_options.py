@@ -45,6 +45,8 @@ def parse_options(arguments: list[str] | None = None) -> Options:
         parser.error(f"there is no file {given.file}")
     if given.camera and not os.path.exists(given.camera):
         parser.error(f"there is no camera {given.camera}")
+    if given.json and not given.json.resolve().parent.is_dir():
+        parser.error(f"there is no folder for {given.json}")
     out = given.out or CHECKOUT / "out" / time.strftime("demo-%Y%m%d-%H%M%S")
     file, json_file = (path and path.resolve() for path in (given.file, given.json))
     return Options(file, given.camera, given.seconds, json_file, out.resolve())
