@@ -56,9 +56,9 @@ class SessionFolder:
     def close(self) -> None:
         """Remove the folder with all in it and drop the lock. Mapped rings stay mapped. Idempotent."""
         if self._lock >= 0:
-            remove(self.path)
-            os.close(self._lock)
+            os.close(self._lock)  # first: Windows removes no open file
             self._lock = -1
+            remove(self.path)
 
 
 def private_root() -> str:

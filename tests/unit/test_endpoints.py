@@ -184,7 +184,8 @@ def test_a_sweep_touches_nothing_else(tmp_path: Path) -> None:
 
 def test_the_root_is_private_and_in_shared_memory() -> None:
     root = private_root()
-    assert root == f"/dev/shm/mirage-lsd-{os.getuid()}"
+    assert os.path.basename(root) == f"mirage-lsd-{os.getuid()}"
+    assert os.path.dirname(root) == "/dev/shm" or not os.access("/dev/shm", os.W_OK)
     assert mode(root) == 0o700
 
 
