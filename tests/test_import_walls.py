@@ -7,6 +7,7 @@ Read from the source (every import, also those inside functions) and then proven
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -97,3 +98,12 @@ def test_importing_the_sdk_is_light() -> None:
 def test_the_worker_starts_without_torch(module: str) -> None:
     """The CPU engine never needs PyTorch: a restart after a crash would take seconds longer with it."""
     assert loaded_by(f"import {module}") & {"torch", "anny", "moderngl"} == set()
+
+
+def test_loading_the_engine_sends_no_usage_report(tmp_path: Path) -> None:
+    """OpenVINO reports its import to its makers, and leaves ~/intel behind, unless its telemetry is kept out."""
+    program = "import sys, mirage_lsd.worker.engines.openvino; print(sys.modules.get('openvino_telemetry'))"
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout.strip()) == (0, "None"), ran.stderr
+    assert list(tmp_path.iterdir()) == []
