@@ -24,7 +24,8 @@ Slot i, at 4096 + i * slot_stride_bytes (times in ns of shared.clock)
 Writing frame n (n = head + 1, slot (n - 1) % slot_count)
     1. sequence = 2n-1   2. fence   3. frame fields and pixels   4. fence   5. sequence = 2n   6. fence
     7. head = n          8. ring the doorbell (doorbell.py)
-  A writer that dies in 3 leaves an odd sequence that head never names; its successor writes frame n again.
+  A writer that dies in 3 leaves an odd sequence that head never names; its successor, started only when it is
+  surely dead (a stopped one might go on), writes frame n again.
 Reading the newest frame
     1. h = head; 0, or not more than the last frame seen: nothing new
     2. sequence of slot (h - 1) % slot_count must be 2h, else back to 1   3. fence
