@@ -13,6 +13,8 @@ import scipy.sparse as sparse
 
 from mirage_lsd.worker.train.world.body import Body, vertex_adjacency
 
+AROUND_M = 0.05  # metres around an arm per radian
+
 
 @dataclass(frozen=True)
 class Anatomy:
@@ -60,7 +62,7 @@ def _arm_coordinates(body: Body) -> tuple[np.ndarray, np.ndarray]:
         local = points - np.where(
             first[:, None] < 1, joints[0] + first[:, None] * axis[0], joints[1] + second[:, None] * axis[1]
         )
-        around[chosen] = np.arctan2(local[:, 0] * (1 if side == "L" else -1), -local[:, 1]) * 0.05
+        around[chosen] = np.arctan2(local[:, 0] * (1 if side == "L" else -1), -local[:, 1]) * AROUND_M
     return arm, around
 
 

@@ -68,7 +68,7 @@ def _track(
     centre: tuple,
     spread: tuple,
     amplitude: tuple,
-    rate: tuple[float, float] = (0.2, 0.9),
+    rate: tuple[float, float] = (0.25, 1.3),
 ) -> np.ndarray:
     """Euler angles f64 [T,3]: a random rest angle plus a slow random sine per axis, in degrees."""
     base = np.asarray(centre, float) + rng.normal(size=3) * np.asarray(spread)
@@ -97,7 +97,7 @@ def _arm(rng: np.random.Generator, times: np.ndarray, kind: str, sign: float) ->
     mirror = np.array([1, sign, sign])
     return {
         "upperarm01": _track(rng, times, upper, (5, 5, 4), (lively * 0.6,) * 3) * mirror,
-        "lowerarm01": _track(rng, times, lower, (8, 6, 6), (lively,) * 3, (0.4, 1.4)) * mirror,
+        "lowerarm01": _track(rng, times, lower, (8, 6, 6), (lively,) * 3, (0.5, 2.0)) * mirror,
         "wrist": _track(rng, times, (0, 0, 0), (8, 8, 8), (lively, lively, lively)) * mirror,
     }
 
@@ -148,16 +148,16 @@ def sample_camera(rng: np.random.Generator, crop: str, joints: dict[str, np.ndar
     head, neck = joints["head"], joints["neck01"]
     near = rng.random() < 0.15
     height = {
-        "bust": rng.uniform(0.33, 0.42) if near else rng.uniform(0.42, 0.72),
-        "half": rng.uniform(0.85, 1.25),
-        "full": rng.uniform(1.75, 2.2),
+        "bust": rng.uniform(0.38, 0.45) if near else rng.uniform(0.44, 0.66),
+        "half": rng.uniform(0.75, 1.15),
+        "full": rng.uniform(1.7, 2.1),
     }[crop]
     middle = {
         "bust": head + [0, 0, 0.24 - 0.5 * height - 0.0],
         "half": head + [0, 0, 0.25 - 0.5 * height],
         "full": np.array([head[0], head[1], head[2] + 0.3 - 0.5 * height]),
     }[crop]
-    target = middle + np.array([rng.normal(0, 0.14 * height), 0, rng.normal(0.02, 0.05 * height)])
+    target = middle + np.array([rng.normal(0, 0.13) * height, 0, rng.normal(-0.03, 0.045) * height])
     field = np.radians(rng.uniform(22, 48))
     distance = height / (2 * np.tan(field / 2))
     tilt, swing = np.radians(rng.normal(0, 7)), np.radians(rng.normal(0, 6))

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mirage_lsd.worker.train.world.anatomy import Anatomy
+from mirage_lsd.worker.train.world.anatomy import AROUND_M, Anatomy
 from mirage_lsd.worker.train.world.body import Body, Posed
 from mirage_lsd.worker.train.world.looks import Look
 from mirage_lsd.worker.train.world.pieces import (
@@ -32,6 +32,8 @@ class Tailor:
         self.body, self.anatomy = body, anatomy
         self.tables = {name: index_table(faces) for name, faces in body.faces.items()}
         cage = self.tables["tights"][0]
+        turn = anatomy.around[cage] / AROUND_M
+        self.around = AROUND_M * np.arctan2(anatomy.smooth @ np.sin(turn), anatomy.smooth @ np.cos(turn))
         self.cage_canon = [matrix @ anatomy.canon[cage] for matrix in (anatomy.smooth, anatomy.smoother)]
 
     def _plain(
@@ -81,7 +83,7 @@ class Tailor:
         normals = np.stack([matrix @ frame for frame in posed.normals[:, used]])
         normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
         arm = self.anatomy.smooth @ self.anatomy.arm[used]
-        aux = np.stack([arm, self.anatomy.around[used], 0 * offset, 0 * offset], 1)
+        aux = np.stack([arm, self.around, 0 * offset, 0 * offset], 1)
         return Piece(
             part,
             label,
