@@ -46,3 +46,12 @@ def test_garbage(file):
 def test_other_architecture(file, monkeypatch):
     monkeypatch.setattr(weights, "ARCHITECTURE", ARCHITECTURE + "-next")
     assert code_of(file) == "weights_architecture"
+
+
+def test_the_safetensors_package_reads_it_and_bytes_are_reproducible(file, tmp_path):
+    from safetensors.numpy import load_file
+
+    np.testing.assert_array_equal(load_file(file)["a"], np.arange(6).reshape(2, 3))
+    again = tmp_path / "again.safetensors"
+    save_weights(load_weights(file), again)
+    assert again.read_bytes() == file.read_bytes()

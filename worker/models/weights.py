@@ -93,11 +93,20 @@ def schedule_from_tensors(tensors: dict[str, np.ndarray]) -> Schedule:
 
 
 def save_weights(tensors: dict[str, np.ndarray], path: Path, notes: dict[str, str] | None = None) -> None:
-    """Write atomically as fp16 with the architecture in the metadata; `notes` are extra metadata."""
-    from safetensors.numpy import save
+    """Write atomically as fp16 with the architecture in the metadata; `notes` are extra metadata.
 
-    metadata = {"architecture": ARCHITECTURE, **(notes or {})}
-    data = save({name: np.ascontiguousarray(value, np.float16) for name, value in sorted(tensors.items())}, metadata)
+    Written here rather than by the safetensors package, whose metadata order changes from run to run: the same
+    tensors must give the same bytes, as the compiled graphs are cached by the file's digest.
+    """
+    header: dict[str, dict] = {"__metadata__": {"architecture": ARCHITECTURE, **(notes or {})}}
+    parts, offset = [], 0
+    for name, value in sorted(tensors.items()):
+        half = np.asarray(value, np.float16)
+        parts.append(half.tobytes())
+        header[name] = {"dtype": "F16", "shape": list(half.shape), "data_offsets": [offset, offset + half.nbytes]}
+        offset += half.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
     partial = path.with_suffix(".partial")
-    partial.write_bytes(data)
+    partial.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(parts))
     os.replace(partial, path)

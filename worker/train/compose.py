@@ -16,6 +16,7 @@ from mirage_lsd.worker.train import degrade
 from mirage_lsd.worker.train.dataset import World, Worlds
 from mirage_lsd.worker.train.edits import LIGHTS, Edit, recolor, sample_edit, vary_clothes
 
+_CHOSEN_SCENES = (2, 4, 0, 2, 5, 3)
 SKIN, FACE, HAIR, UPPER, LOWER, OTHER, HAT = range(1, 8)
 CHANGED_LABELS = {"upper": (UPPER,), "lower": (LOWER,), "hair": (HAIR, HAT), "expression": (FACE,)}
 
@@ -46,9 +47,16 @@ def compose(world: World | Worlds, rng: np.random.Generator, frames: int, size_p
         after = before
     view = sample_view(rng, size_px, part.layers.shape[4] / part.layers.shape[3])
     start = int(rng.integers(part.frames - frames + 1))
-    stage = _Stage(part, rng, view, edit)
+    stage = _Stage(part, scene_pictures(world), rng, view, edit)
     shots = [stage.shoot(number, int(before), int(after), start + t, t) for t in range(frames)]
     return _pack(shots, stage, edit)
+
+
+def scene_pictures(world: World | Worlds) -> list[np.ndarray]:
+    """One picture a scene, u8 [H,W,3], SCENES order: the model learns these by heart (its scene canvases), so
+    they come from the first folder only and are chosen by eye."""
+    scenes = (world.parts[0] if isinstance(world, Worlds) else world).scenes
+    return [np.asarray(scenes[index, chosen % scenes.shape[1]]) for index, chosen in enumerate(_CHOSEN_SCENES)]
 
 
 @dataclass(frozen=True)
@@ -94,8 +102,8 @@ class _Shot:
 class _Stage:
     """What stays the same over the frames of one sample: background, drift, faults, colours."""
 
-    def __init__(self, part: World, rng: np.random.Generator, view: View, edit: Edit):
-        self.part, self.rng, self.view, self.edit = part, rng, view, edit
+    def __init__(self, part: World, scenes: list[np.ndarray], rng: np.random.Generator, view: View, edit: Edit):
+        self.part, self.scenes, self.rng, self.view, self.edit = part, scenes, rng, view, edit
         width, height = view.size_px
         self.background = np.asarray(part.backgrounds[int(rng.integers(len(part.backgrounds)))])
         if rng.random() < 0.5:
@@ -114,16 +122,16 @@ class _Stage:
         part, view, edit = self.part, self.view, self.edit
         labels = merge_inner_shirt(view.layer(np.asarray(part.labels[clip, before, frame]), nearest=True))
         worn = view.layer(np.asarray(part.layers[clip, before, frame]))
-        worn_rgb, person = self.clothes(worn[..., :3], labels), worn[..., 3]
-        behind = self._background(t)
+        worn_rgb, person = cv2.LUT(self.clothes(worn[..., :3], labels), self.photometry), worn[..., 3]
+        behind = cv2.LUT(self._background(t), self.photometry)
         source = over(worn_rgb, person, behind)
         if edit.same_look:
             new_rgb, new_labels, new_person = recolor(worn_rgb, labels, edit), labels, person
         else:
             new = view.layer(np.asarray(part.layers[clip, after, frame]))
             new_labels = merge_inner_shirt(view.layer(np.asarray(part.labels[clip, after, frame]), nearest=True))
-            new_rgb, new_person = new[..., :3], new[..., 3]
-        place = behind if edit.scene < 0 else cv2.resize(np.asarray(part.scenes[edit.scene, 0]), view.size_px,
+            new_rgb, new_person = cv2.LUT(np.ascontiguousarray(new[..., :3]), self.photometry), new[..., 3]
+        place = behind if edit.scene < 0 else cv2.resize(self.scenes[edit.scene], view.size_px,
                                                          interpolation=cv2.INTER_AREA)
         alpha = edit_alpha(labels, new_labels, person, new_person, edit)
         # Pixels that are only uncovered by the change show the new picture; kept ones the person as worn.
@@ -132,7 +140,6 @@ class _Stage:
             target = over(worn_rgb, person, place)
         elif edit.scene >= 0:
             target = np.where(region_of(labels, new_labels, edit)[..., None], target, over(worn_rgb, person, place))
-        source, target = cv2.LUT(source, self.photometry), cv2.LUT(target, self.photometry)
         layer = add_light(target, alpha, edit.light)
         return _Shot(self.webcam.apply(source, self.rng), self.fault.apply(person), layer, labels, person,
                      self._flow(clip, frame, person))

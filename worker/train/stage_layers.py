@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mirage_lsd.worker.models.autoencoder import composite, finish
 from mirage_lsd.worker.models.tiny import MirageTiny
+from mirage_lsd.worker.train.compose import scene_pictures
 from mirage_lsd.worker.train.dataset import World, Worlds
 from mirage_lsd.worker.train.losses import layer_losses
 from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, tile
@@ -45,7 +46,7 @@ def train_autoencoder(model: MirageTiny, world: World | Worlds, folder: Path, co
     both.eval()
     for parameter in both.parameters():
         parameter.requires_grad_(False)
-    fill_canvases(model, world, size_px)
+    fill_canvases(model, world)
 
 
 def crop_layers(layer: Tensor, generator: torch.Generator, side: int = 192) -> Tensor:
@@ -67,12 +68,10 @@ def layer_sheet(model: MirageTiny, layer: Tensor) -> np.ndarray:
     return tile([composite(grey, layer), composite(grey, decoded), layer[:, 3:], decoded[:, 3:]])
 
 
-def fill_canvases(model: MirageTiny, world: World | Worlds, size_px: tuple[int, int]) -> None:
-    """Start each scene's canvas as the latent of its first picture, at full coverage."""
-    part = world.parts[0] if isinstance(world, Worlds) else world
+def fill_canvases(model: MirageTiny, world: World | Worlds) -> None:
+    """Start each scene's canvas as the latent of its picture, at full coverage."""
     width, height = model.config.canvas[1] * 8, model.config.canvas[0] * 8
-    pictures = [cv2.resize(np.asarray(scene[0]), (width, height), interpolation=cv2.INTER_AREA)
-                for scene in part.scenes]
+    pictures = [cv2.resize(scene, (width, height), interpolation=cv2.INTER_AREA) for scene in scene_pictures(world)]
     rgb = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255.0
     layer = torch.cat([rgb, torch.ones_like(rgb[:, :1])], dim=1)
     with torch.no_grad():
