@@ -35,7 +35,7 @@ def test_what_words_do_not_name_is_not_painted(world_dir):
     for sample in samples(world, 60):
         upper, _, lower, hair, expression, scene, light = sample.ids
         alpha = sample.layer[:, 3]
-        assert 0.0 <= alpha.min() and alpha.max() <= 1.0
+        assert alpha.min() >= 0.0 and alpha.max() <= 1.0
         if light:
             assert alpha.min() > 0.05
             continue
