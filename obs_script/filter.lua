@@ -26,7 +26,8 @@ end
 local function connect(settings)
   block = part("filter_block.lua")(native, layout, number_setting(settings, "control_block"))
   draw = part("filter_draw.lua")(native)
-  frames = part("filter_frame.lua")(native, layout, block, part("filter_ring.lua")(native), draw)
+  frames = part("filter_frame.lua")(native, layout, block, part("filter_ring.lua")(native), draw,
+    part("filter_age.lua")(native))
   properties = part("filter_properties.lua")(obs, native, block)
   frames.ring_worker = native.doorbell(number_setting(settings, "worker_bell"))
   frames.ring_plugin = native.doorbell(number_setting(settings, "plugin_bell"))

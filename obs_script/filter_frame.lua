@@ -3,17 +3,15 @@
 --
 -- Called on OBS's graphics thread inside `video_render`; nothing here waits. The rules:
 -- * The source is read back at most once per OBS frame and no more often than the target rate asks.
--- * Between results the last processed picture stays. It gives way to the source when it was captured more
---   than 200 ms ago (plus the hold of keep-in-sync), or at once when the worker is gone or the filter is off.
---   Time in which OBS itself made no frames does not count: an OBS that stalls must not cause a flicker.
--- * Back from the source only at the third steady frame: results no further apart than those 200 ms.
+-- * Between results the last processed picture stays, until filter_age.lua finds it stale; the source is shown
+--   at once when the worker is gone or the filter is off.
+-- * Back from the source only at the third steady frame: results that came before the one before went stale.
 
-local STALE_NS, STEADY_FRAMES, SECOND_NS = 200e6, 3, 1e9
+local STEADY_FRAMES, SECOND_NS = 3, 1e9
 local EARLY_NS = 2e6 -- a frame this much before its time counts as in time
-local STALL_FROM_NS = 50e6 -- a longer gap between two frames is OBS's own stall
 local FRAMES_KEPT = 256
 
-return function(native, layout, block, rings, draw)
+return function(native, layout, block, rings, draw, ages)
   local reasons, ffi = layout.reasons, native.ffi
   local M = {}
 
@@ -26,7 +24,6 @@ return function(native, layout, block, rings, draw)
       rendered_tick = -1,
       frame_id = 0,
       ticks = ffi.new("double[?]", FRAMES_KEPT),
-      stalls_ns = ffi.new("double[?]", FRAMES_KEPT),
       staged_at = ffi.new("double[2]"),
       staged_id = ffi.new("double[2]"),
       index = 0, -- of the staging surface used last
@@ -34,7 +31,7 @@ return function(native, layout, block, rings, draw)
       steady = 0,
       styled = false,
       next_capture_ns = 0,
-      shown_captured_ns = 0, shown_stalled_ns = 0, result_ns = 0, stalled_ns = 0, ticked_ns = 0,
+      age = ages.new(),
     }
   end
 
@@ -105,7 +102,7 @@ return function(native, layout, block, rings, draw)
     self.frame_id = self.frame_id + 1
     self.staged_at[index], self.staged_id[index] = now, self.frame_id
     self.ticks[self.frame_id % FRAMES_KEPT] = self.tick
-    self.stalls_ns[self.frame_id % FRAMES_KEPT] = self.stalled_ns
+    ages.note_capture(self.age, self.frame_id)
     self.slot.words.frames_captured[0] = self.frame_id
     return true
   end
@@ -131,19 +128,11 @@ return function(native, layout, block, rings, draw)
     end
   end
 
-  local function is_stale(self, now)
-    local stalled_since = self.stalled_ns - self.shown_stalled_ns
-    return now - self.shown_captured_ns - stalled_since > self.limit_ns
-  end
-
   local function note_result(self, number, captured_ns)
     local now = native.now_ns()
     local words = self.output.words[(number - 1) % self.output.count]
     local frame_id = tonumber(words[1])
-    local in_time = now - self.result_ns <= STALE_NS
-    self.result_ns, self.shown_captured_ns = now, captured_ns
-    self.shown_stalled_ns = self.stalls_ns[frame_id % FRAMES_KEPT]
-    self.steady = in_time and not is_stale(self, now) and self.steady + 1 or 1
+    self.steady = ages.note_result(self.age, now, frame_id, captured_ns) and self.steady + 1 or 1
     if self.styled or self.steady >= STEADY_FRAMES then
       count(self, "frames_shown")
       block.log_latency(self.slot, frame_id, captured_ns, tonumber(words[6]), tonumber(words[7]),
@@ -155,7 +144,7 @@ return function(native, layout, block, rings, draw)
   local function present(self, now)
     local output, words = self.output, self.slot.words
     local hold_ns = tonumber(words.hold_ns[0])
-    self.limit_ns = STALE_NS + hold_ns
+    self.age.hold_ns = hold_ns
     local number = rings.newest(output, self.seen, hold_ns > 0 and now - hold_ns + EARLY_NS or math.huge)
     if number == nil then
       return
@@ -184,9 +173,9 @@ return function(native, layout, block, rings, draw)
       return reasons.no_worker
     elseif not self.output then
       return reasons.no_ring
-    elseif self.result_ns == 0 or not draw.can_draw(self.gpu) then
+    elseif self.age.captured_ns == 0 or not draw.can_draw(self.gpu) then
       return reasons.waiting
-    elseif is_stale(self, now) then
+    elseif ages.is_stale(self.age, now) then
       return reasons.stale
     elseif not self.styled and self.steady < STEADY_FRAMES then
       return reasons.settling
@@ -219,10 +208,8 @@ return function(native, layout, block, rings, draw)
 
   -- Once per OBS frame, whether or not the filter is drawn in it.
   function M.tick(self)
-    local now = native.now_ns()
     self.tick = self.tick + 1
-    self.stalled_ns = self.stalled_ns + math.max(0, now - self.ticked_ns - STALL_FROM_NS)
-    self.ticked_ns = now
+    ages.tick(self.age)
   end
 
   -- Once per OBS frame, at the first of possibly several renders.

@@ -38,7 +38,8 @@ _ending: list[threading.Thread] = []
 class NoWorker:
     """Stands in for the worker where there can be none."""
 
-    state, problem, launch, pid, welcome, ready, silent = "unusable", "", 0, 0, None, None, False
+    state, problem, launch, pid, welcome, ready = "unusable", "", 0, 0, None, None
+    silent = is_stopped = False
 
     def step(self, wanted: bool) -> None:
         """Nothing to start."""
@@ -135,7 +136,7 @@ class Plugin:
             self._wanted_until = now + IDLE_WORKER_S
         self._worker.step(now < self._wanted_until)
         running = self._worker.state == RUNNING
-        self._block.header.put("worker_running", int(running))
+        self._block.header.put("worker_running", int(running and not self._worker.is_stopped))
         if running and self._worker.launch != self._seen_launch:
             self._seen_launch = self._worker.launch
             status.publish_choices(self._block, self._worker)

@@ -65,6 +65,11 @@ class WorkerProcess:
         """True when it should be running but does not answer."""
         return self.state == RUNNING and time.monotonic() - self._answered > SILENT_AFTER_S
 
+    @property
+    def is_stopped(self) -> bool:
+        """True while a signal has stopped it (known on Linux only); the source is then shown at once."""
+        return self._process is not None and is_stopped(self._process.pid)
+
     def step(self, wanted: bool) -> None:
         """Bring the process nearer to what is wanted; quick unless an answer is being waited for."""
         if not wanted:
@@ -158,7 +163,7 @@ class WorkerProcess:
                 self.ready = Ready(reply.device, reply.model, reply.engine, 0.0)
         except ChannelTimeout:
             silent_s = time.monotonic() - self._answered
-            patient = self.ready is None and not is_stopped(self.pid)
+            patient = self.ready is None and not self.is_stopped
             if silent_s > (HUNG_WHILE_LOADING_S if patient else HUNG_AFTER_S):
                 self._failed(f"the worker hung: no answer for {silent_s:.1f} s")
         except MirageError as error:

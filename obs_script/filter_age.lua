@@ -1,0 +1,61 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- How old the shown picture is, and how old it may get before the source takes its place.
+--
+-- Called on OBS's graphics thread. Invariants: the source never takes over before the picture's capture is
+-- 200 ms ago; time in which OBS itself made no frames does not count (an OBS that stalls must not cause a
+-- flicker); a worker that steadily needs longer gets what it needs, to 400 ms: a slow picture beats one that
+-- alternates. In keep-in-sync the hold comes on top.
+
+local STALE_NS, STALE_AT_MOST_NS, MARGIN, FADES = 200e6, 400e6, 1.25, 0.99
+local STALL_FROM_NS = 50e6 -- a longer gap between two OBS frames is OBS's own stall
+local FRAMES_KEPT = 256
+
+return function(native)
+  local M = {}
+
+  function M.new()
+    return {
+      hold_ns = 0,
+      limit_ns = STALE_NS,
+      need_ns = 0,
+      captured_ns = 0, -- of the shown picture; 0 = none yet
+      captured_stalled_ns = 0,
+      stalled_ns = 0,
+      ticked_ns = 0,
+      stalls_ns = native.ffi.new("double[?]", FRAMES_KEPT),
+    }
+  end
+
+  -- Every OBS frame, whether or not the filter is drawn in it.
+  function M.tick(self)
+    local now = native.now_ns()
+    self.stalled_ns = self.stalled_ns + math.max(0, now - self.ticked_ns - STALL_FROM_NS)
+    self.ticked_ns = now
+  end
+
+  function M.note_capture(self, frame_id)
+    self.stalls_ns[frame_id % FRAMES_KEPT] = self.stalled_ns
+  end
+
+  local function age_ns(self, now)
+    local stalled_since = self.stalled_ns - self.captured_stalled_ns
+    return now - self.captured_ns - stalled_since - self.hold_ns
+  end
+
+  function M.is_stale(self, now)
+    return age_ns(self, now) > self.limit_ns
+  end
+
+  -- A newer result replaces the shown one. True if that came in time, that is before the shown one was stale.
+  function M.note_result(self, now, frame_id, captured_ns)
+    local age = age_ns(self, now)
+    if age <= STALE_AT_MOST_NS then
+      self.need_ns = math.max(age, self.need_ns * FADES)
+    end
+    self.limit_ns = math.min(math.max(self.need_ns * MARGIN, STALE_NS), STALE_AT_MOST_NS)
+    self.captured_ns, self.captured_stalled_ns = captured_ns, self.stalls_ns[frame_id % FRAMES_KEPT]
+    return age <= self.limit_ns
+  end
+
+  return M
+end
