@@ -58,7 +58,8 @@ def test_psnr_of_a_known_offset():
 
 def test_ms_ssim_orders_pictures_by_damage():
     picture = np.repeat(np.repeat(noise(1, (24, 40)), 8, 0), 8, 1)
-    worse = np.clip(picture.astype(int) + np.random.default_rng(2).normal(0, 60, picture.shape), 0, 255).astype(np.uint8)
+    worse = picture + np.random.default_rng(2).normal(0, 60, picture.shape)
+    worse = np.clip(worse, 0, 255).astype(np.uint8)
     assert metrics.ms_ssim(picture, picture) == pytest.approx(1.0, abs=1e-6)
     assert metrics.ms_ssim(picture, worse) < 0.97
     assert metrics.ms_ssim(picture, 255 - picture) < metrics.ms_ssim(picture, worse)

@@ -7,8 +7,8 @@ import pytest
 pytest.importorskip("torch", reason="torch (training extra) is not installed")
 pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
 
-from mirage_lsd.worker.eval.play import play  # noqa: E402
-from mirage_lsd.worker.eval.switches import (  # noqa: E402
+from mirage_lsd.worker.eval.play import play
+from mirage_lsd.worker.eval.switches import (
     EnginePool,
     EvalHost,
     SwitchedEngine,
@@ -53,8 +53,7 @@ def inputs(runner, graph, seed=0, **given):
     rng = np.random.default_rng(seed)
     made = {}
     for tensor in runner.specs[graph].inputs:
-        dtype = np.dtype(tensor.dtype)
-        made[tensor.name] = rng.random(tensor.shape, np.float32) if dtype == np.float32 else np.zeros(tensor.shape, dtype)
+        made[tensor.name] = (rng.random(tensor.shape) * (tensor.dtype == "float32")).astype(tensor.dtype)
     return {**made, "history": np.ones((1, 2), np.float32), **given} if graph == "denoise" else {**made, **given}
 
 
