@@ -13,6 +13,7 @@ from pathlib import Path
 from mirage_lsd.shared.errors import MirageError
 
 EXIT_REFUSED = 2
+EXIT_GATE_MISSED = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_bench(commands)
     _add_run(commands)
     _add_train(commands)
+    _add_eval(commands)
     warm = commands.add_parser("warm", help="build the engine's cache, so that the filter starts at once")
     warm.set_defaults(run=_warm)
     presets = commands.add_parser("presets", help="list the shipped looks")
@@ -85,11 +87,18 @@ def _add_train(commands) -> None:
     train.set_defaults(run=_train)
 
 
+def _add_eval(commands) -> None:
+    from mirage_lsd.worker.eval.options import add_arguments
+
+    evaluate = commands.add_parser("eval", help="score the model on held-out clips (needs the [train] extra)")
+    add_arguments(evaluate)
+    evaluate.set_defaults(run=_eval)
+
+
 def _bench_transport(options) -> int:
     from mirage_lsd.worker.bench import transport
 
-    transport.run(options.json)
-    return 0
+    return 0 if all(transport.run(options.json)["gates"].values()) else EXIT_GATE_MISSED
 
 
 def _bench_pipeline(options) -> int:
@@ -110,6 +119,12 @@ def _train(options) -> int:
     from mirage_lsd.worker.train import recipe
 
     return recipe.main(options.rest)
+
+
+def _eval(options) -> int:
+    from mirage_lsd.worker.eval import run
+
+    return run.run(options)
 
 
 def _warm(_options) -> int:

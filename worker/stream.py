@@ -118,7 +118,7 @@ class Stream:
     def _open_rings(self) -> None:
         self.input_ring = Ring.open(self._path_of(self.state.input_ring), writable=False)
         try:
-            self.output_ring = Ring.open(self._path_of(self.state.output_ring))
+            self.output_ring = Ring.open(self._path_of(self.state.output_ring), prefault=True)
         except MirageError:
             self.input_ring.close()
             raise
