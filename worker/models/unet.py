@@ -6,6 +6,7 @@ a frame read the caches of the frame before; the caches written by a frame's las
 """
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -50,7 +51,7 @@ class Anchor(NamedTuple):
 
 
 class SpatioTemporalUNet(nn.Module):
-    """Predicts the velocity [B,latent,H/8,W/8] of a noisy latent at a time."""
+    """Gives the velocity [B,latent,H/8,W/8] of a noisy latent at a time."""
 
     def __init__(self, config: TinyConfig):
         super().__init__()
@@ -100,7 +101,14 @@ class SpatioTemporalUNet(nn.Module):
         x32 = self.last32(x32, film)
         x16 = self.last16(x16 + F.interpolate(self.up16(x32), scale_factor=2.0, mode="nearest"), film)
         x8 = self.last8(x8 + F.interpolate(self.up8(x16), scale_factor=2.0, mode="nearest"), film)
-        return self.leave(x8), Caches(keep8, keep16, keep32)
+        return velocity_of(latent, self.leave(x8), timestep), Caches(keep8, keep16, keep32)
+
+
+def velocity_of(latent: Tensor, clean: Tensor, timestep: Tensor) -> Tensor:
+    """The velocity that leads from a noisy latent to a clean estimate. The net predicts the clean latent, so that the
+    noise it is given does not reach its output by itself, which a few steps could not remove."""
+    angle = timestep[:, None, None, None] * (math.pi / 2)
+    return (angle.cos() * latent - clean) / angle.sin().clamp(min=0.05)
 
 
 def routed(regions: Tensor, condition: ConditionFeatures) -> Tensor:
