@@ -10,10 +10,13 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 NOT_FOR_THE_WORKER = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "LD_PRELOAD")
 MAX_LINE_BYTES = 65536
+WATCH_S = 0.05
 
 
 def spawn(python: str, folder: str, log_path: str) -> subprocess.Popen:
@@ -47,6 +50,24 @@ def read_first_line(stream: Any) -> list[bytes]:
 
     threading.Thread(target=read, name="mirage-report", daemon=True).start()
     return line
+
+
+def watch(process: subprocess.Popen, on_lost: Callable[[], object]) -> threading.Thread:
+    """Call `on_lost` from a thread of its own while the process is stopped, and once when it has ended.
+
+    For what must not wait until the supervisor has finished waiting for an answer. Join it after the end.
+    """
+
+    def look() -> None:
+        while process.poll() is None:
+            if is_stopped(process.pid):
+                on_lost()
+            time.sleep(WATCH_S)
+        on_lost()
+
+    thread = threading.Thread(target=look, name="mirage-watch", daemon=True)
+    thread.start()
+    return thread
 
 
 def last_words(log_path: str) -> str:

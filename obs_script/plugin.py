@@ -39,7 +39,7 @@ class NoWorker:
     """Stands in for the worker where there can be none."""
 
     state, problem, launch, pid, welcome, ready = "unusable", "", 0, 0, None, None
-    silent = is_stopped = False
+    silent = lost = False
 
     def step(self, wanted: bool) -> None:
         """Nothing to start."""
@@ -114,7 +114,10 @@ class Plugin:
             self.unusable = str(error)
             self._libobs.log(self.unusable, LOG_ERROR)
             return NoWorker()
-        return WorkerProcess(install, self._session.path, "worker.bell", self._libobs.log)
+        return WorkerProcess(install, self._session.path, "worker.bell", self._libobs.log, self._worker_lost)
+
+    def _worker_lost(self) -> None:
+        self._block.header.put("worker_running", 0)
 
     def _supervise(self) -> None:
         while not self._stopping.is_set():
@@ -136,7 +139,7 @@ class Plugin:
             self._wanted_until = now + IDLE_WORKER_S
         self._worker.step(now < self._wanted_until)
         running = self._worker.state == RUNNING
-        self._block.header.put("worker_running", int(running and not self._worker.is_stopped))
+        self._block.header.put("worker_running", int(running and not self._worker.lost))
         if running and self._worker.launch != self._seen_launch:
             self._seen_launch = self._worker.launch
             status.publish_choices(self._block, self._worker)

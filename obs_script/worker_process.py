@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 from typing import Any, Callable
 
@@ -21,6 +22,7 @@ from mirage_lsd.obs_script.child_process import (
     last_words,
     read_first_line,
     spawn,
+    watch,
 )
 from mirage_lsd.obs_script.install_record import InstallRecord
 from mirage_lsd.shared.clock import now_ns
@@ -31,10 +33,10 @@ from mirage_lsd.shared.events import Ready, StatusReport, Welcome
 
 REPORT_TIMEOUT_S = 30.0
 PING_EVERY_S, PING_TIMEOUT_S = 0.4, 0.7
-SILENT_AFTER_S, HUNG_AFTER_S, HUNG_WHILE_LOADING_S = 1.0, 2.5, 20.0
+SILENT_AFTER_S, HUNG_WHEN_STOPPED_S, HUNG_AFTER_S, HUNG_WHILE_LOADING_S = 1.0, 2.0, 4.5, 20.0
 BACK_OFF_S = (0.1, 1.0, 2.0, 4.0)
 GIVE_UP_AFTER = 5
-HEALTHY_AFTER_S = 30.0
+HEALTHY_AFTER_S = 10.0
 END_TIMEOUT_S, SHUTDOWN_TIMEOUT_S = 1.5, 0.5
 
 STOPPED, STARTING, RUNNING, WAITING, GIVEN_UP = "stopped", "starting", "running", "waiting", "given up"
@@ -43,13 +45,23 @@ STOPPED, STARTING, RUNNING, WAITING, GIVEN_UP = "stopped", "starting", "running"
 class WorkerProcess:
     """`state` is one of the constants above, `problem` why it is not running, `launch` counts the starts."""
 
-    def __init__(self, install: InstallRecord, session_dir: str, doorbell: str, log: Callable[..., None]) -> None:
-        self._install, self._session_dir, self._doorbell, self._log = install, session_dir, doorbell, log
+    def __init__(
+        self,
+        install: InstallRecord,
+        session_dir: str,
+        doorbell: str,
+        log: Callable[..., None],
+        on_lost: Callable[[], object],
+    ) -> None:
+        """`on_lost` is called from another thread as soon as the running worker is seen dead or stopped."""
+        self._install, self._session_dir, self._doorbell = install, session_dir, doorbell
+        self._log, self._on_lost = log, on_lost
         self.state, self.problem, self.launch = STOPPED, "", 0
         self.welcome: Welcome | None = None
         self.ready: Ready | None = None
         self.client: Any = None
         self._process: subprocess.Popen | None = None
+        self._watcher: threading.Thread | None = None
         self._report_line: list[bytes] = []
         self._keys: tuple[Any, Any] | None = None
         self._failures = 0
@@ -66,9 +78,9 @@ class WorkerProcess:
         return self.state == RUNNING and time.monotonic() - self._answered > SILENT_AFTER_S
 
     @property
-    def is_stopped(self) -> bool:
-        """True while a signal has stopped it (known on Linux only); the source is then shown at once."""
-        return self._process is not None and is_stopped(self._process.pid)
+    def lost(self) -> bool:
+        """True when its process has ended, or is stopped by a signal (known on Linux only)."""
+        return self._process is None or self._process.poll() is not None or is_stopped(self._process.pid)
 
     def step(self, wanted: bool) -> None:
         """Bring the process nearer to what is wanted; quick unless an answer is being waited for."""
@@ -122,6 +134,7 @@ class WorkerProcess:
         except OSError as error:
             self._failed(f"the worker cannot be started: {error}")
             return
+        self._watcher = watch(self._process, self._on_lost)
         self._keys = (server.public, client)
         self._report_line = read_first_line(self._process.stdout)
         self.state, self._started = STARTING, time.monotonic()
@@ -163,14 +176,19 @@ class WorkerProcess:
                 self.ready = Ready(reply.device, reply.model, reply.engine, 0.0)
         except ChannelTimeout:
             silent_s = time.monotonic() - self._answered
-            patient = self.ready is None and not self.is_stopped
-            if silent_s > (HUNG_WHILE_LOADING_S if patient else HUNG_AFTER_S):
+            if silent_s > self._patience_s():
                 self._failed(f"the worker hung: no answer for {silent_s:.1f} s")
         except MirageError as error:
             self._log(f"the worker refused a ping: {error}")
             self._answered = now
         if self._failures and now - self._started > HEALTHY_AFTER_S:
             self._failures = 0
+
+    def _patience_s(self) -> float:
+        """How long it may be silent: a busy machine and a model being loaded are no hang."""
+        if self.lost:
+            return HUNG_WHEN_STOPPED_S
+        return HUNG_AFTER_S if self.ready else HUNG_WHILE_LOADING_S
 
     def _failed(self, problem: str) -> None:
         self._log(problem)
@@ -200,6 +218,8 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if self._watcher is not None:
+            self._watcher.join()
         close_quietly(process.stdin)
         close_quietly(process.stdout)
 

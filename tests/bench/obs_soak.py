@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Long runs of a real OBS with the filter: recovery, reloads, starts and exits, memory.
+
+    python tests/bench/obs_soak.py [--parts recovery,reloads,starts,memory] [--seconds 600] [--times 20] [--json FILE]
+
+recovery: SIGKILL and SIGSTOP to the worker, how soon the source and then the styled picture is shown, and OBS's
+longest gap between frames beside that of a control run without the filter. reloads, starts: how many of --times
+ended without a crash, a hang, a process or a session folder left behind. memory: resident memory of OBS and
+worker over --seconds, first minute left out. Exits 1 if a wanted figure is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(CHECKOUT / "installers"), str(CHECKOUT / "tests" / "support")]
+
+from obs_config import Video  # noqa: E402
+from obs_scene import Script, media_source, mirage_filter  # noqa: E402
+from studio import MIRAGE_SCRIPT, Studio, alive, clip_file  # noqa: E402
+
+from mirage_lsd.worker.bench.machine import describe  # noqa: E402
+
+SCRIPTS = CHECKOUT / "tests" / "obs" / "scripts"
+TICKER = Script(SCRIPTS / "ticker.lua")
+SOURCE_WITHIN_MS, STYLED_WITHIN_MS, STALL_BEYOND_CONTROL_MS, FLAT_WITHIN = 250.0, 8000.0, 100.0, 0.02
+BLOWS = {"SIGKILL": signal.SIGKILL, "SIGSTOP": signal.SIGSTOP}
+SETTLE_S, WATCH_S, SAMPLE_S = 3.0, 12.0, 5.0
+
+
+class Bench:
+    """What all parts share: a folder, a clip, and how an OBS is made."""
+
+    def __init__(self, folder: Path, options: argparse.Namespace) -> None:
+        self.folder, self.options = folder, options
+        self.clip = clip_file(folder / "clip.mkv", size="640x360", seconds=10)
+
+    def studio(self, name: str, filtered: bool = True, **more: Any) -> Studio:
+        """An OBS at 640x360, 30 frames a second, with the clip."""
+        filters = [mirage_filter(pipeline=self.options.pipeline)] if filtered else []
+        sources = [media_source("Clip", self.clip, filters=filters)]
+        return Studio(self.folder / name, sources, worker="real", video=Video(640, 360, 30), **more)
+
+
+def recovery(bench: Bench) -> tuple[dict[str, Any], dict[str, bool]]:
+    """SIGKILL and SIGSTOP, three times each."""
+    scripts = [Script(MIRAGE_SCRIPT), TICKER]
+    with bench.studio("control", filtered=False, scripts=scripts) as studio:
+        studio.start()
+        time.sleep(SETTLE_S)
+        figures: dict[str, Any] = {"control_gap_ms": _longest_gap_ms(studio, lambda: time.sleep(3 * WATCH_S))}
+    gates = {}
+    with bench.studio("recovery", scripts=scripts) as studio:
+        studio.start()
+        for name, blow in BLOWS.items():
+            figures[name] = one = _blows(studio, blow)
+            stall_ms = one["gap_ms"] - figures["control_gap_ms"]
+            gates[f"{name}: source within {one['source_ms']:.0f} of {SOURCE_WITHIN_MS:.0f} ms"] = (
+                one["source_ms"] <= SOURCE_WITHIN_MS
+            )
+            gates[f"{name}: styled again within {one['styled_ms']:.0f} of {STYLED_WITHIN_MS:.0f} ms"] = (
+                one["styled_ms"] <= STYLED_WITHIN_MS
+            )
+            gates[f"{name}: OBS's longest gap {stall_ms:+.0f} ms against the control run"] = (
+                stall_ms <= STALL_BEYOND_CONTROL_MS
+            )
+    return figures, gates
+
+
+def _blows(studio: Studio, blow: signal.Signals) -> dict[str, float]:
+    times: dict[str, list[float]] = {"source_ms": [], "styled_ms": [], "gap_ms": []}
+    for _ in range(3):
+        slot = studio.wait_styled("Clip")
+        time.sleep(SETTLE_S)
+        (worker,) = studio.worker_pids()
+
+        def strike(worker: int = worker, slot: Any = slot) -> None:
+            struck = time.monotonic()
+            os.kill(worker, blow)
+            for name, wanted in (("source_ms", 0), ("styled_ms", 1)):
+                while slot.get("showing_styled") != wanted and time.monotonic() - struck < 30:
+                    time.sleep(0.002)
+                times[name].append((time.monotonic() - struck) * 1000)
+            time.sleep(max(0.0, struck + WATCH_S - time.monotonic()))
+
+        times["gap_ms"].append(_longest_gap_ms(studio, strike))
+    return {name: round(max(values), 1) for name, values in times.items()}
+
+
+def _longest_gap_ms(studio: Studio, during: Callable[[], None]) -> float:
+    before = len(studio.log())
+    during()
+    gaps = re.findall(r"ticker: ([\d.]+) ms", studio.log()[before:])
+    return max(map(float, gaps), default=0.0)
+
+
+def reloads(bench: Bench) -> tuple[dict[str, Any], dict[str, bool]]:
+    """The Scripts window's reload button, as often as asked."""
+    folder = bench.folder / "reloader"
+    folder.mkdir()
+    environment = {"RELOADER_FOLDER": str(folder), "RELOADER_SCRIPT": str(MIRAGE_SCRIPT)}
+    done, times = 0, bench.options.times
+    with bench.studio("reloads", scripts=[Script(SCRIPTS / "reloader.py")], environment=environment) as studio:
+        studio.start()
+        studio.wait_styled("Clip")
+        threads = _threads(studio.pid)
+        for number in range(1, times + 1):
+            (folder / "wanted").write_text(str(number))
+            studio.wait_until(lambda n=number: _read_number(folder / "done") == n, "the reload")
+            studio.wait_until(lambda: len(studio.sessions()) == 1 == len(studio.worker_pids()), "one session")
+            studio.wait_styled("Clip")
+            done += 1
+        figures = {"done": done, "threads_before": threads, "threads_after": _threads(studio.pid)}
+        clean = studio.quit() == 0 and studio.sessions() == []
+    return figures, {f"{done} of {times} reloads, clean end": done == times and clean}
+
+
+def starts(bench: Bench) -> tuple[dict[str, Any], dict[str, bool]]:
+    """Start OBS, wait for the styled picture, close its window."""
+    clean, times = 0, bench.options.times
+    with bench.studio("starts") as studio:
+        for _ in range(times):
+            studio.start()
+            studio.wait_styled("Clip")
+            workers = studio.worker_pids()
+            status = studio.quit()
+            clean += status == 0 and studio.sessions() == [] and not any(map(alive, workers))
+    return {"clean": clean}, {f"{clean} of {times} starts and exits clean": clean == times}
+
+
+def memory(bench: Bench) -> tuple[dict[str, Any], dict[str, bool]]:
+    """Resident memory after the first minute (a tenth of the run, if that is less)."""
+    seconds = bench.options.seconds
+    samples: dict[str, list[float]] = {"obs_mib": [], "worker_mib": []}
+    with bench.studio("memory") as studio:
+        studio.start()
+        slot = studio.wait_styled("Clip")
+        (worker,) = studio.worker_pids()
+        time.sleep(min(60.0, seconds / 10))
+        before, deadline = slot.get("frames_shown"), time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            samples["obs_mib"].append(_resident_mib(studio.pid))
+            samples["worker_mib"].append(_resident_mib(worker))
+            time.sleep(min(SAMPLE_S, seconds / 40))
+        shown, same_worker = slot.get("frames_shown") - before, studio.worker_pids() == [worker]
+    figures: dict[str, Any] = {"seconds": seconds, "frames_shown": shown, "same_worker": same_worker}
+    gates = {f"{shown} frames shown by one worker": same_worker and shown > 0}
+    for name, values in samples.items():
+        tenth = max(1, len(values) // 10)
+        first, last = statistics.median(values[:tenth]), statistics.median(values[-tenth:])
+        figures[name] = {"first": round(first, 1), "last": round(last, 1), "most": round(max(values), 1)}
+        gates[f"{name} {first:.1f} → {last:.1f} ({last / first - 1:+.2%})"] = last <= first * (1 + FLAT_WITHIN)
+    return figures, gates
+
+
+def _resident_mib(pid: int) -> float:
+    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()).group(1)) / 1024
+
+
+def _threads(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/task"))
+
+
+def _read_number(path: Path) -> int:
+    return int(path.read_text() or 0) if path.exists() else 0
+
+
+PARTS = {part.__name__: part for part in (recovery, reloads, starts, memory)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--parts", default=",".join(PARTS), help="which, separated by commas")
+    parser.add_argument("--seconds", type=float, default=600.0, help="of the memory run")
+    parser.add_argument("--times", type=int, default=20, help="reloads, and starts and exits")
+    parser.add_argument("--pipeline", default="passthrough", choices=("passthrough", "lsd"))
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
+    options = parser.parse_args()
+    report: dict[str, Any] = {"machine": describe(), "pipeline": options.pipeline, "gates": {}}
+    print("; ".join(f"{key} {value}" for key, value in report["machine"].items()), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), options)
+        for name in options.parts.split(","):
+            report[name], gates = PARTS[name](bench)
+            print(f"{name}: {json.dumps(report[name])}")
+            for gate, passed in gates.items():
+                print(f"  {'ok    ' if passed else 'MISSED'}  {gate}", flush=True)
+            report["gates"].update(gates)
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return 0 if all(report["gates"].values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
