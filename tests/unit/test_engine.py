@@ -42,7 +42,7 @@ def make_inputs(spec, seed=0):
             else rng.random(tensor.shape, dtype=np.float32) for tensor in spec.inputs}
 
 
-@pytest.mark.parametrize("size_px", [(320, 192), (224, 224), (160, 256)])
+@pytest.mark.parametrize("size_px", [(320, 192), (96, 128)])
 @pytest.mark.parametrize("name", COMPILED)
 def test_agrees_with_torch(name, size_px, weights, cache_dir):
     shapes = GraphShapes(size_px)

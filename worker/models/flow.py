@@ -22,7 +22,7 @@ class FlowNet(nn.Module):
         width = config.flow
         self.features = nn.Sequential(conv_norm(3, 16), conv_norm(16, width, 2), conv_norm(width, width),
                                       nn.Conv2d(width, width, 1))
-        self.log_sharpness = nn.Parameter(torch.tensor([2.0]))
+        self.log_sharpness = nn.Parameter(torch.tensor([3.0]))
         self.log_reach = nn.Parameter(torch.tensor([0.7]))
         self.refine = nn.Sequential(conv_norm(2 * width + 4, 32), conv_norm(32, 24),
                                     nn.Conv2d(24, 3, 3, padding=1))

@@ -13,7 +13,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,9 +100,14 @@ class StageRun:
     """Runs one stage's step function to its end, with everything around it."""
 
     def __init__(self, folder: Path, name: str, config: StageConfig, model: nn.Module, parameters: list[nn.Parameter],
-                 report: Callable[[str], None] = print):
+                 report: Callable[[str], None] = print, fast: Sequence[nn.Parameter] = ()):
+        """`fast`: those of `parameters` that learn at four times the rate (they started later)."""
         self.folder, self.name, self.config, self.model, self.report = folder, name, config, model, report
-        self.optimizer = torch.optim.AdamW(parameters, lr=config.rate, betas=(0.9, 0.98), weight_decay=1e-3)
+        eager = {id(parameter) for parameter in fast}
+        groups = [{"params": [p for p in parameters if id(p) not in eager], "scale": 1.0},
+                  {"params": list(fast), "scale": 4.0}]
+        self.optimizer = torch.optim.AdamW([group for group in groups if group["params"]], lr=config.rate,
+                                           betas=(0.9, 0.98), weight_decay=1e-3)
         self.average = Average(model, 0.997)
         self.parameters, self.step, self.worked_s, self.rows = parameters, 0, 0.0, []
         self._load()
@@ -132,7 +137,8 @@ class StageRun:
     def _one(self, batch: dict[str, Tensor], losses: Callable) -> dict[str, float]:
         warm = min(1.0, (self.step + 1) / 40)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
+            falling = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress))
+            group["lr"] = group.get("scale", 1.0) * self.config.rate * warm * falling
         terms = losses(batch)
         total = sum(terms.values())
         self.optimizer.zero_grad(set_to_none=True)

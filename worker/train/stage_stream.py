@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stage 4: streaming. Two frames, the second through the unrolled few-step sampler with history from the first;
-losses on decoded and upscaled pixels train the nets, the time-steps and the upscaler together.
+losses on decoded and upscaled pixels train the nets, the time-steps, the decoder and the upscaler together, and
+the flow net learns on from the same pairs.
 
 History is corrupted on purpose (noise, blur, another look, none), so that errors die out instead of building up
 and a new prompt takes over at once.
@@ -20,7 +21,7 @@ from mirage_lsd.worker.models.tiny import MirageTiny, warp_state
 from mirage_lsd.worker.models.unet import Anchor, ConditionFeatures
 from mirage_lsd.worker.train import schedule
 from mirage_lsd.worker.train.dataset import World, Worlds
-from mirage_lsd.worker.train.losses import gradient_loss, layer_losses, region_loss
+from mirage_lsd.worker.train.losses import flow_losses, gradient_loss, layer_losses, region_loss
 from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, tile
 from mirage_lsd.worker.train.stage_denoise import clean_weight, encode_source, look_nets
 
@@ -28,14 +29,17 @@ _STEPS = (3, 3, 3, 3, 3, 3, 2, 4, 1, 5)  # how often each step count is trained
 
 
 def stream_nets(model: MirageTiny) -> nn.ModuleList:
-    return nn.ModuleList([*look_nets(model), model.upscaler, model.gaps])
+    return nn.ModuleList([*look_nets(model), model.upscaler, model.gaps, model.decoder, model.flow])
 
 
 def train_stream(model: MirageTiny, world: World | Worlds, folder: Path, config: StageConfig,
                  size_px: tuple[int, int], seed: int, report: Callable[[str], None]) -> None:
-    """Train everything but the autoencoder and the flow net, which stay frozen."""
+    """Train everything but the layer encoder, which defines the latent space and stays frozen."""
     nets = stream_nets(model)
-    run = StageRun(folder, "stream", config, nets, list(nets.parameters()), report)
+    for parameter in nets.parameters():
+        parameter.requires_grad_(True)
+    late = [*model.upscaler.parameters(), *model.flow.parameters(), *model.gaps.parameters()]
+    run = StageRun(folder, "stream", config, nets, list(nets.parameters()), report, late)
     loader = Loader(world, config.batch, 2, size_px, seed + 4, run.step)
     generator = torch.Generator().manual_seed(seed + run.step)
     latest: dict[str, Tensor] = {}
@@ -62,7 +66,7 @@ def corrupt_history(latent: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def first_frame(model: MirageTiny, batch: dict[str, Tensor], condition: ConditionFeatures, noise: Tensor,
-                generator: torch.Generator) -> tuple[Tensor, object, Tensor]:
+                flow: Tensor, occlusion: Tensor, generator: torch.Generator) -> tuple[Tensor, object, Tensor]:
     """Warped latent and caches of frame 0 and its anchor, without gradients; history flags [B,2]."""
     with torch.no_grad():
         latent = corrupt_history(model.layer_encoder(batch["layer"][:, 0]), generator)
@@ -71,7 +75,6 @@ def first_frame(model: MirageTiny, batch: dict[str, Tensor], condition: Conditio
         last = model.timesteps(3)[-1:].expand(latent.shape[0])
         noisy = schedule.add_noise(latent, noise, last)
         _, caches = model.unet(noisy, last, source, condition, caches, anchor, history)
-        flow, occlusion = model.flow(batch["source"][:, 0], batch["source"][:, 1])
         moved, *warped = warp_state(flow, occlusion, latent, caches)
         flags = (torch.rand(latent.shape[0], 2, generator=generator) < torch.tensor([0.85, 0.75])).float()
         flags[:, 1] *= flags[:, 0]
@@ -86,9 +89,12 @@ def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, gener
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         target = model.layer_encoder(layer).float()
     noise = torch.randn(target.shape, generator=generator)
+    flow, hidden = model.flow.raw(batch["source"][:, 0], frame)
+    motion = flow_losses(flow, hidden, batch["flow"][:, 1], batch["occlusion"][:, 1])
     with torch.autocast("cpu", torch.bfloat16):
         condition = ConditionFeatures(*model.conditioner(batch["ids"], batch["colors"]))
-        start, (caches, anchor), history = first_frame(model, batch, condition, noise, generator)
+        start, (caches, anchor), history = first_frame(model, batch, condition, noise, flow.detach(),
+                                                         hidden.detach().sigmoid(), generator)
         source, logits = encode_source(model, frame, batch["mask"][:, 1])
         times = model.timesteps(steps)
         latent, _ = schedule.run_sampler(model, schedule.add_noise(start, noise, times[:1].expand(len(noise))), steps,
@@ -98,7 +104,8 @@ def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, gener
     gap = (latent.float() - target).abs() * clean_weight(layer, target)
     wanted = composite(frame, layer)
     pixels = {name: 0.5 * value for name, value in layer_losses(raw.float(), layer).items()}
-    return {"latent": 0.5 * gap.mean(), "regions": 0.15 * region_loss(logits, batch["labels"][:, 1]), **pixels,
+    regions = 0.15 * region_loss(logits, batch["labels"][:, 1])
+    return {"latent": 0.5 * gap.mean(), "regions": regions, **pixels, **motion,
             "picture": 2.0 * (picture.float() - wanted).abs().mean() + gradient_loss(picture.float(), wanted)}
 
 
@@ -112,7 +119,8 @@ def stream_sheet(model: MirageTiny, batch: dict[str, Tensor]) -> np.ndarray:
         condition = ConditionFeatures(*model.conditioner(batch["ids"], batch["colors"]))
         noise = torch.randn(len(frame), model.config.latent, *condition.scene_map.shape[2:], generator=generator)
         noise = F.interpolate(noise, size=(frame.shape[2] // 8, frame.shape[3] // 8))
-        start, (caches, anchor), history = first_frame(model, batch, condition, noise, generator)
+        start, (caches, anchor), history = first_frame(model, batch, condition, noise,
+                                                         *model.flow(batch["source"][:, 0], frame), generator)
         source, _ = encode_source(model, frame, batch["mask"][:, 1])
         first = model.timesteps(3)[:1].expand(len(noise))
         latent, _ = schedule.run_sampler(model, schedule.add_noise(start, noise, first), 3, source, condition, caches,
