@@ -35,6 +35,7 @@ SCORED_EVERY = 2  # frames; neighbours say nearly the same
 RARELY_EVERY = 8  # patterns and multi-scale SSIM, which cost most
 FAR_PX = 12.0  # a patterned garment's colour is compared as seen from afar
 SOLID = 250
+LEAST_SHAPE = 0.002  # of the picture
 
 
 def score_edit(clip: Clip, truth: Callable[[int], Truth], pictures: list[np.ndarray], brief: bool = False) -> dict:
@@ -91,13 +92,17 @@ def from_afar(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def shape_iou(true: Truth, different: np.ndarray, colors: np.ndarray) -> float:
-    """IoU on the pixels that become or cease to be garment: right are those that changed AND are now nearer to the
-    true target than to the source; cloth that stays cloth is left out."""
+    """IoU on the pixels that become or cease to be garment; cloth that stays cloth is left out.
+
+    Right are those that changed AND came at least half the way from the source's colour to the true one, so that
+    another wrong colour does not count. nan where hardly anything takes part.
+    """
+    if np.count_nonzero(true.shape) < LEAST_SHAPE * true.shape.size:
+        return float("nan")
     painted = different & true.elsewhere
-    nearer = distance(colors, true.target_lab) < distance(colors, true.source_lab)
-    right = painted & true.shape & nearer
-    union = np.count_nonzero(painted | true.shape)
-    return float(np.count_nonzero(right) / union) if union else 1.0
+    half_way = 0.5 * distance(true.source_lab, true.target_lab)
+    right = painted & true.shape & (distance(colors, true.target_lab) < half_way)
+    return float(np.count_nonzero(right) / np.count_nonzero(painted | true.shape))
 
 
 def motion_figures(true: Truth, before: np.ndarray, picture: np.ndarray) -> dict[str, float]:

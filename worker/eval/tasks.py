@@ -46,7 +46,7 @@ TASKS = (
     Task("outfit", "hoodie", "stripes", "half"),
     Task(SHAPE_CHANGES[0], "jacket", "plain", "bust"),
     Task("outfit", "t-shirt", "dots", "bust"),
-    Task(SHAPE_CHANGES[1], "dress", "plain", "half"),
+    Task(SHAPE_CHANGES[1], "dress", "plain", "full"),
     Task("outfit", "shirt", "stripes", "bust"),
     Task(SHAPE_CHANGES[2], "", "", "half"),
     Task("outfit", "t-shirt", "check", "half"),

@@ -17,7 +17,8 @@ from mirage_lsd.worker.eval.patterns import eroded
 from mirage_lsd.worker.eval.warp import seen_in_both, warp_error
 
 KEPT = {"background": 0, "hands": SKIN, "face": FACE}  # hands: all bare skin below the face
-MARGIN_PX = 3  # antialiased outlines of a garment belong to the garment
+OUTLINE_PX = 1  # labels are hard, outlines are antialiased: the outline belongs to the garment
+MARGIN_PX = 3  # what must stay keeps away from garments by this
 INSIDE_PX = 2
 
 
@@ -53,10 +54,12 @@ def truth_of(clip: Clip, t: int) -> Truth:
     visible = distance(source_lab, target_lab) > CHANGED_DELTA_E
     named = GARMENTS if clip.task.changes_outfit else (HAIR,)
     was, becomes = np.isin(before, named), np.isin(after, named)
-    touched = was | becomes
+    touched = grown(was | becomes, OUTLINE_PX)
+    stays = was & (before == after)
+    shape = grown((was | becomes) & ~stays, OUTLINE_PX) & visible
     flow, seen, source_error, target_error = _motion(clip, t)
     return Truth(
-        source_lab, target_lab, touched & visible, touched & (before != after) & visible, ~(was & (before == after)),
+        source_lab, target_lab, touched & visible, shape, shape | ~stays,
         eroded(np.isin(after, asked_labels(clip)), INSIDE_PX), after == UPPER, kept_parts(before, after, touched),
         flow, seen, source_error, target_error,
     )  # fmt: skip
@@ -71,8 +74,13 @@ def asked_labels(clip: Clip) -> tuple[int, ...]:
 
 def kept_parts(before: np.ndarray, after: np.ndarray, touched: np.ndarray) -> dict[str, np.ndarray]:
     """Face, hands and background: labelled so before and after, and not at a garment's outline."""
-    near = cv2.dilate(touched.astype(np.uint8), np.ones((2 * MARGIN_PX + 1,) * 2)) > 0
+    near = grown(touched, MARGIN_PX)
     return {name: (before == label) & (after == label) & ~near for name, label in KEPT.items()}
+
+
+def grown(mask: np.ndarray, by_px: int) -> np.ndarray:
+    """A bool mask with by_px more on every side."""
+    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * by_px + 1,) * 2)) > 0
 
 
 def _motion(clip: Clip, t: int) -> tuple[np.ndarray | None, np.ndarray | None, float, float]:
