@@ -38,7 +38,7 @@ class TestSet:
 
     def __init__(self, data: Path, seed: int, frames: int, photos: Path | None = None) -> None:
         self.seed, self.frames, self._photos = seed, frames, photos
-        self.folder = data / f"eval-{seed}-{frames}-{code_digest()}"
+        self.folder = data / f"eval-{seed}-{frames}-{code_digest()}{'-photos' if photos else ''}"
 
     def clip_folder(self, index: int) -> Path:
         return self.folder / f"clip_{index:03}"
