@@ -150,6 +150,9 @@ return function(obs, native, block)
       text = state.slot and "Starting" or "Too many Mirage LSD filters: 16 at most"
     end
     obs.obs_properties_add_text(props, "status", text, obs.OBS_TEXT_INFO)
+  end
+
+  local function add_buttons(props)
     obs.obs_properties_add_button(props, "refresh", "Refresh status", function() return true end)
     obs.obs_properties_add_button(props, "restart_worker", "Restart worker", function()
       block.header.restart_requests[0] = tonumber(block.header.restart_requests[0]) + 1
@@ -161,10 +164,11 @@ return function(obs, native, block)
   function M.build(state)
     local props = obs.obs_properties_create()
     obs.obs_properties_add_bool(props, "enabled", "Enable")
+    add_status(props, state)
     add_look(props)
     add_quality(props)
     add_timing(props)
-    add_status(props, state)
+    add_buttons(props)
     return props
   end
 

@@ -69,6 +69,7 @@ class Plugin:
     def start(self) -> None:
         """Make the filter appear and start supervising. Raises MirageError if it cannot even do that."""
         root = os.environ.get(ROOT_VARIABLE) or session_folder.private_root()
+        os.makedirs(root, mode=0o700, exist_ok=True)
         swept = session_folder.sweep(root)
         self._session = SessionFolder.create(root)
         try:

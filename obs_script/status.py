@@ -63,7 +63,7 @@ class StatusBoard:
             parts.append(f"{p50 / NS_PER_MS:.0f} ms from capture to screen (p95 {p95 / NS_PER_MS:.0f} ms)")
         parts.append(f"{dropped(stream)} dropped")
         if stream.stats is not None:
-            parts.append(f"on {stream.stats.device}")
+            parts.append(f"on {stream.stats.device.upper()}")
         if stream.slot.get("hold_ns"):
             parts.append(f"sound delayed {stream.slot.get('hold_ns') / NS_PER_MS:.0f} ms")
         return ", ".join(parts)

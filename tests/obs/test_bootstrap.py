@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The script's own start in a bare interpreter: packages from the folders beside it, no zmq, no sys.path changes."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+OBS_SCRIPT = Path(__file__).resolve().parents[2] / "obs_script"
+OTHER_PYTHONS = ("python3.9", "python3.10", "python3.12", "python3.13", "/usr/bin/python3")
+
+
+def interpreters() -> list[str]:
+    """This Python, and every other one here that OBS may have been built with."""
+    found = [path for name in OTHER_PYTHONS if (path := shutil.which(name))]
+    works = [path for path in found if subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0]
+    return sorted({sys.executable, *works})
+
+
+PROGRAM = f"""
+import importlib, sys, types
+sys.dont_write_bytecode = True
+sys.modules["obspython"] = types.ModuleType("obspython")
+sys.path.append({str(OBS_SCRIPT)!r})
+import mirage_lsd_obs
+before = list(sys.path)
+mirage_lsd_obs._make_packages()
+mirage_lsd_obs._make_packages()
+for name in {sorted(path.stem for path in OBS_SCRIPT.glob("*.py") if path.stem != "mirage_lsd_obs")!r}:
+    if name != "__init__":
+        importlib.import_module("mirage_lsd.obs_script." + name)
+assert sys.path == before
+assert "zmq" not in sys.modules and "numpy" not in sys.modules
+print(sys.modules["mirage_lsd.shared"].__file__)
+"""
+
+
+@pytest.mark.parametrize("interpreter", interpreters())
+def test_everything_obs_needs_comes_from_the_scripts_own_folders(interpreter):
+    command = [interpreter, "-I", "-S", "-c", PROGRAM]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert Path(ran.stdout.strip()) == OBS_SCRIPT.parent / "shared" / "__init__.py"
