@@ -17,8 +17,8 @@ OTHER_PYTHONS = ("python3.9", "python3.10", "python3.12", "python3.13", "/usr/bi
 def interpreters() -> list[str]:
     """This Python, and every other one here that OBS may have been built with."""
     found = [path for name in OTHER_PYTHONS if (path := shutil.which(name))]
-    works = [path for path in found if subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0]
-    return sorted({sys.executable, *works})
+    empty = [subprocess.run([path, "-c", ""], capture_output=True, check=False) for path in found]
+    return sorted({sys.executable, *(ran.args[0] for ran in empty if ran.returncode == 0)})
 
 
 PROGRAM = f"""
