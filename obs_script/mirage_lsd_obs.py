@@ -56,14 +56,13 @@ def _stop():
 
 
 def _describe():
-    return _plugin.describe() if _plugin is not None else f"Not running: {_problem}"
+    return _plugin.describe() if _plugin is not None else f"Not running. {_problem}"
 
 
-def script_description():
+def script_description():  # asked for before script_load, so the status is in the properties
     return (
         "<h3>Mirage LSD</h3>Adds the filter <b>Mirage LSD</b> to every video source: it restyles outfit, hair and "
-        "scene live, in a process of its own.<br>Right-click a source, choose Filters, add Mirage LSD.<br><br>"
-        + _describe()
+        "scene live, in a process of its own.<br>Right-click a source, choose Filters, add Mirage LSD."
     )
 
 
@@ -91,8 +90,13 @@ def script_unload():
 def script_properties():
     properties = obs.obs_properties_create()
     obs.obs_properties_add_text(properties, "status", _describe(), obs.OBS_TEXT_INFO)
+    obs.obs_properties_add_button(properties, "refresh", "Refresh status", _refresh_pressed)
     obs.obs_properties_add_button(properties, "restart_worker", "Restart worker", _restart_pressed)
     return properties
+
+
+def _refresh_pressed(properties, button):
+    return True
 
 
 def _restart_pressed(properties, button):
