@@ -143,8 +143,10 @@ def record(options: Options, obs: ObsSession, meter: Meter) -> Figures:
         say(f"look: {look}")
         if number:
             stages.wear(obs, look)
+        began_s = recorded_s(obs)
         follow(meter, each_s)
-        moments += [Moment((number + part) * each_s, look) for part in (0.55, 0.95)]
+        lasted_s = recorded_s(obs) - began_s
+        moments += [Moment(began_s + part * lasted_s, look) for part in (0.55, 0.95)]
     fps, (processed, dropped) = meter.fps, meter.counts()
     if not processed:
         raise ObsSessionError(f"the filter showed no processed frame: {meter.status}")
@@ -161,6 +163,11 @@ def record(options: Options, obs: ObsSession, meter: Meter) -> Figures:
         round(fps, 2), *(round(meter.latency_ms(p), 1) for p in (50, 95, 99)),
         processed, dropped, lagged, str(recording), str(sheet), device, model,
     )  # fmt: skip
+
+
+def recorded_s(obs: ObsSession) -> float:
+    """How long the recording is by now: less than the time that passed when OBS lags."""
+    return obs.request("GetRecordStatus")["outputDuration"] / 1000
 
 
 def follow(meter: Meter, seconds: float) -> None:
