@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many spoken commands are understood, and how soon: clean, and with noise or music 10 dB below the voice.
+
+    python tests/bench/voice_accuracy.py --voices held-out --every 4
+
+Every phrase goes through the real listener as a stream: floor, phrase finding, engine, grammar, intents, threshold.
+A command counts when exactly one command comes out and it means what was said. Latency is from the last sample of
+speech to the command. `--every N` takes each N-th command of each voice (all are 78 commands x 7 voices).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import time
+from dataclasses import dataclass, field
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's share of the engine: as in the voice process
+
+import numpy as np
+from voice_speech import HELD_OUT_VOICES, RATE_HZ, TUNING_VOICES, in_noise, pcm16, speak
+
+from mirage_lsd.worker.presets import load_library
+from mirage_lsd.worker.voice.endpointer import FRAME_SAMPLES
+from mirage_lsd.worker.voice.engine import load
+from mirage_lsd.worker.voice.intents import Phrasebook, spoken_presets
+from mirage_lsd.worker.voice.listener import Listener, Manner
+from mirage_lsd.worker.voice.protocol import Command, Rejected
+
+COMMANDS = tuple(
+    """undo|redo|next|previous|random|off|on|stop|turn off|undo that|next look|surprise me|number one|number three
+    |number five|number seven|number eight|number twelve|number fifteen|number nineteen|look two|look four|preset six
+    |preset eleven|as i am|red leather jacket|black leather jacket|blue hoodie|green hoodie|white shirt
+    |striped t-shirt|yellow t-shirt|navy suit|checked shirt|city at night|forest|beach|sci-fi|studio|space|night rider
+    |beach day|starship crew|jacket in dark green|wear a purple dress|pink hoodie|grey suit|orange shorts|blue jeans
+    |black trousers|a white dress|brown leather jacket|turquoise shirt|polka dot skirt|camouflage jacket|floral dress
+    |dress in burgundy|hoodie in light blue|olive trousers|green top|red hoodie and black jeans
+    |white blouse and navy skirt|put on a gold jacket|blonde hair|long hair|short hair|pink hair|a red hat|bald
+    |scene forest|background beach|outer space|photo studio|spaceship|daylight|sunset light|neon light|night light"""
+    .replace("\n", "").replace("    |", "|").split("|")
+)  # fmt: skip
+CONDITIONS = {"clean": ("white", 50.0), "white 10 dB": ("white", 10.0), "pink 10 dB": ("pink", 10.0),
+              "music 10 dB": ("music", 10.0)}  # fmt: skip
+BLOCK_S = 0.02
+
+
+@dataclass
+class Tally:
+    """One condition's counts."""
+
+    right: int = 0
+    wrong: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    latency_ms: list[float] = field(default_factory=list)
+    confidences: list[float] = field(default_factory=list)
+
+    @property
+    def said(self) -> int:
+        return self.right + len(self.wrong) + len(self.missed)
+
+
+def events_of(listener: Listener, samples: np.ndarray):
+    """(event, ms of sound heard when it came) for a piece of sound."""
+    pcm = pcm16(samples)
+    for start in range(0, pcm.size, FRAME_SAMPLES):
+        for event in listener.hear(pcm[start : start + FRAME_SAMPLES]):
+            yield event, (start + FRAME_SAMPLES) * 1000 / RATE_HZ
+
+
+def say(listener: Listener, book: Phrasebook, tally: Tally, command: str, samples: np.ndarray, end: int) -> None:
+    """One phrase into the listener and its outcome into the tally."""
+    got = list(events_of(listener, samples))
+    commands = [(event, at_ms) for event, at_ms in got if isinstance(event, Command)]
+    meant = book.read(command)
+    if len(commands) == 1 and commands[0][0].intent == meant:
+        event, at_ms = commands[0]
+        tally.right += 1
+        tally.confidences.append(event.confidence)
+        tally.latency_ms.append(at_ms - end * 1000 / RATE_HZ + max(event.latency_ms - 260, 0))
+    elif commands:
+        tally.wrong.append(f"{command} -> {commands[0][0].text} ({commands[0][0].confidence:.2f})")
+    else:
+        why = [f"{event.reason} {event.text} {event.confidence:.2f}" for event, _ in got if isinstance(event, Rejected)]
+        tally.missed.append(f"{command} ({'; '.join(why) or 'nothing'})")
+
+
+def main() -> None:
+    options = arguments()
+    engine = load(options.engine, options.model)
+    presets = spoken_presets(load_library())
+    book = Phrasebook(presets)
+    voices = {"held-out": HELD_OUT_VOICES, "tuning": TUNING_VOICES}[options.voices]
+    print(f"{engine.name}, {len(COMMANDS)} commands, every {options.every}, {options.voices} voices, "
+          f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    for name in options.conditions or CONDITIONS:
+        kind, snr_db = CONDITIONS[name]
+        tally, by_voice = Tally(), {}
+        used_s, heard_s = time.process_time(), 0.0
+        for number, voice in enumerate(voices):
+            listener = Listener(engine)
+            listener.use(presets, Manner("mirage", options.threshold or engine.threshold, 0))
+            before = tally.right, tally.said
+            for index in range(number % options.every, len(COMMANDS), options.every):
+                samples, end = in_noise(speak(f"Mirage, {COMMANDS[index]}", voice), kind, snr_db, index * 100 + number)
+                say(listener, book, tally, COMMANDS[index], samples, end)
+                heard_s += samples.size / RATE_HZ
+            by_voice[voice.code] = f"{tally.right - before[0]}/{tally.said - before[1]}"
+        report(name, tally, by_voice, (time.process_time() - used_s) / heard_s, options.verbose)
+
+
+def report(name: str, tally: Tally, by_voice: dict, load_of_core: float, verbose: bool) -> None:
+    waits = np.percentile(tally.latency_ms or [0], (50, 95))
+    print(f"{name:12s} {tally.right}/{tally.said} = {tally.right / max(tally.said, 1):.1%}  wrong {len(tally.wrong)}  "
+          f"missed {len(tally.missed)}  end of phrase -> command ms p50 {waits[0]:.0f} p95 {waits[1]:.0f}  "
+          f"CPU {load_of_core:.1%} of a core  {by_voice}", flush=True)  # fmt: skip
+    if verbose:
+        print("   wrong:", *tally.wrong, sep="\n      ")
+        print("   missed:", *tally.missed, sep="\n      ")
+        print("   least confident right ones:", np.round(sorted(tally.confidences)[:12], 2), flush=True)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--model", default="")
+    parser.add_argument("--voices", choices=("held-out", "tuning"), default="held-out")
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--threshold", type=float, default=0.0)
+    parser.add_argument("--conditions", nargs="*", choices=CONDITIONS)
+    parser.add_argument("--verbose", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

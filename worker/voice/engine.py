@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a recognition engine is, and which there are: one small interface, loaded by name.
+
+Called by the recogniser process, one thread. Invariant: an engine's libraries are imported when it is made and not
+before; what is missing is a VoiceError that says what to install.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from mirage_lsd.worker.voice.errors import VoiceError
+from mirage_lsd.worker.voice.grammar import Grammar
+from mirage_lsd.worker.voice.intents import Phrasebook
+
+
+@dataclass(frozen=True)
+class Heard:
+    """command: the words after the wake word, "" if it came alone. confidence: 0 … 1, comparable within an engine."""
+
+    command: str
+    confidence: float
+
+
+class Engine(Protocol):
+    """One recogniser of phrases. threshold: confidence from which a phrase is taken by default."""
+
+    name: str
+    threshold: float
+    guesses: bool  # True: `finish` may be asked while the phrase may still go on, and again later
+
+    def use(self, book: Phrasebook, grammar: Grammar) -> tuple[str, ...]:
+        """Listen for this from now on; returns remarks for the user. VoiceError if it cannot."""
+
+    def begin(self) -> None:
+        """A phrase begins."""
+
+    def feed(self, samples: np.ndarray) -> None:
+        """More of it: int16, 16 kHz, mono."""
+
+    def finish(self, phrase: np.ndarray) -> Heard | None:
+        """What the whole phrase says, or None if it does not begin with the wake word."""
+
+    def close(self) -> None:
+        """Let go of the model."""
+
+
+# name -> (module, class, one line for the list of engines). The order is that of "auto".
+ENGINES: dict[str, tuple[str, str, str]] = {
+    "whisper": ("engine_whisper", "WhisperEngine", "Whisper bound to the grammar; tiny.en from a public package"),
+    "pocketsphinx": ("engine_sphinx", "SphinxEngine", "PocketSphinx, model in its wheel; least memory"),
+    "vosk": ("engine_vosk", "VoskEngine", "Vosk with a model folder of yours"),
+    "sherpa-onnx": ("engine_sherpa", "SherpaEngine", "sherpa-onnx keyword spotting with a model folder of yours"),
+    "moonshine": ("engine_transcript", "MoonshineEngine", "Moonshine with a model folder of yours"),
+    "faster-whisper": ("engine_transcript", "FasterWhisperEngine", "faster-whisper with a model folder of yours"),
+    "speech_recognition": ("engine_transcript", "SpeechRecognitionEngine", "any recognize_* of SpeechRecognition"),
+}
+EMBEDDED = ("whisper", "pocketsphinx")
+
+
+def load(name: str, model: str = "", threads: int = 1) -> Engine:
+    """The engine called `name` ("auto": the first embedded one that is installed) with a model folder or name."""
+    if name == "auto":
+        return _first_embedded(threads)
+    if name not in ENGINES:
+        raise VoiceError(f"there is no voice engine {name!r}; there are: auto, {', '.join(ENGINES)}", "bad_settings")
+    module, cls, _ = ENGINES[name]
+    return getattr(importlib.import_module(f"mirage_lsd.worker.voice.{module}"), cls)(model, threads)
+
+
+def _first_embedded(threads: int) -> Engine:
+    reasons = []
+    for name in EMBEDDED:
+        try:
+            return load(name, "", threads)
+        except VoiceError as error:
+            reasons.append(f"{name}: {error}")
+    raise VoiceError("no voice engine can be loaded. " + "; ".join(reasons), "engine_missing")

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From sound to commands: cuts phrases out of the stream, has the engine hear them, decides what is a command.
+
+Called by the voice process's loop, one thread, with whatever sound has come. Engines may take a while for a phrase;
+meanwhile sound waits in the ring. While a pause may be the end of the phrase the engine is asked already, so that
+its time overlaps the wait. Invariant: at most one command for a phrase and for each cooldown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from mirage_lsd.worker.voice import grammar
+from mirage_lsd.worker.voice.endpointer import END_MS, FRAME_MS, FRAME_SAMPLES, LEAD_MS, PAUSE_MS, Edge, Endpointer
+from mirage_lsd.worker.voice.engine import Engine, Heard
+from mirage_lsd.worker.voice.intents import Phrasebook, SpokenPreset
+from mirage_lsd.worker.voice.protocol import Awake, Command, Event, Rejected
+
+JOIN_MS = 1600
+MS_PER_S = 1000
+_NOT_ASKED = object()
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How to listen. wake_word: "" in push-to-talk. threshold: least confidence. cooldown_ms: after a command."""
+
+    wake_word: str
+    threshold: float
+    cooldown_ms: int
+
+
+class Listener:
+    """Feed `hear` with int16 samples at 16 kHz; it yields events."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._endpointer = Endpointer()
+        self._rest = np.zeros(0, np.int16)
+        self._frames = 0  # since the start: the sound's own clock
+        self._guess: Heard | None | object = _NOT_ASKED
+        self._guess_ms = 0.0
+        self._waking: np.ndarray | None = None  # a phrase that was only the wake word, and when it ended
+        self._waking_ended = 0
+        self._silent_until = 0
+        self._phrase_began = 0
+        self.engine_s = 0.0
+
+    def use(self, presets: tuple[SpokenPreset, ...], manner: Manner) -> tuple[str, ...]:
+        """Listen for these presets in this manner from now on; returns the engine's remarks. VoiceError."""
+        book = Phrasebook(presets, manner.wake_word)
+        remarks = self._engine.use(book, grammar.build(book))
+        self.book, self._manner = book, manner
+        self._endpointer.reset()
+        self._guess, self._waking = _NOT_ASKED, None
+        return remarks
+
+    def hear(self, samples: np.ndarray) -> Iterator[Event]:
+        """More sound, any amount. Yields what it brought."""
+        samples = np.concatenate([self._rest, samples])
+        whole = samples.size // FRAME_SAMPLES * FRAME_SAMPLES
+        self._rest = samples[whole:]
+        for frame in samples[:whole].reshape(-1, FRAME_SAMPLES):
+            self._frames += 1
+            yield from self._frame(frame)
+
+    def stop_talking(self) -> Iterator[Event]:
+        """The push-to-talk key went up: what was said counts as a whole."""
+        phrase = self._endpointer.phrase
+        speaking = self._endpointer.speaking
+        self._endpointer.reset()
+        if speaking:
+            self._guess = _NOT_ASKED
+            yield from self._decide(phrase, quiet_ms=0)
+
+    def _frame(self, frame: np.ndarray) -> Iterator[Event]:
+        edge = self._endpointer.feed(frame)
+        if edge is Edge.BEGAN:
+            self._guess = _NOT_ASKED
+            self._phrase_began = self._frames
+            self._engine.begin()
+            self._engine.feed(self._endpointer.phrase)
+        elif self._endpointer.speaking:
+            self._engine.feed(frame)
+        if edge is Edge.PAUSED and self._engine.guesses:
+            self._guess, self._guess_ms = self._ask(self._endpointer.phrase)
+        elif edge is Edge.ENDED:
+            yield from self._decide(self._endpointer.phrase, quiet_ms=END_MS)
+        elif self._endpointer.resumed:
+            self._guess = _NOT_ASKED
+
+    def _decide(self, phrase: np.ndarray, quiet_ms: float) -> Iterator[Event]:
+        if self._guess is _NOT_ASKED:
+            heard, asked_ms = self._ask(phrase)
+            latency_ms = quiet_ms + asked_ms
+        else:  # asked at PAUSE_MS, and answered while the pause went on
+            heard, latency_ms = self._guess, max(quiet_ms, PAUSE_MS + self._guess_ms)
+        self._guess = _NOT_ASKED
+        if heard is None:
+            self._waking = None
+            return
+        if not heard.command:
+            yield from self._wake(phrase)
+            return
+        self._waking = None
+        yield self._judged(heard, latency_ms)
+
+    def _wake(self, phrase: np.ndarray) -> Iterator[Event]:
+        self._waking, self._waking_ended = phrase, self._frames
+        yield Awake()
+
+    def _judged(self, heard: Heard, latency_ms: float) -> Event:
+        intent = self.book.read(heard.command)
+        if heard.confidence < self._manner.threshold:
+            return Rejected("unsure", heard.command, heard.confidence)
+        if intent is None:
+            return Rejected("not_understood", heard.command, heard.confidence)
+        if self._frames < self._silent_until:
+            return Rejected("cooldown", heard.command, heard.confidence)
+        self._silent_until = self._frames + self._manner.cooldown_ms // FRAME_MS
+        return Command(intent, heard.command, heard.confidence, latency_ms)
+
+    def _ask(self, phrase: np.ndarray) -> tuple[Heard | None, float]:
+        """The engine's answer and the ms it took; a wake word said alone shortly before belongs to the phrase."""
+        if self._waking is not None:
+            gap = self._phrase_began - self._waking_ended - LEAD_MS // FRAME_MS
+            if gap * FRAME_MS <= JOIN_MS:
+                phrase = np.concatenate([self._waking, phrase])
+        started = time.perf_counter()
+        heard = self._engine.finish(phrase)
+        took_s = time.perf_counter() - started
+        self.engine_s += took_s
+        return heard, took_s * MS_PER_S
