@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 import uuid
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -32,7 +33,8 @@ KEYS = [
     "device",
     "model",
 ]
-DEMO_SECONDS = 20
+DEMO_SECONDS, LOOKS = 20, 4
+VISIBLE = 3.0  # levels of 0..255, averaged over a third of the picture
 
 
 def readme_commands(checkout: Path) -> list[list[str]]:
@@ -108,7 +110,7 @@ def test_the_demo_does_what_the_readme_says(checkout: Path, marked: dict[str, st
 
     figures = json.loads(figures_file.read_text())
     assert list(figures) == KEYS
-    assert figures["frames_processed"] > 2 * DEMO_SECONDS
+    assert figures["frames_processed"] > DEMO_SECONDS
     assert 0 < figures["latency_ms_p50"] <= figures["latency_ms_p95"] <= figures["latency_ms_p99"]
     assert figures["device"] and figures["model"]
     assert str(figures["recording"]) in ran.stdout and str(figures["contact_sheet"]) in ran.stdout
@@ -118,27 +120,34 @@ def test_the_demo_does_what_the_readme_says(checkout: Path, marked: dict[str, st
 
 
 def check_recording(recording: Path) -> None:
-    """It lasts as long as asked, moves on the left, and the right half is another picture than the left."""
+    """It lasts as long as asked, the video plays on its left, and each look shows on the clothes on its right."""
     video = cv2.VideoCapture(str(recording))
-    frames = []
+    rate, frames = video.get(cv2.CAP_PROP_FPS), []
     while (read := video.read())[0]:
         frames.append(read[1])
-    rate = video.get(cv2.CAP_PROP_FPS)
     video.release()
     assert len(frames) / rate > 0.8 * DEMO_SECONDS
     middle = frames[0].shape[1] // 2
-    left, right = frames[len(frames) // 8][:, :middle], frames[len(frames) // 8][:, middle:]
-    later = frames[len(frames) // 8 + 15][:, :middle]
-    assert difference(left, later) > 0.2, "the video does not play"
-    assert difference(left, right) > 2.0, "the filter's picture is the untouched one"
-    styles = [frames[len(frames) * part // 8][:, middle:] for part in (1, 3, 5, 7)]
-    for number, style in enumerate(styles[1:]):
-        assert difference(style, styles[number]) > 2.0, f"look {number + 2} is look {number + 1}"
+    assert np.abs(frames[0][:, :middle].astype(int) - frames[15][:, :middle]).mean() > 0.2, "the video does not play"
+    part = len(frames) // LOOKS
+    shifts = [look_shift(frames[part * look + part // 3 : part * (look + 1)]) for look in range(LOOKS)]
+    for number, shift in enumerate(shifts):
+        assert np.abs(shift).max() > VISIBLE, f"look {number + 1} does not show: {shift}"
+    for number, (before, after) in enumerate(pairwise(shifts), 2):
+        assert np.abs(after - before).max() > VISIBLE, f"look {number} is look {number - 1}: {after}"
 
 
-def difference(one: np.ndarray, other: np.ndarray) -> float:
-    """Mean absolute difference, in levels of 0..255."""
-    return float(np.abs(one.astype(np.int16) - other).mean())
+def look_shift(frames: list[np.ndarray]) -> np.ndarray:
+    """How much the right half's lower part (clothes, seat) differs from the left's in colour: [3], levels of 0..255.
+
+    Of the frame where it differs most: in the others a loaded machine may be showing the untouched video.
+    """
+    shifts = []
+    for frame in frames:
+        rows, middle = frame.shape[0], frame.shape[1] // 2
+        lower = frame[rows * 2 // 3 :].astype(float)
+        shifts.append(lower[:, middle:].mean((0, 1)) - lower[:, :middle].mean((0, 1)))
+    return max(shifts, key=lambda shift: float(np.abs(shift).max()))
 
 
 @pytest.mark.demo
