@@ -12,13 +12,13 @@ from mirage_lsd.worker.eval.clips import Clip, LookFrames, camera_drift, over
 from mirage_lsd.worker.eval.drift import long_run, to_and_fro
 from mirage_lsd.worker.eval.gates import failed, summarise
 from mirage_lsd.worker.eval.options import add_arguments, completed
-from mirage_lsd.worker.eval.report import KEYS, build_report, rounded
+from mirage_lsd.worker.eval.report import KEYS, REFERENCE, build_report, judged, rounded
 from mirage_lsd.worker.eval.run import Scores
 from mirage_lsd.worker.eval.score import score_edit, score_scene
 from mirage_lsd.worker.eval.truth import truth_of
 from mirage_lsd.worker.eval.variants import COMPARED, FIVE_STEPS, MODEL, NO_MEMORY, UNIFORM
 
-FRAMES, SIZE = 10, (192, 320)
+FRAMES, SIZE = 6, (192, 320)
 SHAPE_TASK = tasks.Task("t-shirt to jacket", "jacket", "plain", "bust")
 PATTERN_TASK = tasks.Task("outfit", "t-shirt", "stripes", "bust")
 
@@ -133,7 +133,8 @@ def test_the_report_has_the_agreed_keys_and_is_strict_json(clip):
     perfect = score(clip, clip.target)
     spoiled = score(clip, [picture // (2 + t % 2) for t, picture in enumerate(clip.target)])
     for index in (0, 1):
-        scores.add(MODEL.name, {"clip": index, **perfect}, [10.0, 12.0])
+        for name in (MODEL.name, REFERENCE):
+            scores.add(name, {"clip": index, **perfect}, [10.0, 12.0])
         for variant in COMPARED:
             scores.add(variant.name, {"clip": index, **spoiled}, [9.0])
         scores.add("flow", {"clip": index, **spoiled}, [8.0])
@@ -146,6 +147,14 @@ def test_the_report_has_the_agreed_keys_and_is_strict_json(clip):
     assert set(report["ablation"]) == {"all on", "without flow", "without schedule"}
     assert report["ablation"]["all on"]["full_psnr_db"] > report["ablation"]["without flow"]["full_psnr_db"]
     assert {UNIFORM.name, FIVE_STEPS.name, NO_MEMORY.name} <= {variant.name for variant in COMPARED}
+
+
+def test_the_learned_schedules_gain_must_be_more_than_chance():
+    sure = {"learned_vs_uniform_db": 0.3, "learned_vs_uniform_interval_db": (0.1, 0.5)}
+    chance = {"learned_vs_uniform_db": 0.3, "learned_vs_uniform_interval_db": (-0.1, 0.7)}
+    assert judged(sure)["learned_vs_uniform_db"]["passed"] is True
+    assert judged(chance)["learned_vs_uniform_db"]["passed"] is False
+    assert judged({})["learned_vs_uniform_db"]["passed"] is None
 
 
 def test_the_long_run_ends_where_it_began():

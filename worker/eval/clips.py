@@ -8,7 +8,7 @@ differ only where the task changes something; both are u8 at the size of a real 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -55,6 +55,10 @@ class Clip:
     @property
     def prompt(self) -> str:
         return prompt_of(self.words["asked"], self.task)
+
+    def first(self, frames: int) -> Clip:
+        """The same clip, cut after so many frames."""
+        return replace(self, source=self.source[:frames], target=self.target[:frames])
 
     def flow(self, look: LookFrames, t: int) -> np.ndarray:
         """Backward flow f32 [H,W,2] of a look's frame t, background included."""

@@ -15,6 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where eval.json and the sheets go")
     parser.add_argument("--clips", type=positive, default=24, help="24 is the whole test set; 2 is a smoke test")
     parser.add_argument("--frames", type=frame_count, default=48, help="frames a clip")
+    parser.add_argument("--compare-frames", type=frame_count, default=16, metavar="N",
+                        help="frames a clip that variants of the model and the cheats are played on")
     parser.add_argument("--drift-frames", type=int, default=None, metavar="N",
                         help="length of the drift run; 5000, or 60 for a quick run; 0 leaves it out")
     parser.add_argument("--ablation-clips", type=int, default=None, metavar="N",

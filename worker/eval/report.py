@@ -22,6 +22,7 @@ from mirage_lsd.worker.models.weights import weights_hash
 KEYS = ("garment_iou", "garment_delta_e", "pattern_accuracy", "kept_psnr_db", "full_psnr_db", "person_psnr_db",
         "matte_error", "warp_ratio_source", "warp_ratio_ablated", "drift_percent", "learned_vs_uniform_db",
         "three_vs_five_percent", "shape_change_iou", "ms_ssim")  # fmt: skip
+REFERENCE = "model, first frames"  # the model on the frames that its variants are played on
 PERFECT = "true target"
 CHEATS = ("identity", "true-mask recolouring", ZEROED.name)
 TABLE = ("full_psnr_db", "garment_iou", "garment_delta_e", "shape_change_iou", "warp_error", "warp_error_garment")
@@ -35,20 +36,29 @@ def build_report(options, scores) -> dict:
     figures["drift_percent"] = scores.drift["drift_percent"] if scores.drift else None
     report = {key: figures.get(key) for key in KEYS}
     report["ablation"] = ablation_table(scores)
-    report["gates"] = judge(figures)
+    report["gates"] = judged(figures)
     report["cheats"] = {name: cheat_verdict(scores.edits[name]) for name in CHEATS if name in scores.edits}
     report["true_target"] = cheat_verdict(scores.edits[PERFECT]) if PERFECT in scores.edits else None
     report["details"] = {name: value for name, value in figures.items() if name not in KEYS}
     report["drift"] = scores.drift
     report["clips"] = [{"prompt": scores.prompts[clip["clip"]], **clip} for clip in own]
-    report["test_set"] = {"clips": options.clips, "frames": options.frames, "seed": options.seed}
+    report["test_set"] = {"clips": len(own), "of": options.clips, "frames": options.frames,
+                          "compared_frames": options.compare_frames, "seed": options.seed}
     report |= {"commit": commit(), "weights": weights_hash(options.weights), "hardware": hardware()}
     return report
 
 
+def judged(figures: dict) -> dict[str, dict]:
+    """The gates; the learned schedule's gain must also be more than chance."""
+    verdicts, interval = judge(figures), figures.get("learned_vs_uniform_interval_db")
+    gain = verdicts["learned_vs_uniform_db"] | {"interval": interval}
+    verdicts["learned_vs_uniform_db"] = gain | {"passed": gain["passed"] and (interval is None or interval[0] > 0)}
+    return verdicts
+
+
 def compared_figures(edits: dict[str, list[dict]]) -> dict:
     """Figures that compare the model with variants of itself, clip by clip on the same pictures."""
-    own, figures = edits[MODEL.name], {}
+    own, figures = edits[REFERENCE], {}
     if UNIFORM.name in edits:
         gains = [mine["full_psnr_db"] - other["full_psnr_db"]
                  for mine, other in zip(own, edits[UNIFORM.name], strict=True)]
@@ -79,7 +89,7 @@ def ablation_table(scores) -> dict[str, dict]:
     clips = set.intersection(*counted) if counted else set()
     if not clips:
         return {}
-    return {"all on": line(MODEL.name, clips)} | {f"without {part}" if name != ALONE.name else part: line(name, clips)
+    return {"all on": line(REFERENCE, clips)} | {f"without {part}" if name != ALONE.name else part: line(name, clips)
                                                   for part, name in there.items()}
 
 
@@ -112,17 +122,21 @@ def hardware() -> dict:
 
 
 def write_report(options, scores, took_s: float) -> None:
-    """Writes DIR/eval.json and prints one line a gate."""
+    """Writes DIR/eval.json."""
     report = build_report(options, scores) | {"took_s": round(took_s, 1)}
-    path = options.out / "eval.json"
-    path.write_text(json.dumps(rounded(report), indent=1) + "\n")
+    (options.out / "eval.json").write_text(json.dumps(rounded(report), indent=1, allow_nan=False) + "\n")
+
+
+def print_report(options, scores) -> None:
+    """One line a gate and one a cheat."""
+    report = build_report(options, scores)
     for name, verdict in report["gates"].items():
         figure = "not measured" if verdict["figure"] is None else f"{verdict['figure']:.3f}"
         state = {True: "pass", False: "MISS", None: "-"}[verdict["passed"]]
         print(f"{state:5} {name:24} {figure:>12}  {verdict['rule']} {verdict['limit']}")
     for name, verdict in report["cheats"].items():
         print(f"cheat {name}: fails {', '.join(verdict['fails']) or 'NOTHING'}")
-    print(f"{path}, {took_s:.0f} s")
+    print(f"the whole report: {options.out / 'eval.json'}")
 
 
 def rounded(value):

@@ -23,7 +23,7 @@ from mirage_lsd.worker.eval.clips import Clip, open_clip
 from mirage_lsd.worker.eval.drift import drift
 from mirage_lsd.worker.eval.options import completed
 from mirage_lsd.worker.eval.play import Film, play
-from mirage_lsd.worker.eval.report import PERFECT, write_report
+from mirage_lsd.worker.eval.report import PERFECT, REFERENCE, print_report, write_report
 from mirage_lsd.worker.eval.score import score_edit, score_scene
 from mirage_lsd.worker.eval.sheets import FilmWriter, row, titled, write_picture
 from mirage_lsd.worker.eval.switches import EnginePool, EvalHost
@@ -33,6 +33,7 @@ from mirage_lsd.worker.eval.variants import ABLATIONS, ALONE, COMPARED, MODEL, Z
 
 log = logging.getLogger(__name__)
 FILMED_CLIPS = 6
+DRIFT_CLIP = 0
 
 
 @dataclass
@@ -60,38 +61,46 @@ class Evaluation:
         self.scores = Scores()
         self._overview: list[np.ndarray] = []
 
-    def run(self) -> Scores:
-        """Scores every clip, writes sheets and film on the way."""
+    def run(self, report: Callable[[Scores], None]) -> None:
+        """Scores every clip, then the long run; writes sheets and film on the way and reports after each clip."""
         self._set.ensure(self._options.clips)
         film = FilmWriter(self._options.out / "film.mp4", columns=4)
         for index in range(self._options.clips):
             started = time.perf_counter()
             self._score_clip(index, film)
             log.info("clip %d of %d: %.0f s", index + 1, self._options.clips, time.perf_counter() - started)
+            report(self.scores)
         film.close()
         write_picture(self._options.out / "overview.png", np.vstack(self._overview))
-        return self.scores
+        if self._options.drift_frames:
+            clip = open_clip(self._set, DRIFT_CLIP)
+            self.scores.drift = drift(self._host(MODEL), clip, known(clip), self._settings(clip.prompt, MODEL),
+                                      self._options.drift_frames)
+            report(self.scores)
 
     def _score_clip(self, index: int, film: FilmWriter) -> None:
         clip = open_clip(self._set, index)
-        truth = lru_cache(maxsize=None)(lambda t: truth_of(clip, t))
+        truth = known(clip)
         self.scores.prompts[index] = clip.prompt
         edit = self._play(MODEL, clip, clip.prompt)
         scene = self._play(MODEL, clip, clip.scene_name, want_alpha=True)
         own = {**score_edit(clip, truth, edit.pictures), **score_scene(clip, scene.pictures, scene.alphas)}
         self.scores.add(MODEL.name, {"clip": index, **own}, edit.frame_ms)
         self._show(clip, edit, scene, film)
+        start = clip.first(self._options.compare_frames)
+        again = {"clip": index, **score_edit(start, truth, edit.pictures, brief=True)}
+        self.scores.add(REFERENCE, again, edit.frame_ms[: start.frames])
         for variant in self._variants(index):
-            other = self._play(variant, clip, clip.prompt)
-            figures = score_edit(clip, truth, other.pictures, brief=variant != ZEROED)
-            if variant == ZEROED:
-                behind = self._play(variant, clip, clip.scene_name, want_alpha=True)
-                figures |= score_scene(clip, behind.pictures, behind.alphas)
-            self.scores.add(variant.name, {"clip": index, **figures}, other.frame_ms)
-        self._score_films_of_no_model(clip, truth)
-        if index == 0 and self._options.drift_frames:
-            self.scores.drift = drift(self._host(MODEL), clip, truth, self._settings(clip.prompt, MODEL),
-                                      self._options.drift_frames)
+            self._score_variant(variant, start, truth)
+        self._score_films_of_no_model(start, truth)
+
+    def _score_variant(self, variant: Variant, clip: Clip, truth: Callable[[int], Truth]) -> None:
+        film = self._play(variant, clip, clip.prompt)
+        figures = score_edit(clip, truth, film.pictures, brief=variant != ZEROED)
+        if variant == ZEROED:
+            scene = self._play(variant, clip, clip.scene_name, want_alpha=True)
+            figures |= score_scene(clip, scene.pictures, scene.alphas)
+        self.scores.add(variant.name, {"clip": clip.index, **figures}, film.frame_ms)
 
     def _score_films_of_no_model(self, clip: Clip, truth: Callable[[int], Truth]) -> None:
         """The cheats, and the true target itself: what a perfect model would score."""
@@ -131,13 +140,23 @@ class Evaluation:
                 film.add(*pictures(t))
 
 
+def known(clip: Clip) -> Callable[[int], Truth]:
+    """truth_of each frame of a clip, worked out once."""
+    return lru_cache(maxsize=None)(lambda t: truth_of(clip, t))
+
+
 def run(options) -> int:
     """The command. Returns 0; whether gates passed is in the report, and printed."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options = completed(options)
     options.out.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
+
+    def report(scores: Scores) -> None:
+        write_report(options, scores, time.perf_counter() - started)
+
     with tempfile.TemporaryDirectory(prefix="mirage-lsd-eval-") as scratch:
-        scores = Evaluation(options, Path(scratch)).run()
-    write_report(options, scores, time.perf_counter() - started)
+        evaluation = Evaluation(options, Path(scratch))
+        evaluation.run(report)
+    print_report(options, evaluation.scores)
     return 0
