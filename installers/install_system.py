@@ -32,6 +32,7 @@ class Need:
 
 TEST_TOOLS = {
     "ffmpeg": ("ffmpeg", "tests look at the screen and at recordings"),
+    "espeak-ng": ("espeak-ng", "tests speak to the voice commands"),
     "xdotool": ("xdotool", "tests press hotkeys"),
     "luajit": ("luajit", "tests run parts of the Lua half"),
     "shellcheck": ("shellcheck", "tests check the shell scripts"),
