@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the installer wrote for the OBS half: which Python runs the worker, and where pyzmq for OBS's Python is.
 
-Read once when the plugin starts, on OBS's UI thread. Invariant: OBS's `sys.path` is as before afterwards;
-pyzmq's folder is on it only while zmq is imported.
+Read once when the plugin starts, on its supervisor thread. Invariant: pyzmq's folder is on OBS's `sys.path`
+only while zmq is imported.
 
 install.json: {"layout": 1, "worker_python": path, "zmq_paths": {"3.11": folder, ...}, "version": text}. Looked
 for at $MIRAGE_LSD_INSTALL, then in the checkout's .venv, then in the user's data folder.
@@ -66,7 +66,6 @@ class InstallRecord:
         """Make `import zmq` work in this interpreter. Raises InstallError (no_zmq)."""
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
         folder = self.zmq_paths.get(version)
-        kept = list(sys.path)
         if folder:
             sys.path.insert(0, folder)
         try:
@@ -76,7 +75,8 @@ class InstallRecord:
                 f"pyzmq for OBS's Python {version} is missing ({error}): {RUN_INSTALLER}", "no_zmq"
             ) from error
         finally:
-            sys.path[:] = kept
+            if folder:
+                sys.path.remove(folder)  # only ours: other scripts may have added theirs meanwhile
 
 
 def candidates(script_folder: str) -> list[str]:

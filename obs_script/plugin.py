@@ -36,9 +36,9 @@ _ending: list[threading.Thread] = []
 
 
 class NoWorker:
-    """Stands in for the worker where there can be none."""
+    """Stands in for the worker where there can be none, and until it is known whether there can be one."""
 
-    state, problem, launch, pid, welcome, ready = "unusable", "", 0, 0, None, None
+    state, problem, launch, pid, welcome, ready = "not looked for yet", "", 0, 0, None, None
     silent = lost = False
 
     def step(self, wanted: bool) -> None:
@@ -62,7 +62,8 @@ class Plugin:
         self._folder = script_folder
         self._libobs = LibObs()
         self.unusable = ""
-        self._stopping = threading.Event()
+        self._worker: Any = NoWorker()
+        self._stopping, self._restart_pressed = threading.Event(), threading.Event()
         self._supervisor = threading.Thread(target=self._supervise, name="mirage-supervisor", daemon=True)
         self._wanted_until = self._seen_launch = self._restarts = 0
 
@@ -76,7 +77,6 @@ class Plugin:
             self._block = ControlBlock.create(self._session.path_of(control_block.FILE_NAME))
             self._worker_bell = Doorbell.create(self._session.path_of("worker.bell"))
             self._plugin_bell = Doorbell.create(self._session.path_of("plugin.bell"))
-            self._worker = self._find_worker()
             self._host = FilterHost(self._libobs, self._block, self._session.path_of)
             self._sync, self._board = KeepInSync(self._libobs), status.StatusBoard(self._libobs)
             self._host.load(self._folder, self._worker_bell, self._plugin_bell)
@@ -100,7 +100,7 @@ class Plugin:
 
     def request_restart(self) -> None:
         """The user's wish to restart the worker."""
-        self._block.header.put("restart_requests", self._block.header.get("restart_requests") + 1)
+        self._restart_pressed.set()
         self._plugin_bell.ring()
 
     def describe(self) -> str:
@@ -121,6 +121,7 @@ class Plugin:
         self._block.header.put("worker_running", 0)
 
     def _supervise(self) -> None:
+        self._worker = self._find_worker()  # here, because importing zmq takes a while
         while not self._stopping.is_set():
             self._plugin_bell.wait(WAKE_S)
             try:
@@ -132,8 +133,9 @@ class Plugin:
 
     def _step(self) -> None:
         restarts = self._block.header.get("restart_requests")
-        if restarts != self._restarts:
+        if restarts != self._restarts or self._restart_pressed.is_set():
             self._restarts = restarts
+            self._restart_pressed.clear()
             self._worker.restart()
         now = time.monotonic()
         if self._host.wants_worker():
