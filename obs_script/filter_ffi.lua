@@ -67,6 +67,7 @@ void FlushProcessWriteBuffers(void);
 void OSMemoryBarrier(void);
 void atomic_thread_fence(int);
 long syscall(long, ...);
+const char *glGetString(unsigned int);
 ]]
 
 local M = { ffi = ffi }
@@ -121,6 +122,24 @@ function M.doorbell(handle)
       ffi.C.sem_post(semaphore)
     end
   end
+end
+
+local GL_RENDERER = 0x1F01
+local software
+
+-- True where the processor draws (Mesa's llvmpipe and its like): reading back at once then waits for nothing.
+-- Call it inside `video_render` only. Unknown on Windows and macOS, where nobody runs OBS that way.
+function M.software_rendered()
+  if software == nil then
+    software = false
+    local found, gl = pcall(ffi.load, "libGL.so.1")
+    local name = ffi.os == "Linux" and found and gl.glGetString(GL_RENDERER)
+    if name and name ~= nil then
+      name = ffi.string(name)
+      software = name:find("llvmpipe") ~= nil or name:find("softpipe") ~= nil or name:find("SWR") ~= nil
+    end
+  end
+  return software
 end
 
 -- The libobs pointer inside what SWIG hands to a script.

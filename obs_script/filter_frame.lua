@@ -120,7 +120,8 @@ return function(native, layout, block, rings, draw, ages)
       self.gpu.staged = nil
     end
     if capture_is_due(self) and stage(self, target, parent, now) then
-      if self.options.map_same_frame then
+      local mode = self.options.capture_mode
+      if mode == "same_frame" or mode == "auto" and native.software_rendered() then
         send(self, self.index)
       else
         self.gpu.staged = self.index

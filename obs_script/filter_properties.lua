@@ -74,7 +74,7 @@ return function(obs, native, block)
         setters[field[2]](settings, field[1], value)
       end
     end
-    obs.obs_data_set_default_bool(settings, "map_same_frame", false)
+    obs.obs_data_set_default_string(settings, "capture_mode", "auto")
   end
 
   function M.json(settings)
@@ -91,7 +91,7 @@ return function(obs, native, block)
     return {
       enabled = obs.obs_data_get_bool(settings, "enabled"),
       target_fps = fps > 0 and fps or 30,
-      map_same_frame = obs.obs_data_get_bool(settings, "map_same_frame"),
+      capture_mode = obs.obs_data_get_string(settings, "capture_mode"),
     }
   end
 
@@ -136,9 +136,11 @@ return function(obs, native, block)
     obs.obs_property_set_long_description(sync,
       "Delays the picture evenly and the sound of this source by the same time. Off: lowest latency.")
     local advanced = obs.obs_properties_create()
-    local same = obs.obs_properties_add_bool(advanced, "map_same_frame", "Read the picture back at once")
-    obs.obs_property_set_long_description(same,
-      "One OBS frame less latency, but OBS waits for the graphics card in every frame.")
+    local mode = choices(advanced, "capture_mode", "Read the picture back",
+      { { "auto", "Automatic" }, { "next_frame", "In the next frame" }, { "same_frame", "In the same frame" } })
+    obs.obs_property_set_long_description(mode,
+      "In the same frame: one OBS frame less latency, but OBS waits for the graphics card in every frame. " ..
+      "Automatic: the next frame, except where there is no graphics card to wait for.")
     choices(advanced, "pipeline", "Pipeline",
       { { "lsd", "Restyle" }, { "passthrough", "Pass through (for measuring)" } })
     obs.obs_properties_add_group(props, "advanced", "Advanced", obs.OBS_GROUP_NORMAL, advanced)

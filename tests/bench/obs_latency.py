@@ -45,7 +45,7 @@ class Case:
 
     name: str
     pipeline: str = ""
-    map_same_frame: bool = False
+    capture_mode: str = ""
 
 
 def main() -> int:
@@ -53,7 +53,8 @@ def main() -> int:
     width_px, height_px = map(int, options.size.split("x"))
     cases = [Case("without the filter")]
     for pipeline in options.pipelines.split(","):
-        cases += [Case(f"{pipeline}, next-frame map", pipeline), Case(f"{pipeline}, same-frame map", pipeline, True)]
+        cases.append(Case(f"{pipeline}, next-frame map", pipeline, "next_frame"))
+        cases.append(Case(f"{pipeline}, same-frame map", pipeline, "same_frame"))
     cases.append(Case("without the filter, again"))
     report: dict[str, Any] = {"machine": describe(), "size": options.size, "fps": options.fps, "cases": {}}
     _print_head(report)
@@ -82,7 +83,7 @@ def _options() -> argparse.Namespace:
 
 
 def _run(case: Case, folder: Path, clip: Path, video: Video, seconds: float) -> dict[str, Any]:
-    settings = {"pipeline": case.pipeline, "map_same_frame": case.map_same_frame, "target_fps": video.fps}
+    settings = {"pipeline": case.pipeline, "capture_mode": case.capture_mode, "target_fps": video.fps}
     filters = [mirage_filter(**settings)] if case.pipeline else []
     with Studio(folder, [media_source("Clip", clip, filters=filters)], worker="real", video=video) as studio:
         studio.start()

@@ -148,20 +148,24 @@ def test_changes_apply_live(studio, pictures):
 def test_no_more_is_captured_than_the_target_rate_asks(studio):
     studio.set_filter("Clip", target_fps=24)
     slot = studio.wait_styled("Clip")
-    before = slot.get("tick"), slot.get("frames_captured")
+    names = ("tick", "frames_captured", "last_render_ns")
+    before = [slot.get(name) for name in names]
     studio.wait_ticks(slot, 60)
-    ticks, captured = slot.get("tick") - before[0], slot.get("frames_captured") - before[1]
-    assert captured / ticks == pytest.approx(24 / 30, abs=0.06)
+    ticks, captured, elapsed_ns = (slot.get(name) - old for name, old in zip(names, before, strict=True))
+    asked = 24 * elapsed_ns / 1e9
+    assert captured <= asked + 2
+    assert captured >= 0.8 * min(ticks, asked) - 2  # an OBS that lags makes fewer frames than asked for
 
 
-def test_reading_back_at_once_gives_the_same_picture(studio, pictures):
-    studio.set_filter("Still", map_same_frame=True)
+@pytest.mark.parametrize(("mode", "frames"), [("next_frame", 1), ("same_frame", 0)])
+def test_every_way_of_reading_back_gives_the_same_picture(studio, pictures, mode, frames):
+    studio.set_filter("Still", capture_mode=mode)
     slot = studio.wait_styled("Still")
     studio.wait_ticks(slot, 10)
     assert largest_difference(studio.grab("Still"), inverted(pictures["Still"][1])) == 0
-    rows = slot.latencies()[1]
-    assert rows[-1].captured_tick <= rows[-1].shown_tick
-    studio.set_filter("Still", map_same_frame=False)
+    row = slot.latencies()[1][-1]
+    assert row.shown_tick - row.captured_tick >= frames
+    studio.set_filter("Still", capture_mode="auto")
 
 
 def test_the_filter_has_every_setting_the_properties_show(studio):
