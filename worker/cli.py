@@ -19,7 +19,10 @@ EXIT_GATE_MISSED = 1
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     parser = build_parser()
-    options = parser.parse_args(arguments)
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.run is not _train:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options.rest = rest  # the training options need torch to be read, so they are read only when training
     try:
         return options.run(options) or 0
     except MirageError as error:
@@ -82,8 +85,7 @@ def _add_run(commands) -> None:
 
 
 def _add_train(commands) -> None:
-    train = commands.add_parser("train", help="train mirage-lsd-tiny from nothing (needs the [train] extra)")
-    train.add_argument("rest", nargs=argparse.REMAINDER, help="see mirage-lsd train --help")
+    train = commands.add_parser("train", add_help=False, help="train mirage-lsd-tiny (needs the [train] extra)")
     train.set_defaults(run=_train)
 
 
@@ -116,9 +118,11 @@ def _run(options) -> int:
 
 
 def _train(options) -> int:
-    from mirage_lsd.worker.train import recipe
+    from mirage_lsd.worker.train import command
 
-    return recipe.main(options.rest)
+    parser = argparse.ArgumentParser(prog="mirage-lsd train")
+    command.add_arguments(parser)
+    return command.run(parser.parse_args(options.rest))
 
 
 def _eval(options) -> int:

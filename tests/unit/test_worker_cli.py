@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: each command does its work for real on something small, and refuses nonsense in one line."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from mirage_lsd.worker.bench.pipeline import moving_pictures
+from mirage_lsd.worker.cli import main
+from mirage_lsd.worker.presets import load_library
+
+FRAMES = 4
+
+
+@pytest.fixture
+def clip(tmp_path):
+    path = tmp_path / "clip.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 30.0, (320, 180))
+    for picture in moving_pictures((320, 180))[:FRAMES]:
+        writer.write(np.ascontiguousarray(picture[..., :3]))
+    writer.release()
+    return path
+
+
+def frames_of(path) -> list[np.ndarray]:
+    reader = cv2.VideoCapture(str(path))
+    frames = []
+    while (read := reader.read())[0]:
+        frames.append(read[1])
+    return frames
+
+
+def test_run_restyles_every_frame_of_a_file(clip, tmp_path):
+    out = tmp_path / "out.mp4"
+    assert main(["run", str(clip), str(out), "--prompt", "forest"]) == 0
+    before, after = frames_of(clip), frames_of(out)
+    assert len(after) == len(before) == FRAMES
+    assert np.abs(after[-1].astype(int) - before[-1]).mean() > 10
+
+
+def test_run_says_which_file_is_wrong(tmp_path, capsys):
+    assert main(["run", str(tmp_path / "none.mp4"), str(tmp_path / "out.mp4")]) == 2
+    assert "none.mp4 cannot be read: it does not exist" in capsys.readouterr().err
+    (tmp_path / "text.mp4").write_text("no video")
+    assert main(["run", str(tmp_path / "text.mp4"), str(tmp_path / "out.mp4")]) == 2
+    assert "OpenCV finds no video in it" in capsys.readouterr().err
+
+
+def test_a_prompt_is_checked_before_any_work(clip, tmp_path, capsys):
+    assert main(["run", str(clip), str(tmp_path / "out.mp4"), "--prompt", "purple zebra"]) == 2
+    assert "zebra" in capsys.readouterr().err
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_the_pipeline_benchmark_reports_every_stage(tmp_path):
+    report = tmp_path / "report.json"
+    assert main(["bench", "pipeline", "--frames", "3", "--size", "320x180", "--json", str(report)]) == 0
+    figures = json.loads(report.read_text(encoding="utf-8"))
+    assert {"fps", "p50_ms", "p95_ms", "p99_ms", "stages", "rss_mb_start", "rss_mb_end"} <= set(figures)
+    stages = ["upload", "flow", "encode", "condition", "denoise", "decode", "upscale", "download"]
+    assert sorted(figures["stages"]) == sorted(stages)
+    assert sum(figures["stages"][name]["p50_ms"] for name in stages) <= 1.5 * figures["p50_ms"]
+
+
+def test_presets_are_listed(capsys):
+    assert main(["presets"]) == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert listed == list(load_library())
+
+
+def test_the_whole_recipe_runs_from_nothing(tmp_path):
+    pytest.importorskip("torch")
+    run_dir = tmp_path / "run"
+    assert main(["train", "--smoke", "--run-dir", str(run_dir)]) == 0
+    assert (run_dir / "mirage-lsd-tiny.safetensors").stat().st_size > 1_000_000
+    assert (run_dir / "stream-sheet.png").is_file()
+
+
+def test_an_unfinished_data_set_is_refused(tmp_path, capsys):
+    pytest.importorskip("torch")
+    assert main(["train", "--run-dir", str(tmp_path / "run"), "--world", str(tmp_path)]) == 2
+    assert "no file DONE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["presets", "--nonsense"], ["bench", "pipeline", "--size", "0x0"], []])
+def test_nonsense_is_refused(arguments):
+    with pytest.raises(SystemExit) as refused:
+        main(arguments)
+    assert refused.value.code == 2
