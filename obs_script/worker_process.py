@@ -33,7 +33,7 @@ from mirage_lsd.shared.events import Ready, StatusReport, Welcome
 
 REPORT_TIMEOUT_S = 30.0
 PING_EVERY_S, PING_TIMEOUT_S = 0.4, 0.7
-SILENT_AFTER_S, HUNG_WHEN_STOPPED_S, HUNG_AFTER_S, HUNG_WHILE_LOADING_S = 1.0, 2.0, 4.5, 20.0
+SILENT_AFTER_S, HUNG_WHEN_STOPPED_S, HUNG_AFTER_S, HUNG_WHILE_LOADING_S = 1.0, 2.0, 6.0, 20.0
 BACK_OFF_S = (0.1, 1.0, 2.0, 4.0)
 GIVE_UP_AFTER = 5
 HEALTHY_AFTER_S = 10.0
@@ -109,6 +109,8 @@ class WorkerProcess:
     def events(self) -> list[Any]:
         """What the worker broadcast since the last look."""
         found = self.client.events() if self.state == RUNNING else []
+        if found:
+            self._answered = time.monotonic()  # a busy machine may delay answers; it still lives
         for event in found:
             if isinstance(event, Ready):
                 self.ready = event
