@@ -4,6 +4,8 @@
 import numpy as np
 import pytest
 
+pytest.importorskip("skimage", reason="scikit-image (training extra) is not installed")
+
 from mirage_lsd.worker.eval import gates, matte, metrics, statistics, warp
 
 RED, BLUE = (30, 30, 200), (200, 60, 30)

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+pytest.importorskip("skimage", reason="scikit-image (training extra) is not installed")
+
 from mirage_lsd.worker.eval.patterns import named_pattern
 
 MAIN, SECOND = np.array((150, 60, 40.0)), np.array((60, 200, 230.0))

@@ -7,6 +7,8 @@ import json
 import numpy as np
 import pytest
 
+pytest.importorskip("skimage", reason="scikit-image (training extra) is not installed")
+
 from mirage_lsd.worker.eval import cheats, tasks
 from mirage_lsd.worker.eval.clips import Clip, LookFrames, camera_drift, over
 from mirage_lsd.worker.eval.drift import long_run, to_and_fro

@@ -6,11 +6,11 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+pytest.importorskip("skimage", reason="scikit-image (training extra) is not installed")
+
 from mirage_lsd.worker.eval import clips, tasks
 from mirage_lsd.worker.eval.dress import HAIR_FIELDS, LOWER_FIELDS, OUTFIT_FIELDS, dress
 from mirage_lsd.worker.eval.test_set import TestSet, TestSetError
-
-pytest.importorskip("skimage", reason="scikit-image (training extra) is not installed")
 
 
 @pytest.mark.parametrize("index", range(len(tasks.TASKS)))

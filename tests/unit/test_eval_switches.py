@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 
+pytest.importorskip("skimage", reason="scikit-image (training extra) is not installed")
 pytest.importorskip("torch", reason="torch (training extra) is not installed")
 pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
 

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from skimage.color import deltaE_ciede2000
+
+from mirage_lsd.shared.errors import MirageError
+
+try:
+    from skimage.color import deltaE_ciede2000
+except ImportError as error:
+    raise MirageError("the evaluation needs scikit-image: pip install 'mirage-lsd[train]'", "eval_extra") from error
 
 # A pixel has changed when its CIE76 distance exceeds this: over three times what the eye tells apart, and far
 # above 8-bit rounding; the colours the test set swaps are several times further apart.
