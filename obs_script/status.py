@@ -138,7 +138,7 @@ def _why(stream: FilterStream, worker: WorkerProcess | None, unusable: str) -> s
     if worker.ready is None and stream.settings.pipeline != "passthrough":
         return "the model is being loaded"
     if reason == "stale":
-        return "processed frames come more than 200 ms late; choose a smaller working size or fewer steps"
+        return "processed frames come too late to be shown; choose a smaller working size or fewer steps"
     return "waiting for steady frames"
 
 
