@@ -2,14 +2,14 @@
 """Cuts a stream of sound into phrases: where someone begins to speak, pauses, and is done.
 
 Called by the recogniser's loop with whatever sound has come. Works on the level alone: speech is what rises above
-the room's floor, which is followed, so steady noise and music below the voice do not count. Invariant: a phrase ends
+what the room did in the last seconds, so steady noise and music below the voice do not count. Invariant: a phrase ends
 END_MS after its last loud frame, or is given up when it is longer than any command.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
@@ -20,13 +20,17 @@ FRAME_SAMPLES = RATE_HZ * FRAME_MS // 1000
 LEAD_MS = 260
 PAUSE_MS = 140
 END_MS = 260
+END_EARLY_MS = 480
 MAX_PHRASE_MS = 6000
 MIN_VOICED_MS = 120
 _FLOOR_MS = 4000
-_FLOOR_PERCENTILE = 20
-_RISE_DB = 6.0
+_FLOOR_PERCENTILE, _CEILING_PERCENTILE = 20, 90
+_RISE_DB, _OVER_DB = 6.0, 2.0  # above floor and ceiling: a phrase begins
+_STAY_DB, _SHARE = 3.0, 0.2  # above the floor, and of the way from there to the loudest frame: it goes on
 _ONSET_FRAMES = 3
+_PAUSE_FRAMES, _END_FRAMES, _END_EARLY_FRAMES = PAUSE_MS // FRAME_MS, END_MS // FRAME_MS, END_EARLY_MS // FRAME_MS
 _QUIETEST_DB = -65.0
+_BAND = slice(200 * FRAME_MS // 1000, 3200 * FRAME_MS // 1000)  # of the bins of a frame's spectrum
 
 
 class Edge(Enum):
@@ -40,31 +44,30 @@ class Edge(Enum):
 
 @dataclass
 class _Phrase:
-    """frames so far, the lead included; loudest levels; frames since the last loud one."""
+    """frames so far, the lead included; the loudest level; the room when it began; loud frames, and frames since the
+    last of them."""
 
     frames: list[np.ndarray]
     peak_db: float
-    voiced: int = 0
+    floor_db: float
+    ceiling_db: float
+    voiced: int
     quiet: int = 0
+    levels_db: list[float] = field(default_factory=list)
 
 
 class Endpointer:
     """Feed `frames` one after the other; `phrase` is the sound of the phrase under way or just ended."""
 
-    def __init__(self, end_ms: int = END_MS, pause_ms: int = PAUSE_MS) -> None:
-        self._end_frames = end_ms // FRAME_MS
-        self._pause_frames = pause_ms // FRAME_MS
+    def __init__(self, whole_ms: int = 0) -> None:
+        """whole_ms: what is shorter cannot be a whole phrase, as it has but the wake word: it may pause for longer."""
+        self._whole_frames = whole_ms // FRAME_MS
         self._levels_db: deque[float] = deque(maxlen=_FLOOR_MS // FRAME_MS)
         self._lead: deque[np.ndarray] = deque(maxlen=LEAD_MS // FRAME_MS)
         self._loud_in_a_row = 0
         self._now: _Phrase | None = None
         self._ended: list[np.ndarray] = []
-        self._waiting_for_quiet = False
-
-    @property
-    def floor_db(self) -> float:
-        """Level of the room: what is quieter than four fifths of the last seconds."""
-        return max(float(np.percentile(self._levels_db, _FLOOR_PERCENTILE)), _QUIETEST_DB)
+        self._quiet_wanted = 0
 
     @property
     def phrase(self) -> np.ndarray:
@@ -85,23 +88,24 @@ class Endpointer:
     def feed(self, frame: np.ndarray) -> Edge | None:
         """One frame of FRAME_SAMPLES int16 samples; returns the edge it brings, if any."""
         level_db = _level_db(frame)
-        self._levels_db.append(level_db)
         return self._within(frame, level_db) if self._now else self._before(frame, level_db)
 
     def reset(self) -> None:
-        """Forget the phrase under way; the floor is kept."""
+        """Forget the phrase under way; what is known of the room is kept."""
         self._now, self._loud_in_a_row = None, 0
 
     def _before(self, frame: np.ndarray, level_db: float) -> Edge | None:
         self._lead.append(frame)
-        loud = level_db > self.floor_db + _RISE_DB
+        self._levels_db.append(level_db)
+        floor_db, ceiling_db = self._room_db()
+        loud = level_db > max(floor_db + _RISE_DB, ceiling_db + _OVER_DB)
         self._loud_in_a_row = self._loud_in_a_row + 1 if loud else 0
-        if self._waiting_for_quiet:  # after a phrase that was too long: its rest is no new phrase
-            self._waiting_for_quiet = loud
+        if self._quiet_wanted:  # after a phrase that was too long: its rest is no new phrase
+            self._quiet_wanted = _END_FRAMES if loud else self._quiet_wanted - 1
             return None
         if self._loud_in_a_row < _ONSET_FRAMES:
             return None
-        self._now = _Phrase(list(self._lead), level_db, self._loud_in_a_row)
+        self._now = _Phrase(list(self._lead), level_db, *self._room_db(), self._loud_in_a_row)
         self._loud_in_a_row = 0
         self._lead.clear()
         return Edge.BEGAN
@@ -109,25 +113,34 @@ class Endpointer:
     def _within(self, frame: np.ndarray, level_db: float) -> Edge | None:
         now = self._now
         now.frames.append(frame)
-        now.peak_db = max(level_db, now.peak_db - 0.05)
-        floor_db = min(self.floor_db, now.peak_db - 6)
-        loud = level_db > floor_db + max(0.4 * (now.peak_db - floor_db), 3.0)
+        now.levels_db.append(level_db)
+        now.peak_db = max(level_db, now.peak_db)
+        rise_db = max(_STAY_DB, _SHARE * (now.peak_db - now.floor_db))
+        loud = level_db > min(max(now.floor_db + rise_db, now.ceiling_db), now.peak_db - _STAY_DB)
         now.voiced += loud
         now.quiet = 0 if loud else now.quiet + 1
-        if now.quiet == self._end_frames:
+        whole = len(now.levels_db) - now.quiet >= self._whole_frames
+        if now.quiet >= (_END_FRAMES if whole else _END_EARLY_FRAMES):
+            self._levels_db.extend(now.levels_db[-now.quiet :])
             return self._end(Edge.ENDED if now.voiced * FRAME_MS >= MIN_VOICED_MS else Edge.DROPPED)
         if len(now.frames) * FRAME_MS > MAX_PHRASE_MS:
-            self._waiting_for_quiet = True
+            self._levels_db.extend(now.levels_db)  # louder for so long: it may be the room
+            self._quiet_wanted = _END_FRAMES
             return self._end(Edge.DROPPED)
-        return Edge.PAUSED if now.quiet == self._pause_frames else None
+        return Edge.PAUSED if now.quiet == _PAUSE_FRAMES and whole else None
 
     def _end(self, edge: Edge) -> Edge:
         self._ended, self._now = self._now.frames, None
         self._lead.extend(self._ended[-self._lead.maxlen :])
         return edge
 
+    def _room_db(self) -> tuple[float, float]:
+        """(floor, ceiling): what most and what few of the last seconds' frames outside of phrases stay under."""
+        floor_db, ceiling_db = np.percentile(self._levels_db, (_FLOOR_PERCENTILE, _CEILING_PERCENTILE))
+        return max(float(floor_db), _QUIETEST_DB), max(float(ceiling_db), _QUIETEST_DB)
+
 
 def _level_db(frame: np.ndarray) -> float:
-    """Level of a frame with its lowest tones taken down (hum, bass), in dB below full scale."""
-    samples = frame.astype(np.float32) / 32768
-    return 10 * float(np.log10(np.mean(np.diff(samples, prepend=samples[:1]) ** 2) * 4 + 1e-10))
+    """Level of a frame between 200 and 3200 Hz, where voices are and hum and hiss are not, in dB of full scale."""
+    power = np.abs(np.fft.rfft(frame.astype(np.float32) / 32768)[_BAND]) ** 2
+    return 10 * float(np.log10(power.sum() * 2 / FRAME_SAMPLES**2 + 1e-10))

@@ -47,7 +47,6 @@ class SphinxEngine:
         """Words outside the dictionary get a pronunciation by rule; each is a remark."""
         self._wake_word = grammar.wake_word
         remarks = [self._learn(word) for word in sorted(grammar.words)]
-        self._decoder.add_word("zz", "Z", True)  # the last word added makes the decoder take them all
         try:
             self._decoder.add_jsgf_string("commands", grammar.jsgf())
         except (RuntimeError, ValueError) as error:
@@ -63,7 +62,7 @@ class SphinxEngine:
         for number, phones in enumerate(made, start=1):
             name = word if number == 1 else f"{word}({number})"
             if self._decoder.lookup_word(name) is None:
-                self._decoder.add_word(name, phones, False)
+                self._decoder.add_word(name, phones, True)
         return "" if always else f"{word!r} is not in the dictionary; it is taken to sound like {made[0]}"
 
     def begin(self) -> None:

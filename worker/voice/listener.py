@@ -21,6 +21,7 @@ from mirage_lsd.worker.voice.intents import Phrasebook, SpokenPreset
 from mirage_lsd.worker.voice.protocol import Awake, Command, Event, Rejected
 
 JOIN_MS = 1600
+WHOLE_MS = 560  # the wake word and the shortest command
 MS_PER_S = 1000
 _NOT_ASKED = object()
 
@@ -55,7 +56,7 @@ class Listener:
         book = Phrasebook(presets, manner.wake_word)
         remarks = self._engine.use(book, grammar.build(book))
         self.book, self._manner = book, manner
-        self._endpointer.reset()
+        self._endpointer = Endpointer(WHOLE_MS if manner.wake_word else 0)
         self._guess, self._waking = _NOT_ASKED, None
         return remarks
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _HEAD = 64
+ENGLISH_VOCABULARY = 51_864
 FREQUENT = 6000  # the first tokens of a byte-pair vocabulary are its most frequent pieces
 
 
@@ -41,6 +42,11 @@ class Decoder:
         self.layers = 1 + max(int(name.split("/")[0].removeprefix("layer_")) for name in self._w if "/ffn/" in name)
         self._embeddings = self._w["embeddings/weight"]
         self._likely = self._embeddings[:0]
+
+    @property
+    def is_english(self) -> bool:
+        """True for the models of English alone; the others must be told the language."""
+        return len(self._embeddings) == ENGLISH_VOCABULARY
 
     def attend_to(self, encoded: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Keys and values of the sound, once a phrase: float32 [T, D] -> per layer [H, T, 64] twice."""

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engines' own parts: the model file, the tokens, our decoder against CTranslate2's, pronunciations, messages."""
+
+from __future__ import annotations
+
+import importlib
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mirage_lsd.worker.presets import load_library
+from mirage_lsd.worker.voice import engine, grammar, whisper_files
+from mirage_lsd.worker.voice.engine_sphinx import SphinxEngine
+from mirage_lsd.worker.voice.engine_transcript import SpeechRecognitionEngine, TranscriptEngine
+from mirage_lsd.worker.voice.engine_whisper import WhisperEngine
+from mirage_lsd.worker.voice.errors import VoiceError
+from mirage_lsd.worker.voice.intents import Phrasebook, SpokenPreset, spoken_presets
+from mirage_lsd.worker.voice.log_mel import log_mel
+from mirage_lsd.worker.voice.pronunciation import pronunciations
+from mirage_lsd.worker.voice.token_graph import TokenGraph, written_forms
+
+BOOK = Phrasebook((SpokenPreset("forest", ("Forest",)), SpokenPreset("cyberpunk", ("Cyberpunk zorblax",))))
+
+
+@pytest.fixture(scope="module")
+def whisper() -> WhisperEngine:
+    return WhisperEngine()
+
+
+@pytest.fixture(scope="module")
+def sphinx() -> SphinxEngine:
+    return SphinxEngine()
+
+
+def code_of(call, *arguments) -> str:
+    with pytest.raises(VoiceError) as refused:
+        call(*arguments)
+    assert str(refused.value)
+    return refused.value.code
+
+
+def test_our_decoder_finds_likely_what_ctranslate2s_writes(whisper, checkout: Path, monkeypatch) -> None:
+    """On speech: the words that CTranslate2's own decoder writes, and as a check the same words in another order."""
+    monkeypatch.syspath_prepend(str(checkout / "tests" / "bench"))
+    speech = importlib.import_module("voice_speech")
+    encoded = whisper._encoded(speech.pcm16(speech.speak("I will meet you at the station", speech.TUNING_VOICES[4])))
+    picture = whisper._ct2.StorageView.from_array(encoded[None])
+    theirs = whisper._encoder.generate(picture, [whisper._start], beam_size=1)[0].sequences_ids[0]
+    assert mean_log(whisper, encoded, theirs) > -1.5
+    assert mean_log(whisper, encoded, theirs[::-1]) < -4.0
+
+
+def mean_log(whisper: WhisperEngine, encoded: np.ndarray, tokens: list[int]) -> float:
+    """How likely our decoder finds the tokens, on average."""
+    columns = whisper._decoder.restrict(set(tokens))
+    sound = whisper._decoder.attend_to(encoded)
+    beams, total = whisper._decoder.step(np.array([whisper._start]), sound, None), 0.0
+    for token in tokens:
+        logs = whisper._decoder.log_probabilities(beams)[0]
+        assert np.logaddexp.reduce(logs) == pytest.approx(0.0, abs=1e-3)
+        total += float(logs[columns[token]])
+        beams = whisper._decoder.step(np.array([[token]]), sound, beams)
+    return total / len(tokens)
+
+
+def test_one_token_at_a_time_is_the_same_as_all_at_once(whisper: WhisperEngine) -> None:
+    decoder = whisper._decoder
+    sound = decoder.attend_to(np.random.default_rng(0).standard_normal((50, 384)).astype(np.float32))
+    tokens = [*whisper._start, *whisper._tokens.encode(" red leather jacket")]
+    at_once = decoder.step(np.array([tokens]), sound, None)
+    beams = decoder.step(np.array([tokens[:2]]), sound, None)
+    for token in tokens[2:]:
+        beams = decoder.step(np.array([[token], [5]]), sound, beams.pick([0, 0])).pick([0])
+    assert np.allclose(beams.hidden, at_once.hidden, atol=1e-3)
+
+
+def test_silence_and_noise_are_not_the_wake_word(whisper: WhisperEngine) -> None:
+    whisper.use(BOOK, grammar.build(BOOK))
+    assert whisper.finish(np.zeros(16_000, np.int16)) is None
+    noise = (np.random.default_rng(1).standard_normal(24_000) * 3000).astype(np.int16)
+    assert whisper.finish(noise) is None
+
+
+def test_text_becomes_tokens_and_text_again(whisper: WhisperEngine) -> None:
+    for text in (" red leather jacket", " t-shirt", " Mirage, number 21.", " zorblax"):
+        tokens = whisper._tokens.encode(text)
+        assert whisper._tokens.decode(tokens) == text
+    assert len(whisper._tokens.encode(" leather")) == 1  # merged, not spelled letter by letter
+
+
+def test_the_token_graph_spells_sentences_and_nothing_else(whisper: WhisperEngine) -> None:
+    graph = TokenGraph(grammar.build(BOOK), whisper._tokens.encode)
+
+    def ends_after(text: str) -> bool:
+        state = graph.start
+        for token in whisper._tokens.encode(text):
+            if token not in graph.after(state):
+                return False
+            state = graph.after(state)[token]
+        return graph.ends(state)
+
+    for said in (" forest", " number 2", " jacket in dark green", " wear a gray T-shirt", " cyberpunk zorblax"):
+        assert ends_after(said), said
+    for wrong in (" for", " number 9", " jacket in", " forest forest", " banana"):
+        assert not ends_after(wrong), wrong
+
+
+def test_numbers_and_colours_have_their_written_forms() -> None:
+    assert set(written_forms("number twenty one")) == {"number twenty one", "number 21"}
+    assert "gray t shirt" in written_forms("grey t-shirt")
+
+
+def test_the_picture_of_a_tone_is_brightest_at_its_pitch() -> None:
+    tone = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000).astype(np.float32)
+    picture = log_mel(tone)
+    assert picture.shape == (80, 100)
+    assert int(picture[:, 50].argmax()) == pytest.approx(25, abs=2)  # 1 kHz is a third of the way up the mel scale
+
+
+def test_a_model_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}")
+    assert code_of(whisper_files.model_folder, str(tmp_path)) == "model_missing"
+    for content in (b"", b"\6\0\0\0", struct.pack("<IH8sII", 6, 8, b"NotThis\0", 1, 1), b"\xff" * 100):
+        (tmp_path / "model.bin").write_bytes(content)
+        assert code_of(whisper_files.read_weights, tmp_path / "model.bin") == "model_bad"
+
+
+def test_sphinx_takes_every_shipped_phrase_and_another_list_in_place(sphinx: SphinxEngine) -> None:
+    library = Phrasebook(spoken_presets(load_library()))
+    sphinx.use(library, grammar.build(library))
+    remarks = sphinx.use(BOOK, grammar.build(BOOK))
+    assert any("zorblax" in remark for remark in remarks)
+    assert not any("forest" in remark for remark in remarks)
+    sphinx.begin()
+    sphinx.feed(np.zeros(16_000, np.int16))
+    heard = sphinx.finish(np.zeros(16_000, np.int16))
+    assert heard is None or heard.confidence < 0.9
+
+
+DICTIONARY = {"cyber": "S AY B ER", "punk": "P AH NG K", "wolf": "W UH L F", "sci": "S AY", "fi": "F AY"}
+
+
+@pytest.mark.parametrize(
+    ("word", "phones"),
+    [("cyberpunk", "S AY B ER P AH NG K"), ("wolfs", "W UH L F Z"), ("sci-fi", "S AY F AY"), ("gloom", "G L UW M"),
+     ("blade", "B L EY D"), ("knight", "N AY T"), ("dragon", "D R AE G AA N"), ("hoodie", "HH UH D IY")],
+)  # fmt: skip
+def test_unknown_words_get_a_pronunciation(word: str, phones: str) -> None:
+    assert pronunciations(word, DICTIONARY.get)[0] == phones
+
+
+def test_what_has_no_letters_cannot_be_pronounced() -> None:
+    assert code_of(pronunciations, "8-bit", DICTIONARY.get) == "bad_phrase"
+
+
+@pytest.mark.parametrize("name", ["vosk", "sherpa-onnx", "moonshine", "faster-whisper"])
+def test_an_engine_without_its_package_or_model_says_what_to_do(name: str, tmp_path: Path) -> None:
+    assert code_of(engine.load, name, str(tmp_path / "none")) in ("engine_missing", "model_missing")
+
+
+def test_unknown_engines_and_recognisers_are_named() -> None:
+    assert code_of(engine.load, "psychic") == "bad_settings"
+    with pytest.raises(VoiceError, match="it has: .*sphinx"):
+        SpeechRecognitionEngine("telepathy")
+
+
+class Dictation(TranscriptEngine):
+    """An engine that writes what it is told to."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.use(BOOK, grammar.build(BOOK))
+
+    def _text(self, phrase: np.ndarray) -> str:
+        return self.text
+
+
+@pytest.mark.parametrize(
+    ("text", "command", "sure"),
+    [("Mirage, forest.", "forest", True), ("mirage forrest", "forest", True), ("Mirage!", "", True),
+     ("Mirage, what a day.", "what a day", False)],
+)  # fmt: skip
+def test_free_text_is_read_as_a_command_or_distrusted(text: str, command: str, sure: bool) -> None:
+    heard = Dictation(text).finish(np.zeros(1, np.int16))
+    assert (heard.command, heard.confidence >= TranscriptEngine.threshold) == (command, sure)
+
+
+def test_free_text_without_the_wake_word_is_nothing() -> None:
+    assert Dictation("The forest is nice.").finish(np.zeros(1, np.int16)) is None
