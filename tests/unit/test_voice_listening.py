@@ -127,6 +127,13 @@ def test_a_guess_in_a_pause_is_thrown_away_when_the_phrase_goes_on() -> None:
     assert engine.asked[1].size > engine.asked[0].size
 
 
+def test_a_phrase_without_the_wake_word_is_asked_about_once() -> None:
+    listener, engine = listening(None)
+    sound = np.concatenate([voice(0.8), room(0.2, seed=6), voice(0.5), room(0.2, seed=8), voice(0.5), room(0.6)])
+    assert list(listener.hear(sound)) == []
+    assert len(engine.asked) == 1
+
+
 @pytest.mark.parametrize(
     ("heard", "reason"),
     [(Heard("forest", 0.2), "unsure"), (Heard("banana", 0.9), "not_understood")],
@@ -164,11 +171,14 @@ def test_a_wake_word_long_ago_does_not_count() -> None:
     assert engine.asked[1].size == pytest.approx(engine.asked[0].size, abs=4 * FRAME_SAMPLES)
 
 
-def test_letting_go_of_the_key_ends_the_phrase_at_once() -> None:
-    listener, _ = listening(Heard("undo", 0.9))
-    assert list(listener.hear(voice(0.8))) == []
+def test_while_the_key_is_down_all_sound_is_one_phrase_decided_when_it_goes_up() -> None:
+    listener, engine = listening(Heard("undo", 0.9))
+    listener.start_talking()
+    said = np.concatenate([voice(0.4), room(0.9, seed=6), voice(0.4)])
+    assert list(listener.hear(said)) == []
     (event,) = listener.stop_talking()
     assert event.intent == Undo()
+    assert np.array_equal(engine.asked[0], said)
     assert list(listener.stop_talking()) == []
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from mirage_lsd.worker.voice.token_graph import State, TokenGraph
 from mirage_lsd.worker.voice.whisper_decoder import Beams, Decoder
 
-WIDTH = 6
-BONUS = 0.5  # for each token, in nats: a model sure of little prefers short sentences without it
+WIDTH = 8
+BONUS = 1.0  # for each token, in nats: a model sure of little prefers short sentences without it
 MAX_TOKENS = 16
 WAKE_LEAST_LOG = -12.5  # a wake word less likely than this ends the search: most of all other speech
 ALONE_LOG = -0.7

@@ -15,7 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from mirage_lsd.worker.voice import grammar
-from mirage_lsd.worker.voice.endpointer import END_MS, FRAME_MS, FRAME_SAMPLES, LEAD_MS, PAUSE_MS, Edge, Endpointer
+from mirage_lsd.worker.voice.endpointer import (
+    END_MS,
+    FRAME_MS,
+    FRAME_SAMPLES,
+    LEAD_MS,
+    PAUSE_MS,
+    RATE_HZ,
+    Edge,
+    Endpointer,
+)
 from mirage_lsd.worker.voice.engine import Engine, Heard
 from mirage_lsd.worker.voice.intents import Phrasebook, SpokenPreset
 from mirage_lsd.worker.voice.protocol import Awake, Command, Event, Rejected
@@ -23,12 +32,14 @@ from mirage_lsd.worker.voice.protocol import Awake, Command, Event, Rejected
 JOIN_MS = 1600
 WHOLE_MS = 560  # the wake word and the shortest command
 MS_PER_S = 1000
+MAX_HELD_S = 10
 _NOT_ASKED = object()
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How to listen. wake_word: "" in push-to-talk. threshold: least confidence. cooldown_ms: after a command."""
+    """How to listen. wake_word: "" in push-to-talk. threshold: least confidence. cooldown_ms: after a
+    command; a key that is pressed needs none."""
 
     wake_word: str
     threshold: float
@@ -48,6 +59,7 @@ class Listener:
         self._waking: np.ndarray | None = None  # a phrase that was only the wake word, and when it ended
         self._waking_ended = 0
         self._silent_until = 0
+        self._held: list[np.ndarray] | None = None  # what was said since the push-to-talk key went down
         self._phrase_began = 0
         self.engine_s = 0.0
 
@@ -57,11 +69,14 @@ class Listener:
         remarks = self._engine.use(book, grammar.build(book))
         self.book, self._manner = book, manner
         self._endpointer = Endpointer(WHOLE_MS if manner.wake_word else 0)
-        self._guess, self._waking = _NOT_ASKED, None
+        self._guess, self._waking, self._held = _NOT_ASKED, None, None
         return remarks
 
     def hear(self, samples: np.ndarray) -> Iterator[Event]:
         """More sound, any amount. Yields what it brought."""
+        if self._held is not None:
+            self._hold(samples)
+            return
         samples = np.concatenate([self._rest, samples])
         whole = samples.size // FRAME_SAMPLES * FRAME_SAMPLES
         self._rest = samples[whole:]
@@ -69,14 +84,24 @@ class Listener:
             self._frames += 1
             yield from self._frame(frame)
 
+    def start_talking(self) -> None:
+        """The push-to-talk key went down: all sound from now on is one phrase."""
+        self._endpointer.reset()
+        self._guess, self._waking = _NOT_ASKED, None
+        self._held = []
+        self._engine.begin()
+
     def stop_talking(self) -> Iterator[Event]:
         """The push-to-talk key went up: what was said counts as a whole."""
-        phrase = self._endpointer.phrase
-        speaking = self._endpointer.speaking
-        self._endpointer.reset()
-        if speaking:
-            self._guess = _NOT_ASKED
-            yield from self._decide(phrase, quiet_ms=0)
+        held, self._held = self._held, None
+        if held:
+            yield from self._decide(np.concatenate(held), quiet_ms=0)
+
+    def _hold(self, samples: np.ndarray) -> None:
+        """Sound while the key is down, up to MAX_HELD_S."""
+        if sum(piece.size for piece in self._held) < MAX_HELD_S * RATE_HZ:
+            self._held.append(samples)
+            self._engine.feed(samples)
 
     def _frame(self, frame: np.ndarray) -> Iterator[Event]:
         edge = self._endpointer.feed(frame)
@@ -87,12 +112,12 @@ class Listener:
             self._engine.feed(self._endpointer.phrase)
         elif self._endpointer.speaking:
             self._engine.feed(frame)
-        if edge is Edge.PAUSED and self._engine.guesses:
+        if edge is Edge.PAUSED and self._engine.guesses and self._guess is not None:
             self._guess, self._guess_ms = self._ask(self._endpointer.phrase)
         elif edge is Edge.ENDED:
             yield from self._decide(self._endpointer.phrase, quiet_ms=END_MS)
-        elif self._endpointer.resumed:
-            self._guess = _NOT_ASKED
+        elif self._endpointer.resumed and self._guess is not None:
+            self._guess = _NOT_ASKED  # a phrase that does not begin with the wake word will not do so later
 
     def _decide(self, phrase: np.ndarray, quiet_ms: float) -> Iterator[Event]:
         if self._guess is _NOT_ASKED:
@@ -120,7 +145,7 @@ class Listener:
             return Rejected("unsure", heard.command, heard.confidence)
         if intent is None:
             return Rejected("not_understood", heard.command, heard.confidence)
-        if self._frames < self._silent_until:
+        if self._manner.wake_word and self._frames < self._silent_until:
             return Rejected("cooldown", heard.command, heard.confidence)
         self._silent_until = self._frames + self._manner.cooldown_ms // FRAME_MS
         return Command(intent, heard.command, heard.confidence, latency_ms)

@@ -94,10 +94,15 @@ class VoiceService:
             self._tune = message
             self._use()
         elif isinstance(message, Talk):
-            if self._held and not message.held:
-                for event in self._listener.stop_talking():
-                    self._tell(event)
-            self._held = message.held
+            self._talk(message.held)
+
+    def _talk(self, held: bool) -> None:
+        if held and not self._held:
+            self._listener.start_talking()
+        elif self._held and not held:
+            for event in self._listener.stop_talking():
+                self._tell(event)
+        self._held = held
 
     def _watch_presets(self) -> None:
         if time.monotonic() < self._next_look_s:
