@@ -3,8 +3,8 @@
 
 Called by the recogniser process. The encoder runs in CTranslate2 (int8) over a window of WINDOW_S instead of
 Whisper's 30 s, which makes it ten times cheaper; the decoder is bound to the grammar (grammar_search.py), so that a
-small model is enough. Any English Whisper in CTranslate2's format will do. Invariant: answers only with sentences of
-the grammar; a phrase in which the wake word is unlikely is left after one step.
+small model is enough. Any Whisper in CTranslate2's format will do; English is asked of it. Invariant: answers only
+with sentences of the grammar; a phrase in which the wake word is unlikely is left after one step.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WINDOW_S = 8.0
 _COLUMNS_PER_POSITION = 2
 # Confidence from the log probabilities of the wake word and, on average, of the command's tokens. Chosen with the
 # tuning voices: commands in noise reach -13 and better, other speech stays below -15 (voice_false_triggers.py).
-_COMMAND_WEIGHT, _EVEN_EVIDENCE, _EVIDENCE_STEP = 3.0, -12.5, 2.0
+_COMMAND_WEIGHT, _EVEN_EVIDENCE, _EVIDENCE_STEP = 3.0, -13.5, 2.0
 
 
 class WhisperEngine:

@@ -17,7 +17,7 @@ from mirage_lsd.worker.voice.whisper_decoder import Beams, Decoder
 WIDTH = 8
 BONUS = 1.0  # for each token, in nats: a model sure of little prefers short sentences without it
 MAX_TOKENS = 16
-WAKE_LEAST_LOG = -12.5  # a wake word less likely than this ends the search: most of all other speech
+WAKE_LEAST_LOG = -13.5  # a wake word less likely than this ends the search: most of all other speech
 ALONE_LOG = -0.7
 
 
