@@ -57,7 +57,7 @@ def build(book: Phrasebook) -> Grammar:
     pattern = ("alt", *(word for word in _ADJECTIVES if word in kinds["pattern"]))
     garment = ("alt", upper, lower)
     hair = ("alt", *(word for word in kinds["hair"] if word not in (*_HATS, "hair")))
-    article = ("opt", ("alt", "a", "the"))
+    article = ("opt", "a")  # no "the": with it "admire the beach" is too near to "mirage, the beach"
     look = (
         "alt",
         ("seq", article, ("opt", color), ("opt", pattern), garment),
@@ -68,7 +68,7 @@ def build(book: Phrasebook) -> Grammar:
         ("seq", hair_color, "hair"),
         ("seq", article, ("opt", color), ("alt", *_HATS)),
     )
-    place = ("seq", ("opt", ("alt", "scene", "background")), ("opt", "the"), ("alt", *kinds["scene"]))
+    place = ("seq", ("opt", ("alt", "scene", "background")), ("alt", *kinds["scene"]))
     light = ("alt", *(word for word in _LIGHTS if word in kinds["light"]))
     wear = ("opt", ("alt", "wear", "put on"))
     return Grammar(("alt", *book.fixed, ("seq", wear, look), place, light), book.wake_word)
