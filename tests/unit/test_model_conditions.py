@@ -70,3 +70,9 @@ def test_tokens_are_indices_and_unit_colours():
 def test_bad_values_are_refused(bad):
     with pytest.raises(Exception, match="unknown word|three numbers"):
         Conditions(**bad)
+
+
+@pytest.mark.parametrize("text", ["long blonde hair", "blonde long hair", "a red shirt and long blonde hair"])
+def test_a_hair_length_may_stand_before_the_colour(text):
+    look = parse_conditions(text)
+    assert (look.hair, look.hair_color) == ("long", COLORS["blonde"])

@@ -6,7 +6,7 @@ order; case and hyphens do not matter. A phrase names a garment, a hair style, a
 light, with an optional colour and pattern before it:
 
     "red leather jacket, city at night"        "striped blue t-shirt and black jeans"
-    "blonde long hair, smile"                  "#336699 hoodie, forest, sunset light"
+    "long blonde hair, smile"                  "#336699 hoodie, forest, sunset light"
 
 A colour followed by "top", "clothes" or "outfit" recolours the garment being worn and keeps its shape
 ("green top"); "trousers"/"jeans" etc. take a colour in the same way. A garment without a colour gets its
@@ -155,8 +155,19 @@ def parse_conditions(text: str) -> Conditions:
     """Text in the vocabulary -> Conditions. Raises UnknownWordError for a word it does not know."""
     look = Conditions()
     for phrase in re.split(r"[,;.\n]|\band\b|\bwith\b", text.lower()):
-        look = _apply_phrase(look, re.findall(r"#[0-9a-f]{6}|[a-z]+", phrase.replace("-", " ")))
+        words = re.findall(r"#[0-9a-f]{6}|[a-z]+", phrase.replace("-", " "))
+        look = _apply_phrase(look, _length_next_to_hair(words))
     return look
+
+
+def _length_next_to_hair(words: list[str]) -> list[str]:
+    """"long blonde hair" in the order the vocabulary knows it: blonde, long hair."""
+    hair = words.index("hair") if "hair" in words else 0
+    length = next((word for word in words[:hair] if word in ("long", "short")), None)
+    if length is None:
+        return words
+    place = words.index(length)
+    return [*words[:place], *words[place + 1 : hair], length, *words[hair:]]
 
 
 def _apply_phrase(look: Conditions, words: list[str]) -> Conditions:
