@@ -59,6 +59,11 @@ def test_a_word_it_does_not_know_loses_no_other_setting(owner):
     assert seen(owner, lambda event: isinstance(event, State) and event.state == "off")
 
 
+def test_a_device_that_is_not_there_is_told(owner):
+    owner.apply(1, 1, pipeline="passthrough", device="cuda")
+    assert seen(owner, lambda event: isinstance(event, State) and "cuda is not available" in event.text)
+
+
 def test_figures_are_broadcast(owner):
     owner.apply(1, 1, pipeline="passthrough")
     assert owner.client.request(Ping(7)).sent_ns == 7
