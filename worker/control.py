@@ -8,6 +8,7 @@ frames are still being taken.
 from __future__ import annotations
 
 import threading
+import time
 from queue import Empty, SimpleQueue
 
 from mirage_lsd.shared.channel import ControlServer, Request
@@ -15,6 +16,7 @@ from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.events import MAX_TEXT_CHARS, ErrorReply, Event
 
 STOP_WITHIN_S = 2.0
+FAREWELL_S = 0.1
 
 
 class ControlThread(threading.Thread):
@@ -58,6 +60,10 @@ class ControlThread(threading.Thread):
             for request in self._server.receive():
                 self._requests.put(request)
                 self._doorbell.ring()
+        # Sockets are closed without lingering: give the last reply time to leave. A wake-up may end a receive early.
+        until_s = time.monotonic() + FAREWELL_S
+        while (left_s := until_s - time.monotonic()) > 0:
+            self._server.receive(round(left_s * 1000))
         self._server.close()
 
 

@@ -187,7 +187,7 @@ class Service:
         if needs_model(settings.pipeline) and not self._host.ready:
             return self._host.state, self._host.text
         if settings.device not in self._host.devices():
-            return "running", f"{settings.device} is not available for {self._host.model}: running on {self._host.device}"
+            return "running", f"{settings.device} is not available: {self._host.model} runs on {self._host.device}"
         return "running", "running"
 
     def _tell_state(self, stream_id: int, state: str, text: str) -> None:
