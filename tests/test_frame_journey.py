@@ -82,6 +82,21 @@ def test_missing_and_foreign_rings_are_refused(owner):
     owner.open_stream(1, 64, 48)  # and the worker still serves
 
 
+def test_a_damaged_slot_costs_one_frame_and_no_other_stream(owner):
+    for stream_id in (1, 2):
+        owner.open_stream(stream_id, 64, 48)
+        owner.apply(stream_id, 1, pipeline="passthrough", max_fps_for_tests=4 if stream_id == 1 else 0)
+    owner.shown(1, owner.send(1, picture(0, 64, 48)))
+    owner.send(1, picture(1, 64, 48))  # waits for its turn, and is damaged meanwhile
+    ring = owner.rings[1][0]
+    width_at = ring.geometry.slot_offset((ring.head - 1) % ring.geometry.slot_count) + 24
+    ring.buffer[width_at : width_at + 4] = b"\xff" * 4
+    time.sleep(0.6)
+    assert owner.process.poll() is None, "the worker ended"
+    assert np.array_equal(owner.shown(2, owner.send(2, picture(2, 64, 48))).picture, picture(2, 64, 48))
+    assert np.array_equal(owner.shown(1, owner.send(1, picture(3, 64, 48))).picture, picture(3, 64, 48))
+
+
 def test_closing_a_stream_ends_it(owner):
     owner.open_stream(1, 64, 48)
     owner.client.request(CloseStream(1, 1))

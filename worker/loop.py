@@ -27,23 +27,28 @@ def serve(service: Service) -> None:
         service.doorbell.wait(service.wait_s(IDLE_WAIT_S))
         service.obey()
         for stream in service.streams():
-            job = stream.take_newest()
-            if job is not None:
-                process(stream, job, service)
+            process_newest(stream, service)
         service.report()
 
 
-def process(stream: Stream, job: Job, service: Service) -> None:
-    """Takes one job through its stream's stages and publishes the result; a failure is reported, never raised."""
+def process_newest(stream: Stream, service: Service) -> None:
+    """Takes a stream's newest frame, if there is one, from ring to ring; a failure is reported, never raised."""
     try:
-        for stage in stream.stages:
-            started = time.perf_counter_ns()
-            job = stage(job)
-            job.stage_ms[stage.name] = (time.perf_counter_ns() - started) / NS_PER_MS
-        finished_ns = put(stream.output_ring, job)
-        stream.finished(job, finished_ns)
+        job = stream.take_newest()
+        if job is not None:
+            run_stages(stream, job)
     except MirageError as error:
         service.frame_failed(stream, error)
     except Exception as error:
         log.exception("stream %s: a frame failed", stream.stream_id)
         service.frame_failed(stream, error)
+
+
+def run_stages(stream: Stream, job: Job) -> None:
+    """Takes one job through its stream's stages, each timed, and publishes the result."""
+    for stage in stream.stages:
+        started_ns = time.perf_counter_ns()
+        job = stage(job)
+        job.stage_ms[stage.name] = (time.perf_counter_ns() - started_ns) / NS_PER_MS
+    finished_ns = put(stream.output_ring, job)
+    stream.finished(job, finished_ns)
