@@ -46,9 +46,10 @@ def initial_gaps(steps: int) -> Tensor:
 
 
 class WarpGraph(nn.Module):
-    def forward(self, flow: Tensor, occlusion: Tensor, latent: Tensor, c8: Tensor, c16: Tensor, c32: Tensor
-                ) -> tuple[Tensor, ...]:
-        return warp_state(flow, occlusion, latent, Caches(c8, c16, c32))
+    def forward(self, flow: Tensor, occlusion: Tensor, latent: Tensor, c8: Tensor, c16: Tensor, c32: Tensor,
+                surface: Tensor) -> tuple[Tensor, ...]:
+        finer = 2.0 * nn.functional.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return *warp_state(flow, occlusion, latent, Caches(c8, c16, c32)), warp_by_flow(surface, finer)
 
 
 def warp_state(flow: Tensor, occlusion: Tensor, latent: Tensor, caches: Caches) -> tuple[Tensor, ...]:
@@ -68,10 +69,10 @@ class DenoiseGraph(nn.Module):
         super().__init__()
         self.unet = model.unet
 
-    def forward(self, latent, timestep, s8, s16, s32, regions, tokens, pooled, region_tokens, scene_map,
+    def forward(self, latent, timestep, s8, s16, s32, regions, tokens, pooled, region_tokens,
                 c8, c16, c32, a16, a32, history) -> tuple[Tensor, ...]:
         velocity, caches = self.unet(latent, timestep, SourceFeatures(s8, s16, s32, regions),
-                                     ConditionFeatures(tokens, pooled, region_tokens, scene_map),
+                                     ConditionFeatures(tokens, pooled, region_tokens),
                                      Caches(c8, c16, c32), Anchor(a16, a32), history)
         return velocity, *caches
 
