@@ -100,12 +100,13 @@ def albedo(cloth: Cloth, xz: np.ndarray, pixel_m: float | None = None) -> np.nda
         out = np.empty((*xz.shape[:2], 3), np.float32)
         out[:] = cloth.main
         return out
-    return np.multiply(albedo_u8(cloth, xz, pixel_m), np.float32(1.0 / 255.0), dtype=np.float32)
+    rgb = cv2.cvtColor(albedo_u8(cloth, xz, pixel_m), cv2.COLOR_BGR2RGB)
+    return np.multiply(rgb, np.float32(1.0 / 255.0), dtype=np.float32)
 
 
 def albedo_u8(cloth: Cloth, xz: np.ndarray, pixel_m: float | None = None,
               out: np.ndarray | None = None) -> np.ndarray:
-    """As albedo, u8 RGB 0..255, for patterns with a tile (not in UNTILED)."""
+    """As albedo, u8 BGR 0..255 as OpenCV's pictures are, for patterns with a tile (not in UNTILED)."""
     if xz.ndim != 3 or xz.shape[2] != 2 or xz.dtype != np.float32:
         raise ValueError(f"xz must be f32 [H,W,2], got {xz.dtype} {xz.shape}")
     sheet, texels_a_metre = _sheet(cloth, texel_level((pixel_m or pixel_size_m(xz)) / cloth.scale))
@@ -117,12 +118,16 @@ def albedo_u8(cloth: Cloth, xz: np.ndarray, pixel_m: float | None = None,
     return cv2.remap(sheet, whole, part, cv2.INTER_LINEAR, dst=out, borderMode=cv2.BORDER_WRAP)
 
 
-def pixel_size_m(xz: np.ndarray) -> float:
-    """Metres of surface that a picture pixel covers, typically (median over a coarse grid of the pixels)."""
-    part = xz[:: max(1, xz.shape[0] // 48), ::]
-    step = np.abs(part[:, 4::8] - part[:, 3:-1:8][:, : part[:, 4::8].shape[1]]).sum(2)
-    real = step[(step > 3e-4) & (step < 0.03)]
-    return float(np.median(real)) if real.size >= 20 else 0.004
+def pixel_size_m(xz: np.ndarray, inside: np.ndarray | None = None) -> float:
+    """Metres of surface that a step to the next place of a field covers: the median over a coarse grid of it.
+    inside: bool [H,W], the places that count (all if None). Steps no surface makes do not count."""
+    rows = slice(None, None, max(1, xz.shape[0] // 48))
+    columns = slice(None, None, max(1, xz.shape[1] // 80))
+    step = np.abs(xz[rows, 1:][:, columns] - xz[rows, :-1][:, columns]).sum(2)
+    real = (step > 3e-4) & (step < 0.1)
+    if inside is not None:
+        real &= inside[rows, 1:][:, columns]
+    return float(np.median(step[real])) if np.count_nonzero(real) >= 12 else 0.004
 
 
 def texel_level(pixel_m: float) -> int:
@@ -150,10 +155,10 @@ def emission(cloth: Cloth, xz: np.ndarray, upper: np.ndarray) -> np.ndarray | No
 
 @lru_cache(maxsize=12)
 def _sheet(cloth: Cloth, level: int) -> tuple[np.ndarray, float]:
-    """(the coloured tile repeated over the body u8 [h,w,3] RGB, texels a metre)."""
+    """(the coloured tile repeated over the body u8 [h,w,3] BGR, texels a metre)."""
     shares, tile_m = _shares(cloth.pattern, level)
     palette = cloth_tiles.palette(cloth.pattern, cloth.main, cloth.second)
-    tile = (np.clip(shares @ np.float32(palette), 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+    tile = (np.clip(shares @ np.float32(palette)[:, ::-1], 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
     counts = [max(2, 2 * round(reach / tile_m / 2 + 0.25)) for reach in _REACH_M]
     return cv2.repeat(tile, counts[1], counts[0]), tile.shape[0] / tile_m
 
