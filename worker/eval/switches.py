@@ -102,16 +102,16 @@ class SwitchedEngine:
     def _upscale(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if self._switches.super_resolution:
             return self._engine.run("upscale", inputs)
-        return plain_upscale(inputs["rgba"])
+        return plain_upscale(inputs["buffers"])
 
 
-def plain_upscale(rgba: np.ndarray) -> dict[str, np.ndarray]:
-    """The upscale graph's outputs with no net: rgba f32 [1,4,h,w] → layer BGR 0..255, mask (0, alpha, 0)."""
-    picture = rgba.transpose(0, 2, 3, 1)
+def plain_upscale(buffers: np.ndarray) -> dict[str, np.ndarray]:
+    """The upscale graph's outputs with no net: buffers f32 [1,8,h,w] → layer BGR 0..510, mask (0, alpha, 0), shares."""
+    picture = buffers.transpose(0, 2, 3, 1)
     layer = np.ascontiguousarray(picture[..., 2::-1] * 255.0, np.float32)
     mask = np.zeros_like(layer)
     mask[..., 1] = picture[..., 3]
-    return {"layer": layer, "mask": mask}
+    return {"layer": layer, "mask": mask, "shares": np.ascontiguousarray(picture[..., 4:])}
 
 
 class EnginePool:
