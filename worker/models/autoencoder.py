@@ -41,8 +41,7 @@ class LayerEncoder(nn.Module):
     def __init__(self, config: TinyConfig):
         super().__init__()
         count = len(BUFFERS)
-        self.body = nn.Sequential(nn.PixelUnshuffle(4), conv_norm(16 * count, 64), PlainBlock(64),
-                                  conv_norm(64, 96, 2), PlainBlock(96))
+        self.body = nn.Sequential(nn.PixelUnshuffle(8), conv_norm(64 * count, 96, kernel=1), PlainBlock(96))
         self.head = nn.Conv2d(96, config.latent - count, 3, padding=1)
         self.norm = nn.BatchNorm2d(config.latent, affine=False)
 

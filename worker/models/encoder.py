@@ -54,9 +54,13 @@ class SourceEncoder(nn.Module):
         self.palette = nn.Linear(3 * len(REGIONS), w8)
         self.locate = nn.Sequential(conv_norm(w8, w8), nn.Conv2d(w8, 4 * len(SURFACE), 1))
 
+    def stem_features(self, source: Tensor, person_mask: Tensor) -> Tensor:
+        """x4 [B,32,H/4,W/4]: edges and colours, which also guide the layer decoder."""
+        return self.stem(torch.cat([source - 0.5, person_mask - 0.5], dim=1) * 2)
+
     def features(self, source: Tensor, person_mask: Tensor) -> tuple[Tensor, ...]:
         """s8, s16, s32, region LOGITS [B,8,H/4,W/4] (for the training loss), x4 [B,32,H/4,W/4], surface [B,3,..]."""
-        x4 = self.stem(torch.cat([source - 0.5, person_mask - 0.5], dim=1) * 2)
+        x4 = self.stem_features(source, person_mask)
         x8 = self.down8(x4)
         x16 = self.down16(torch.cat([x8, coordinates(x8)], dim=1))
         x32 = self.mix(self.down32(x16))

@@ -19,7 +19,8 @@ warp: each frame but the first
     in   flow, occlusion, latent [1,24,l8], c8 [1,48,l8], c16 [1,64,l16], c32 [1,96,l32], surface [1,3,h/4,w/4]
     out  latent_out, c8_out, c16_out, c32_out, surface_out: moved to now; caches fade to 0 where occluded
 denoise: 1..5 times a frame
-    in   latent [1,24,l8], timestep f32 [1], s8, s16, s32, regions, tokens, pooled, region_tokens, c8, c16, c32, a16 [1,64,l16], a32 [1,96,l32], history f32 [1,2]: has cache, has anchor (0 or 1)
+    in   latent [1,24,l8], timestep f32 [1], s8, s16, s32, regions, tokens, pooled, region_tokens,
+         c8, c16, c32, a16 [1,64,l16], a32 [1,96,l32], history f32 [1,2]: has cache, has anchor (0 or 1)
     out  velocity [1,24,l8], c8_out, c16_out, c32_out
 decode: each frame
     in   latent [1,24,l8], x4, source

@@ -40,8 +40,10 @@ class MirageTiny(nn.Module):
 
 
 def initial_gaps(steps: int) -> Tensor:
-    """Gap parameters that give sampler.uniform_timesteps."""
-    places = torch.cat([torch.ones(1), torch.from_numpy(uniform_timesteps(steps)), torch.zeros(1)])
+    """Gap parameters to start learning from: uniform steps, squared, so that late steps refine what early ones found
+    instead of burying it under noise again."""
+    times = torch.from_numpy(uniform_timesteps(steps))
+    places = torch.cat([torch.ones(1), 0.9 * times.square() if steps > 1 else 0.9 * times, torch.zeros(1)])
     return (places[:-1] - places[1:]).log()
 
 

@@ -2,7 +2,8 @@
 """The upscaler: the decoded layer, sharpened along the source's edges, on the full-size frame.
 
 A small net works at half the working size and gives smooth coefficient maps; at full size only
-  alpha = clamp(offset + slope * luma),  color = rgb + detail * luma,  picture = frame + strength * alpha * (layer - frame)
+  alpha = clamp(offset + slope * luma),  color = rgb + detail * luma,
+  picture = frame + strength * alpha * (layer - frame)
 is left, where layer is color with dye and scene (apply_layer.py): elementwise work, so cost at 1080p stays small and
 kept pixels stay the source's own.
 """

@@ -151,7 +151,8 @@ def standard(look: Look) -> Look:
     cloth = standard_cloth(look.pattern, look.upper_main)
     return replace(
         look, cut=standard_cut(look.upper), lower_hem=STANDARD_HEMS[look.lower], dress_hem=-0.45, flare=0.1, logo=0,
-        hair_shape=(0.5, 0.5, 0.5), shirt_color=STANDARD_SHIRT, upper_second=tuple(map(float, cloth.second)),
+        hair_shape=(0.5, 0.5, 0.5), shirt_color=STANDARD_SHIRT, upper_main=tuple(map(float, cloth.main)),
+        upper_second=tuple(map(float, cloth.second)),
         pattern_scale=1.0, pattern_angle=0.0,
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ pattern of the words, with the very cloths (worker/models/cloth.py) that the liv
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.models.cloth import NEUTRAL, Cloth, albedo
+from mirage_lsd.worker.models.cloth import NEUTRAL, Cloth, albedo, emission
 from mirage_lsd.worker.train.world.looks import HAIR, LOWER, UPPER, Look
 
 SKINS = (
@@ -117,5 +117,8 @@ def multiplier(shares: np.ndarray, cloth: np.ndarray, lower: tuple, hair: tuple)
 def dyed(rgb: np.ndarray, labels: np.ndarray, xz: np.ndarray, words: dict) -> np.ndarray:
     """u8 [H,W,3] RGB of an undyed render in the colours and pattern of its words; xz f32 [H,W,2] metres."""
     cloth = albedo(cloth_of(words), np.ascontiguousarray(xz, np.float32))
-    factor = multiplier(shares(labels), cloth, words["lower_color"], words["hair_color"])
-    return cv2.multiply(rgb, factor.astype(np.float32), dtype=cv2.CV_8U)
+    parts = shares(labels)
+    factor = multiplier(parts, cloth, words["lower_color"], words["hair_color"]).astype(np.float32)
+    out = cv2.multiply(rgb, factor, dtype=cv2.CV_8U)
+    glow = emission(cloth_of(words), xz, parts[..., 0])
+    return out if glow is None else cv2.add(out, glow * 255.0, dtype=cv2.CV_8U)
