@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirage_lsd.shared.fields import check, choice, flag, integer, nested_many, number, string, strings
+from mirage_lsd.shared.fields import check, choice, flag, integer, nested, nested_many, number, string, strings
 from mirage_lsd.shared.settings import LAYERS, MAX_FADE_MS, MAX_NAME_CHARS, MAX_PROMPT_CHARS, MAX_SEED, Layer
 
 KEEP = "keep"
@@ -20,6 +20,8 @@ GESTURES = ("", "open_palm", "fist", "thumbs_up", "victory", "swipe_left", "swip
 MAX_PHRASES = 8
 MAX_PHRASE_CHARS = 80
 MAX_PRESETS = 256
+MAX_TARGET_CHARS = 400
+MAX_STATUS_CHARS = 2000
 
 
 @dataclass(frozen=True)
@@ -78,3 +80,17 @@ class Preset:
         """Its words in one line, for lists."""
         shown = ", ".join(layer.words for layer in self.layers() if layer.words != KEEP)
         return shown or "as the camera sees it"
+
+
+@dataclass(frozen=True)
+class FilterReport:
+    """One filter as the desk tells of it. name: its target, "source/filter". generation: of the settings the worker
+    has acknowledged, as frames carry it. status: its status line."""
+
+    name: str = string(MAX_TARGET_CHARS)
+    look: Look = nested(Look)
+    generation: int = integer(0)
+    status: str = string(MAX_STATUS_CHARS, default="")
+
+    def __post_init__(self) -> None:
+        check(self)

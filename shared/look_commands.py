@@ -16,11 +16,10 @@ from dataclasses import dataclass
 
 from mirage_lsd.shared.commands import Command
 from mirage_lsd.shared.fields import choice, flag, integer, string
-from mirage_lsd.shared.look import MAX_PRESETS
+from mirage_lsd.shared.look import MAX_PRESETS, MAX_TARGET_CHARS
 from mirage_lsd.shared.settings import LAYERS, MAX_FADE_MS, MAX_NAME_CHARS, MAX_PROMPT_CHARS
 
 AS_IT_IS = -1
-MAX_TARGET_CHARS = 400
 MAX_ORIGIN_CHARS = 64
 
 

@@ -10,25 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mirage_lsd.shared.events import MAX_STREAMS, MAX_TEXT_CHARS, MAX_WORD_CHARS, Event
-from mirage_lsd.shared.fields import check, flag, integer, nested, nested_many, string
-from mirage_lsd.shared.look import Look, Preset
-from mirage_lsd.shared.look_commands import MAX_ORIGIN_CHARS, MAX_TARGET_CHARS
+from mirage_lsd.shared.fields import flag, integer, nested_many, string
+from mirage_lsd.shared.look import FilterReport, Preset
+from mirage_lsd.shared.look_commands import MAX_ORIGIN_CHARS
 
 PRESETS_A_PAGE = 32
-
-
-@dataclass(frozen=True)
-class FilterReport:
-    """One filter. name: its target, "source/filter". generation: of the settings the worker has acknowledged, as
-    frames carry it. status: its status line."""
-
-    name: str = string(MAX_TARGET_CHARS)
-    look: Look = nested(Look)
-    generation: int = integer(0)
-    status: str = string(MAX_TEXT_CHARS, default="")
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from mirage_lsd.shared.look import KEEP, Look, Preset
 from mirage_lsd.shared.settings import Layer
 
 MAX_HISTORY = 100
-TYPING = "properties"
-"""Origin whose changes of the prompt come letter by letter: together they are one step of the history."""
+WINDOW = "properties"
+"""Origin of the properties window. Its changes of the prompt come letter by letter: together they are one step of the
+history. It has a box of its own for on and off, so nothing else in it turns a filter on."""
 
 
 class LookError(MirageError):
@@ -140,9 +141,11 @@ def _changed(state: LookState, now: FilterLook, command: asked.LookCommand) -> F
     if isinstance(command, asked.Redo):
         return _redone(now)
     look = _look_after(state, now.look, command)
+    if command.origin == WINDOW and not isinstance(command, (asked.TurnOff, asked.TurnOn)):
+        look = replace(look, off=now.look.off)
     if replace(look, fade_ms=now.look.fade_ms) == now.look:
         return now
-    typed = isinstance(command, asked.ApplyWords) and command.layer == "prompt" and command.origin == TYPING
+    typed = isinstance(command, asked.ApplyWords) and command.layer == "prompt" and command.origin == WINDOW
     undo = now.undo if typed and now.typed else (*now.undo, now.look)[-MAX_HISTORY:]
     return replace(now, look=look, undo=undo, redo=(), typed=typed)
 

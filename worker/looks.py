@@ -59,8 +59,8 @@ def lay_over(base: Conditions, top: Conditions) -> Conditions:
 def strangers(layer: str, conditions: Conditions) -> list[str]:
     """The parts of the look that these conditions name although the layer is not about them."""
     plain = Conditions()
-    named = [field.name for field in fields(conditions) if getattr(conditions, field.name) != getattr(plain, field.name)]
-    return [name for name in named if name not in LAYER_FIELDS[layer]]
+    elsewhere = [name for name in LAYER_FIELDS["prompt"] if name not in LAYER_FIELDS[layer]]
+    return [name for name in elsewhere if getattr(conditions, name) != getattr(plain, name)]
 
 
 @lru_cache(maxsize=64)

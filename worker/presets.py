@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -59,6 +62,16 @@ def create_user_file() -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
     return path
+
+
+def open_in_editor(path: Path) -> None:
+    """Has the system open a text file; where it knows no program for it, nothing happens."""
+    if sys.platform == "win32":
+        os.startfile(path)
+        return
+    opener = shutil.which("open" if sys.platform == "darwin" else "xdg-open")
+    if opener:
+        subprocess.run([opener, str(path)], check=False, stdin=subprocess.DEVNULL)
 
 
 def load_presets() -> Presets:
