@@ -55,6 +55,7 @@ class FilterStream:
         self._wanted, self._wanted_since = (0, 0), 0.0
         self._opened = self._applied = (0, 0)
         self._retry_at = 0.0
+        self._look_refused = False
         for name in ("ready", "generation", "hold_ns", "off"):
             slot.put(name, 0)
         slot.put_text("status", "Starting")
@@ -164,7 +165,10 @@ class FilterStream:
             self.settings = changed
             self.generation += 1
         # What the user is just typing stays in the window although the worker does not know that word.
-        if self._look_revision != self._look_settings.written and origin != f"{WORKER}:{WINDOW}":
+        typing = origin == f"{WORKER}:{WINDOW}"
+        if self._look_refused and self._look_settings.shows_prompt(look) and (typing or not origin.startswith(WORKER)):
+            self._look_refused, self.problem = False, ""
+        if self._look_revision != self._look_settings.written and not typing:
             self.to_write = {**self.to_write, **self._look_settings.to_write(look, self._look_revision)}
 
     def _follow_size(self) -> None:
@@ -220,12 +224,13 @@ class FilterStream:
             worker.request(ApplySettings(self.instance, self.generation, self.settings))
         except RequestRefused as error:
             self._note_problem(error)
+            self._look_refused = True
             self._desk.refused(self.instance, self._look, self._look_revision, error)
             return
-        if self._look_settings.shows_prompt(self._look):
-            self.problem = ""
         self.slot.put("generation", self.generation)
         self._desk.drawn(self.instance, self._look_revision, self.generation)
+        if not self._look_refused:
+            self.problem = ""
 
     def _refused(self, error: MirageError) -> None:
         self._retry_at = time.monotonic() + RETRY_S

@@ -61,7 +61,7 @@ def test_the_pipeline_benchmark_reports_every_stage(tmp_path):
     assert main(["bench", "pipeline", "--frames", "3", "--size", "320x180", "--json", str(report)]) == 0
     figures = json.loads(report.read_text(encoding="utf-8"))
     assert {"fps", "p50_ms", "p95_ms", "p99_ms", "stages", "rss_mb_start", "rss_mb_end"} <= set(figures)
-    stages = ["upload", "flow", "encode", "condition", "denoise", "decode", "upscale", "download"]
+    stages = ["upload", "flow", "encode", "condition", "denoise", "decode", "upscale", "fade", "download"]
     assert sorted(figures["stages"]) == sorted(stages)
     assert sum(figures["stages"][name]["p50_ms"] for name in stages) <= 1.5 * figures["p50_ms"]
 
