@@ -6,10 +6,10 @@ which only queues. Invariants: only holders of the key in desk.json get in; a co
 slow or rude controller costs nobody else anything.
 
 The interface, for any language with ZeroMQ and CURVE: connect a DEALER to control_port and a SUB to events_port with
-the keys in desk.json; messages are those of shared/wire.py: Hello, GetLooks, GetPresets, Talk and the commands of
-shared/look_commands.py in; Done, LooksReport, PresetPage, LookDone and ErrorReply back; the broadcasts of
-shared/look_events.py on the SUB socket, from the first Joined that is heard there. A look command is answered when the worker draws the look, so every frame
-OBS shows after that wears it or a newer one.
+the keys in desk.json. Messages are those of shared/wire.py. In go Hello, GetLooks, GetPresets, Talk and the commands
+of shared/look_commands.py; back come Done, LooksReport, PresetPage, LookDone and ErrorReply; on the SUB socket are the
+broadcasts of shared/look_events.py, none missed from the first Joined that is heard there. A look command is answered
+when the worker draws the look, so every frame OBS shows after that wears it or a newer one.
 """
 
 from __future__ import annotations
