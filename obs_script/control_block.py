@@ -24,7 +24,8 @@ slot i at 32768 + i * 131072, one filter each
           shown), last_render_ns, render_count, render_total_ns, render_max_ns (time in the render callback,
           once per OBS frame, without drawing the source itself when that is what is shown),
           fallbacks (changes from styled to source), latency_head (entries written so far), tick, lua_errors,
-          how often each button of the window was pressed (BUTTONS)
+          how often each button of the window was pressed (BUTTONS), shown_generation (of the last
+          result that was put up)
      512  Lua, texts: parent_name, filter_name, error; 4096 settings (a JSON object)
    28672  Python: epoch, generation (newest acknowledged by the worker; Lua shows no older result from then on),
           hold_ns (show a frame this long after its capture; 0 = at once), ready (1 = the worker serves this
@@ -82,7 +83,7 @@ SLOT_WORDS = {
     **_words(40, "frames_captured", "frames_shown", "results_torn", "results_skipped", "showing_styled"),
     **_words(80, "reason", "last_render_ns", "render_count", "render_total_ns", "render_max_ns"),
     **_words(120, "fallbacks", "latency_head", "tick", "lua_errors"),
-    **_words(152, *(f"{name}_presses" for name in BUTTONS)),
+    **_words(152, *(f"{name}_presses" for name in BUTTONS), "shown_generation"),
     **_words(28672, "epoch", "generation", "hold_ns", "ready", "input_address", "output_address", "off"),
 }
 SLOT_TEXTS = {

@@ -55,6 +55,7 @@ return {
     off_presses = 192,
     clear_presses = 200,
     open_presets_presses = 208,
+    shown_generation = 216,
     epoch = 28672,
     generation = 28680,
     hold_ns = 28688,

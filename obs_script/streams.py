@@ -27,6 +27,7 @@ from mirage_lsd.shared.settings import StreamSettings
 
 SIZE_SETTLES_S = 0.15
 RETRY_S = 1.0
+SEEN_WITHIN_S = 0.4
 PRESETS_WITHIN_S = 5.0
 LOOK_FIELDS = ("enabled", "layers", "prompt", "fade_ms")
 _FIELDS = [field.name for field in dataclasses.fields(StreamSettings) if field.name not in LOOK_FIELDS]
@@ -55,7 +56,7 @@ class FilterStream:
         self._wanted, self._wanted_since = (0, 0), 0.0
         self._opened = self._applied = (0, 0)
         self._retry_at = 0.0
-        self._look_refused = False
+        self._applied_at, self._look_refused = 0.0, False
         for name in ("ready", "generation", "hold_ns", "off"):
             slot.put(name, 0)
         slot.put_text("status", "Starting")
@@ -212,14 +213,21 @@ class FilterStream:
                 self._applied = (0, 0)
             self._opened = opened
         if self._applied != (worker.launch, self.generation):
-            self._apply(worker)
+            if self._last_one_is_seen():
+                self._apply(worker)
         else:
             self._desk.drawn(self.instance, self._look_revision, self.generation)
         self.slot.put("ready", 1)
 
+    def _last_one_is_seen(self) -> bool:
+        """Whether a frame of the last settings was shown, or none will be. A slider that is being dragged, or a crowd
+        of controllers, must not outdate every frame before it is shown."""
+        shown = self.slot.get("shown_generation") >= self.slot.get("generation")
+        return shown or time.monotonic() - self._applied_at > SEEN_WITHIN_S
+
     def _apply(self, worker: WorkerProcess) -> None:
         """Lua learns of the generation before whoever asked for it: no older frame is shown after the answer."""
-        self._applied = (worker.launch, self.generation)
+        self._applied, self._applied_at = (worker.launch, self.generation), time.monotonic()
         try:
             worker.request(ApplySettings(self.instance, self.generation, self.settings))
         except RequestRefused as error:
