@@ -223,7 +223,8 @@ class FilterStream:
         """Whether a frame of the last settings was shown, or none will be. A slider that is being dragged, or a crowd
         of controllers, must not outdate every frame before it is shown."""
         shown = self.slot.get("shown_generation") >= self.slot.get("generation")
-        return shown or time.monotonic() - self._applied_at > SEEN_WITHIN_S
+        patience_s = SEEN_WITHIN_S + self.slot.get("hold_ns") / 1e9
+        return shown or time.monotonic() - self._applied_at > patience_s
 
     def _apply(self, worker: WorkerProcess) -> None:
         """Lua learns of the generation before whoever asked for it: no older frame is shown after the answer."""
