@@ -59,6 +59,8 @@ def add_arguments(parser: Any) -> None:
     actions.add_parser("status", help="what every filter wears and does")
     watch = actions.add_parser("watch", help="who does what, until stopped")
     watch.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
+    for one in actions.choices.values():
+        one.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def run(options: Any) -> int:

@@ -109,7 +109,8 @@ def _measure(studio: LookStudio, trials: int) -> dict[str, Any]:
     voice.close()
     own = percentiles_ms([(row.shown_ns - row.captured_ns) / NS_PER_MS for row in rows])
     for name, figures in {"captured to shown": own, **found}.items():
-        print(f"   {name:22}", "  ".join(f"{key[:3]} {figures[key]:7.1f}" for key in ("p50_ms", "p95_ms", "p99_ms")), "ms")
+        shown = "  ".join(f"{key[:3]} {figures[key]:7.1f}" for key in ("p50_ms", "p95_ms", "p99_ms"))
+        print(f"   {name:22} {shown} ms")
     return {"own": own, "ways": found, "frames": len(rows)}
 
 
