@@ -10,6 +10,7 @@ header, 32768 bytes
        8  u32  layout_version = 3;  12 u32 slot_count = 16;  16 u64 slot bytes = 131072;  24 u64 total bytes
       64  Lua: restart_requests, next_instance (instances made so far), trash_head
      128  Python: trash_tail, worker_running (0 or 1)
+    1024  Python, text: pictures, the folder of the presets' pictures, then the ids that have one, a line each
     2048  Lua: 128 entries of (kind, pointer): graphics objects of destroyed filters. Lua may not enter OBS's
           graphics in `destroy`, so the supervisor frees them and counts trash_tail up to trash_head
     4096  Python, text: presets, one a line: id TAB label
@@ -73,6 +74,7 @@ HEADER_WORDS = {
     **_words(128, "trash_tail", "worker_running"),
 }
 HEADER_TEXTS = {
+    "pictures": (1024, 1008),
     "presets": (4096, 12272),
     "devices": (16384, 4080),
     "choices": (20480, 8176),

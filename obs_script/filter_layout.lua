@@ -21,6 +21,7 @@ return {
   },
 
   header_texts = {
+    pictures = { 1024, 1008 },
     presets = { 4096, 12272 },
     devices = { 16384, 4080 },
     choices = { 20480, 8176 },

@@ -62,11 +62,6 @@ class FilterStream:
         slot.put_text("status", "Starting")
 
     @property
-    def alive(self) -> bool:
-        """False once the filter was removed, or its slot given to another one."""
-        return self.slot.get("instance") == self.instance
-
-    @property
     def name(self) -> str:
         """What commands call it; "" until OBS has told."""
         return f"{self.parent_name}/{self.filter_name}" if self.parent_name and self.filter_name else ""

@@ -63,6 +63,7 @@ def test_the_buttons_change_the_look_and_the_lists_hold_whatever_is_worn(studio,
     studio.wait_styled("Still")
     look(studio, folder, button="next")
     studio.wait_until(lambda: settings(studio).get("preset") == "as-i-am", "the first preset")
+    assert "picture" in look(studio, folder)["names"]
     look(studio, folder, button="previous")
     studio.wait_until(lambda: settings(studio).get("preset") == "camper", "the last preset")
     look(studio, folder, button="undo")

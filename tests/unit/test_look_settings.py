@@ -98,3 +98,9 @@ def test_what_is_shown_wins_over_a_saved_look_that_says_otherwise(seat):
     obs.update(settings.to_write(with_preset(Look(), RIDER), 3))
     obs.update(preset="", outfit="", scene="forest")
     assert LookSettings().first_look(obs, STATE).layers == (Layer("scene", "forest"),)
+
+
+def test_obs_own_defaults_button_takes_everything_off(seat):
+    settings, obs = seat
+    obs.update(settings.to_write(with_preset(Look(), RIDER), 1))
+    assert settings.commands(dict(FRESH), ME)[0] == ClearLook(ME, "properties")
