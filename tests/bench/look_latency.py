@@ -27,6 +27,7 @@ from typing import Any
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "installers"), str(CHECKOUT / "tests" / "support")]
 
+from bench_options import add_obs_options  # noqa: E402
 from key_events import Keyboard  # noqa: E402
 from look_studio import LookStudio  # noqa: E402
 from obs_config import Video  # noqa: E402
@@ -74,10 +75,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--trials", type=int, default=60, help="commands a way")
     parser.add_argument("--pipeline", default="lsd", choices=["lsd", "passthrough"])
-    parser.add_argument("--size", default="640x360", help="of the source and of OBS's canvas")
-    parser.add_argument("--fps", type=int, default=30, help="OBS's frames a second")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
-    return parser.parse_args()
+    return add_obs_options(parser).parse_args()
 
 
 def _measure(studio: LookStudio, trials: int) -> dict[str, Any]:
