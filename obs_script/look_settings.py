@@ -39,7 +39,7 @@ class LookSettings:
         self._keep(_revision(raw), shown)
         if saved is not None and shown_of(saved) == shown:
             return saved
-        look = Look()
+        look = Look(preset=shown["preset"])  # also where the list of presets is not there: it is not forgotten
         if shown["preset"] in state.presets:
             look = with_preset(look, state.presets[shown["preset"]])
         for name in LAYERS:
