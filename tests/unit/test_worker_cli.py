@@ -125,7 +125,10 @@ def test_an_unfinished_data_set_is_refused(tmp_path, capsys):
     assert "no file DONE" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["presets", "--nonsense"], ["ctl", "nonsense"], ["bench", "pipeline", "--size", "0x0"], []])
+NONSENSE = [["presets", "--nonsense"], ["ctl", "nonsense"], ["bench", "pipeline", "--size", "0x0"], []]
+
+
+@pytest.mark.parametrize("arguments", NONSENSE)
 def test_nonsense_is_refused(arguments):
     with pytest.raises(SystemExit) as refused:
         main(arguments)
