@@ -67,7 +67,7 @@ def run(options: Any) -> int:
     """Does one action."""
     if options.action == "list" and options.offline:
         return _list(_offline(), options)
-    with DeskClient(options.who) as desk:
+    with DeskClient(options.who, listen=options.action in ("watch", "batch")) as desk:
         return _batch(desk, options) if options.action == "batch" else _act(desk, options)
 
 

@@ -26,14 +26,18 @@ JOIN_AGAIN_S = 0.1
 class DeskClient:
     """`revision`, `looks`: every filter by name, as the desk last told. Raises MirageError when there is no desk."""
 
-    def __init__(self, name: str, address: DeskAddress | None = None) -> None:
+    def __init__(self, name: str, address: DeskAddress | None = None, listen: bool = True) -> None:
+        """listen: wait until events come through; who only commands can do without."""
         address = address or desk_address.find()
         self._client = ControlClient(address.report, address.server_public_key, address.keys)
         self.revision = -1
         self.looks: dict[str, FilterReport] = {}
         try:
-            self._join(name)
-            self.ask()
+            if listen:
+                self._join(name)
+                self.ask()
+            else:
+                self._client.request(Hello(PROTOCOL, name), ANSWER_WITHIN_S)
         except MirageError:
             self.close()
             raise
