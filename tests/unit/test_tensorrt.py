@@ -23,7 +23,7 @@ from mirage_lsd.worker.models.graphs import GraphShapes, graph_specs  # noqa: E4
 from mirage_lsd.worker.models.tiny import MirageTiny, graph_modules  # noqa: E402
 
 GPU = Gpu("cuda:0", "NVIDIA Test 1", 8 * 10**9, "550.54", (12, 4))
-KEY = EngineKey("decode", "w", "latent:float32", "fp16", "NVIDIA Test 1", "550.54", "tensorrt 10.3")
+KEY = EngineKey("decode", "w", "latent:float32", "float16", "NVIDIA Test 1", "550.54", "tensorrt 10.3")
 
 
 class Recorder:
@@ -55,7 +55,8 @@ def graphs():
     specs, modules = graph_specs(GraphShapes((64, 64))), graph_modules(MirageTiny().eval())
     kept = ("decode", "warp")
     modules = {name: modules[name] for name in kept}
-    return GraphSet({name: specs[name] for name in kept}, modules, "fp32", torch.device("cpu"), fingerprint_of(modules))
+    specs = {name: specs[name] for name in kept}
+    return GraphSet(specs, modules, "float32", torch.device("cpu"), fingerprint_of(modules))
 
 
 def test_an_engine_is_built_once_and_then_found(graphs, tmp_path):
@@ -73,7 +74,7 @@ def test_everything_an_engine_depends_on_changes_its_key(graphs):
     others = [engine_key(graphs, "decode", dataclasses.replace(GPU, name="NVIDIA Test 2")),
               engine_key(graphs, "decode", dataclasses.replace(GPU, driver="560.1")),
               engine_key(dataclasses.replace(graphs, fingerprint="other"), "decode", GPU),
-              engine_key(dataclasses.replace(graphs, precision="fp16"), "decode", GPU),
+              engine_key(dataclasses.replace(graphs, precision="float16"), "decode", GPU),
               engine_key(dataclasses.replace(graphs, specs=graph_specs(GraphShapes((96, 64)))), "decode", GPU),
               dataclasses.replace(key, versions="tensorrt 11"), engine_key(graphs, "warp", GPU)]  # fmt: skip
     assert len({key.folder_name, *(other.folder_name for other in others)}) == 1 + len(others)

@@ -25,7 +25,6 @@ from mirage_lsd.worker.models.graphs import GraphSpec, TensorSpec
 Tensors = dict[str, torch.Tensor]
 Launch = Callable[[], None]
 _SAMPLES = 64
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 class DeviceEngine(Protocol):
@@ -40,8 +39,8 @@ class DeviceEngine(Protocol):
 
 @dataclass(frozen=True)
 class GraphSet:
-    """specs and modules by graph name; precision: "fp32", "fp16" or "bf16", of the modules and of every float
-    buffer; device: where they are; fingerprint: of weights and architecture."""
+    """specs and modules by graph name, the specifications' dtypes being those of the buffers; precision: "float32",
+    "float16" or "bfloat16", of the weights; device: where they are; fingerprint: of weights and architecture."""
 
     specs: dict[str, GraphSpec]
     modules: dict[str, torch.nn.Module]
@@ -49,18 +48,14 @@ class GraphSet:
     device: torch.device
     fingerprint: str = field(default="")
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """The type of weights and float buffers."""
-        return DTYPES[self.precision]
-
-    def buffer_dtype(self, spec: TensorSpec) -> torch.dtype:
-        """The type a buffer of this specification has here."""
-        return self.dtype if spec.dtype == "float32" else getattr(torch, spec.dtype)
-
     def new_buffer(self, spec: TensorSpec) -> torch.Tensor:
         """A zeroed static buffer for one input or output."""
-        return torch.zeros(spec.shape, dtype=self.buffer_dtype(spec), device=self.device)
+        return torch.zeros(spec.shape, dtype=dtype_of(spec), device=self.device)
+
+
+def dtype_of(spec: TensorSpec) -> torch.dtype:
+    """torch's name for the type of a specification."""
+    return getattr(torch, spec.dtype)
 
 
 def fingerprint_of(modules: dict[str, torch.nn.Module]) -> str:
@@ -89,7 +84,7 @@ def _checked(graphs: GraphSet, graph: str, kind: str, specs: tuple[TensorSpec, .
     if set(tensors) != set(names):
         raise EngineError(f"graph {graph!r} has the {kind}s {', '.join(names)}; got {', '.join(tensors)}", "bad_input")
     for spec in specs:
-        tensor, dtype = tensors[spec.name], graphs.buffer_dtype(spec)
+        tensor, dtype = tensors[spec.name], dtype_of(spec)
         if tuple(tensor.shape) != spec.shape or tensor.dtype != dtype or tensor.device != graphs.device:
             wanted = f"{dtype} {spec.shape} on {graphs.device}"
             raise EngineError(f"graph {graph!r}: {kind} {spec.name!r} must be {wanted}, got {tensor.dtype} "

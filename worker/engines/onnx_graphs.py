@@ -40,8 +40,8 @@ class OnnxGraphs:
     name = "onnx"
 
     def __init__(self, graphs: GraphSet, folder: Path, threads: int = 2) -> None:
-        if graphs.device.type != "cpu" or graphs.precision != "fp32":
-            raise EngineError("ONNX Runtime runs these graphs on the CPU in fp32 only", "bad_input")
+        if graphs.device.type != "cpu" or graphs.precision != "float32":
+            raise EngineError("ONNX Runtime runs these graphs on the CPU in float32 only", "bad_input")
         self._graphs, self._folder, self._threads = graphs, folder, threads
         self._sessions: dict = {}
 

@@ -61,11 +61,16 @@ class CompiledEngine(TorchEngine):
                          for name, module in self._modules.items()}  # fmt: skip
 
     def bind(self, graph: str, inputs: Tensors, outputs: Tensors) -> Launch:
+        """See graph_set.DeviceEngine. Compiles and warms up on copies: another engine may be using the buffers now."""
         launch = super().bind(graph, inputs, outputs)
+        rehearse = super().bind(graph, _copies(inputs), _copies(outputs))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the compiler warns about its own settings
-                return capture(launch) if self._graphs.device.type == "cuda" else _run_once(launch)
+                if self._graphs.device.type == "cuda":
+                    return capture(launch, rehearse)
+                rehearse()
+                return launch
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:  # what the compiler and its back ends raise
@@ -73,13 +78,15 @@ class CompiledEngine(TorchEngine):
             raise EngineError(f"torch.compile cannot build graph {graph!r}: {reason[0]}", "compile_failed") from error
 
 
-def capture(launch: Launch) -> Launch:
-    """The launch as one CUDA graph. Captured on a stream of its own; other threads may use the card meanwhile."""
+def capture(launch: Launch, rehearse: Launch) -> Launch:
+    """The launch as one CUDA graph, captured on a stream of its own; nothing but the rehearsal runs meanwhile.
+
+    Other threads may use the card during the capture.
+    """
     side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
         for _ in range(_WARM_UPS):
-            launch()
+            rehearse()
         side.synchronize()
         graph = torch.cuda.CUDAGraph()
         graph.capture_begin(capture_error_mode="thread_local")
@@ -88,14 +95,13 @@ def capture(launch: Launch) -> Launch:
     return graph.replay
 
 
+def _copies(tensors: Tensors) -> Tensors:
+    return {name: tensor.clone() for name, tensor in tensors.items()}
+
+
 def has_weights(module: torch.nn.Module) -> bool:
     """Whether there is enough in a module to be worth compiling."""
     return next(module.parameters(), None) is not None
-
-
-def _run_once(launch: Launch) -> Launch:
-    launch()
-    return launch
 
 
 def _need_compiler(device: torch.device) -> None:
