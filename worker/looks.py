@@ -37,6 +37,12 @@ def look_for(settings: StreamSettings) -> Look:
     return _look(settings.preset, settings.prompt, settings.strength)
 
 
+def prompt_of(settings: StreamSettings) -> str:
+    """The same look as one text, for a model that takes free words. Raises PresetError for an unknown preset."""
+    preset = find(library(), settings.preset).prompt if settings.preset else ""
+    return ", ".join(part for part in (settings.prompt.strip(), preset) if part)
+
+
 def lay_over(base: Conditions, top: Conditions) -> Conditions:
     """`base` with everything that `top` names put in its place; what `top` keeps stays as in `base`."""
     named = {field.name: getattr(top, field.name) for field in fields(top) if field.name not in COLOR_FIELDS}

@@ -18,6 +18,7 @@ from typing import Any
 
 from mirage_lsd.worker.engines.device import Device
 
+Spans = list[tuple[str, Any, Any]]
 LANES = ("copy_in", "flow", "diffusion", "upscale", "copy_out")
 
 
@@ -57,7 +58,7 @@ class Lanes:
         self._uses: dict[str, Use] = {}
         self._events: dict[tuple[str, str], Any] = {}
         self._numbers: dict[int, int] = {}
-        self._spans: list[tuple[str, Any, Any]] = []
+        self.spans: Spans = []
         self._spare: list[Any] = []
 
     def launch(self, lane: str, name: str, work: Callable[[], None], reads: Iterable[str] = (),
@@ -79,13 +80,17 @@ class Lanes:
         writer = self._uses.get(buffer, Use()).writer
         return writer[1] if writer else None
 
-    def times(self) -> dict[str, float]:
-        """Milliseconds by name since the last call. Only when all of it is done, as after waiting for its event."""
+    def take_spans(self) -> Spans:
+        """What was timed since the last call."""
+        spans, self.spans = self.spans, []
+        return spans
+
+    def times(self, spans: Spans) -> dict[str, float]:
+        """Milliseconds by name. Only when all of it is done, as after waiting for its last event."""
         total: dict[str, float] = {}
-        for name, start, end in self._spans:
+        for name, start, end in spans:
             total[name] = total.get(name, 0.0) + self.device.elapsed_ms(start, end)
             self._spare += [start, end]
-        self._spans = []
         return total
 
     def _before(self, lane: str, reads: tuple[str, ...], writes: tuple[str, ...]) -> list[Any]:
@@ -122,7 +127,7 @@ class Lanes:
 
     def _end(self, name: str, lane: str, start: Any) -> None:
         if start is not None:
-            self._spans.append((name, start, self._mark(lane)))
+            self.spans.append((name, start, self._mark(lane)))
 
     def _note(self, kind: str, lane: str, event: Any = None, **what: Any) -> None:
         if self._trace is not None:
