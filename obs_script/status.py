@@ -44,6 +44,8 @@ class StatusBoard:
     def _write(self, stream: FilterStream, worker: WorkerProcess | None, unusable: str) -> None:
         styled = bool(stream.slot.get("showing_styled")) and not _not_drawn(stream)
         text = self._styled(stream) if styled else "Showing the source: " + _why(stream, worker, unusable)
+        if styled and stream.state is not None and stream.state.state == "running" and stream.state.text != "running":
+            text += f"\n{stream.state.text}"
         if styled and stream.problem:
             text += f"\nNot applied: {stream.problem}"
         if stream.slot.text("status") != text:
@@ -92,9 +94,15 @@ def dropped(stream: FilterStream) -> int:
 def publish_choices(block: ControlBlock, worker: WorkerProcess) -> None:
     """Fill the lists of the properties window from the worker's Welcome."""
     presets = "".join(f"{one}\t{_title(one)}\n" for one in worker.welcome.presets)
-    devices = "".join(f"{one}\t{one.upper()}\n" for one in worker.welcome.devices if one != "auto")
+    ids, names = worker.welcome.devices, worker.welcome.device_names
+    labels = names if len(names) == len(ids) else ids
+    devices = "".join(f"{one}\t{_device(label)}\n" for one, label in zip(ids, labels) if one != "auto")
     block.header.put_text("presets", presets)
     block.header.put_text("devices", devices)
+
+
+def _device(label: str) -> str:
+    return label.upper() if label == "cpu" else label.replace("\t", " ").replace("\n", " ")
 
 
 def _title(name: str) -> str:

@@ -26,7 +26,8 @@ class Event:
 
 @dataclass(frozen=True)
 class Welcome(Event):
-    """Reply to Hello: who the worker is and what it can do. version: its release. pid: its process id."""
+    """Reply to Hello: who the worker is and what it can do. version: its release. pid: its process id.
+    device_names: of `devices`, in the same order, for people."""
 
     protocol: int = integer(0, 1_000_000)
     version: str = string(MAX_WORD_CHARS)
@@ -34,6 +35,7 @@ class Welcome(Event):
     pipelines: tuple[str, ...] = strings(MAX_WORD_CHARS, MAX_NAMES)
     presets: tuple[str, ...] = strings(MAX_WORD_CHARS, MAX_NAMES)
     devices: tuple[str, ...] = strings(MAX_WORD_CHARS, MAX_NAMES)
+    device_names: tuple[str, ...] = strings(MAX_TEXT_CHARS, MAX_NAMES, default=())
 
 
 @dataclass(frozen=True)

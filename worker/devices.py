@@ -93,7 +93,7 @@ def resolve(wanted: str, gpus: tuple[Gpu, ...]) -> Gpu | None:
     found = gpus[:1] if wanted in (AUTO, "cuda") else tuple(gpu for gpu in gpus if gpu.id == wanted)
     if not found:
         there = ", ".join([*(gpu.label for gpu in gpus), CPU])
-        raise DeviceError(f"{wanted} is not in this computer; choose one of: {there}")
+        raise DeviceError(f"{wanted} is not available: this computer has {there}")
     return found[0]
 
 

@@ -35,3 +35,25 @@ def waits_for(trace, lane: str, other: str) -> bool:
     """Whether a lane ever waits for an event that the other recorded."""
     recorded = {step.event for step in trace if step.kind == "record" and step.lane == other}
     return any(step.kind == "wait" and step.lane == lane and step.event in recorded for step in trace)
+
+
+def is_after(trace, later: int, earlier: int) -> bool:
+    """Whether the launch at index `later` of a trace can only start when the one at index `earlier` is done."""
+    reached: dict[str, set[int]] = {}
+    sent: dict[int, set[int]] = {}
+    for index, step in enumerate(trace):
+        known = reached.setdefault(step.lane, set())
+        if step.kind == "wait":
+            known |= sent[step.event]
+        elif step.kind == "record":
+            sent[step.event] = set(known)
+        elif index == later:
+            return earlier in known
+        else:
+            known.add(index)
+    raise AssertionError(f"the trace has no launch at {later}")
+
+
+def launches(trace, name: str, lane: str) -> list[int]:
+    """Where in a trace the launches of a stage on a lane are."""
+    return [i for i, step in enumerate(trace) if (step.kind, step.name, step.lane) == ("run", name, lane)]

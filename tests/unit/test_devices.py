@@ -79,7 +79,7 @@ def test_a_device_setting_finds_its_card():
     assert resolve("auto", (GPU, OTHER)) is GPU and resolve("cuda", (GPU, OTHER)) is GPU
     assert resolve("cuda:1", (GPU, OTHER)) is OTHER
     assert resolve("cpu", (GPU,)) is None and resolve("auto", ()) is None
-    with pytest.raises(DeviceError, match=r"cuda:7 is not in this computer; choose one of: cuda:0 NVIDIA Test .*cpu"):
+    with pytest.raises(DeviceError, match=r"cuda:7 is not available: this computer has cuda:0 NVIDIA Test .*cpu"):
         resolve("cuda:7", (GPU,))
 
 

@@ -51,6 +51,7 @@ class V1Context:
         self.masks = PersonMasks(live)
         self.prompts = host.new_prompts()
         self.program: FrameProgram | None = None
+        self.shapes: SdShapes | None = None
         self.noise: NoiseSource | None = None
         self.look = PromptLook("", prompt_look(StreamSettings()).control)
         self.plan: StepPlan | None = None
@@ -65,11 +66,12 @@ class V1Context:
         fitted = (self.host.generation, width_px, height_px, settings.working_size)
         if fitted != self._fitted:
             self._drop_program()
-            self.program = self.host.new_program(self._shapes(settings, width_px, height_px), self._options)
+            self.shapes = self.host.shapes_for(width_px, height_px, settings.working_size)
+            self.program = self.host.new_program(self.shapes, self._options)
             self._fitted, self._seeded, self._tokens = fitted, None, None
             self.memory.forget()
         if self._seeded != settings.seed:
-            self.noise, self._seeded = NoiseSource(settings.seed, self.program.shapes), settings.seed
+            self.noise, self._seeded = NoiseSource(settings.seed, self.shapes), settings.seed
         self.program.begin_frame()
         self._follow_prompt(prompt_look(settings))
         self.plan = self.look.control.plan(self.host.schedule, settings.steps, self.host.config)
@@ -117,10 +119,9 @@ class V1Context:
             self.memory.caches = self.memory.anchor = False
         self.look = look
 
-    def _shapes(self, settings: StreamSettings, width_px: int, height_px: int) -> SdShapes:
-        return self.host.shapes_for(width_px, height_px, settings.working_size)
-
     def _drop_program(self) -> None:
         if self.program is not None:
             self.host.drop_program(self.program)
-        self.program, self._fitted = None, None
+            self.program = None
+            self.host.release_memory()
+        self._fitted = None
