@@ -73,9 +73,13 @@ class Past:
 
 def temporal_convs(config: SdConfig) -> nn.ModuleDict:
     """One zero-initialised temporal convolution a level: identity until trained."""
-    convs = config.temporal.convs
-    return nn.ModuleDict({name: TemporalConv(width) for name, width in zip(config.levels, config.widths, strict=True)
-                          if convs})
+    if not config.temporal.convs:
+        return nn.ModuleDict()
+    convs = nn.ModuleDict({name: TemporalConv(width) for name, width in zip(config.levels, config.widths, strict=True)})
+    for conv in convs.values():  # starts at the past itself rather than at random, so that a load is repeatable
+        nn.init.dirac_(conv.past.weight, groups=conv.past.groups)
+        nn.init.zeros_(conv.past.bias)
+    return convs
 
 
 def is_temporal(name: str) -> bool:
