@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import logging
 import queue
-import tempfile
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 
@@ -104,7 +102,7 @@ class EngineLadder:
         if name == "compiled":
             return CompiledEngine(graphs)
         if name == "onnx":
-            return OnnxGraphs(graphs, Path(tempfile.mkdtemp(prefix="mirage-lsd-onnx-")))
+            return OnnxGraphs(graphs)
         if name == "tensorrt":
             if gpu is None or torch.version.hip:
                 raise EngineError("TensorRT needs an NVIDIA card", "engine_missing")

@@ -13,7 +13,6 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import psutil
 import torch
@@ -25,7 +24,7 @@ from mirage_lsd.worker.engines.device import Device, open_device
 from mirage_lsd.worker.engines.graph_set import GraphSet
 from mirage_lsd.worker.engines.torch_engine import TorchEngine
 from mirage_lsd.worker.models.sd.graphs import graph_specs
-from mirage_lsd.worker.models.sd.model import graph_modules
+from mirage_lsd.worker.models.sd.model import MirageV1, graph_modules
 from mirage_lsd.worker.models.sd.shapes import SdShapes, sd_shapes_for
 from mirage_lsd.worker.pipelines import build_v1
 from mirage_lsd.worker.stages.base import Stage
@@ -34,7 +33,7 @@ from mirage_lsd.worker.stages.v1.context import V1Context
 from mirage_lsd.worker.stages.v1.guard import GuardedStage
 from mirage_lsd.worker.stages.v1.program import FrameProgram, ProgramOptions
 from mirage_lsd.worker.v1_engines import EngineLadder
-from mirage_lsd.worker.v1_model import load_model, new_prompts
+from mirage_lsd.worker.v1_model import TokenReader, load_model, new_prompts
 from mirage_lsd.worker.vram import VramPlan, plan_for, smaller
 
 log = logging.getLogger(__name__)
@@ -74,8 +73,9 @@ class V1Host:
         self.processor: Device | None = None
         self._gpus = devices.find_gpus() if gpus is None else gpus
         self._gpu: devices.Gpu | None = None
-        self._loaded: Any = None
-        self._ladder = EngineLadder(options.engine, self._note)
+        self._loaded: MirageV1 | None = None
+        self._tokens: TokenReader | None = None
+        self._ladder = EngineLadder(options.engine, self.note)
         self._closing = False
 
     @property
@@ -120,6 +120,7 @@ class V1Host:
             try:
                 self._loaded = load_model(self.options.checkpoint, self.processor.torch_device, self._precision(),
                                           self.plan.text_on_gpu, self._tell)  # fmt: skip
+                self._tokens = TokenReader(self._loaded, self.processor.torch_device)
                 break
             except torch.OutOfMemoryError as error:
                 self._shrink(error)
@@ -152,7 +153,7 @@ class V1Host:
 
     def new_prompts(self):
         """Reads one stream's prompts, on a thread of its own."""
-        return new_prompts(self._loaded, self.processor.torch_device)
+        return new_prompts(self._tokens)
 
     def out_of_memory(self, error: Exception) -> OutOfVramError:
         """Books that a frame did not fit: the next smaller plan, or the end of v1. Returns what to raise."""
@@ -163,7 +164,7 @@ class V1Host:
             self._shrink(error)
         except MirageError as failed:
             self.state, self._doing = "failed", str(failed)
-            self._loaded = None
+            self._loaded = self._tokens = None
         return OutOfVramError(f"{MEMORY_RAN_OUT}: {self.plan.name if self.ready else 'mirage-lsd-tiny'} from now on")
 
     def release_memory(self) -> None:
@@ -175,7 +176,7 @@ class V1Host:
         """Lets the model go; a build under way ends with the graph it is at."""
         self._closing = True
         self._ladder.stop()
-        self._loaded = None
+        self._loaded = self._tokens = None
         self.release_memory()
 
     def load_or_tell(self) -> None:
@@ -191,11 +192,11 @@ class V1Host:
         if plan is None:
             raise devices.DeviceError(f"{MEMORY_RAN_OUT} even at {self.plan.largest} working size ({error}); close "
                                       "other programs that use the card", "too_little_vram") from error  # fmt: skip
-        self._note(f"{MEMORY_RAN_OUT}, now the {plan.name}")
+        self.note(f"{MEMORY_RAN_OUT}, now the {plan.name}")
         self.plan = plan
 
     def _graphs(self, shapes: SdShapes) -> GraphSet:
-        precision, modules = self._precision(), graph_modules(self._loaded.model, shapes)
+        precision, modules = self._precision(), graph_modules(self._loaded, shapes)
         specs = graph_specs(shapes, self.config, precision)
         return GraphSet(specs, modules, precision, self.processor.torch_device, self._loaded.info.fingerprint)
 
@@ -217,7 +218,8 @@ class V1Host:
             raise MirageError("stopped", "stopped")
         self._doing = doing
 
-    def _note(self, text: str) -> None:
+    def note(self, text: str) -> None:
+        """Something the user should know; the newest is in `text`."""
         log.info(text)
         self.notes = [*self.notes[-4:], text]
 

@@ -13,6 +13,8 @@ import numpy as np
 from mirage_lsd.shared.frame import FrameHeader
 from mirage_lsd.shared.ring import Ring
 from mirage_lsd.shared.settings import TINY, V1, StreamSettings
+from mirage_lsd.worker.carrier import HostCarrier
+from mirage_lsd.worker.looks import prompt_of
 from mirage_lsd.worker.loop import run_stages
 from mirage_lsd.worker.models_host import Choice
 from mirage_lsd.worker.state import StreamState
@@ -80,11 +82,22 @@ class RingStream:
         now_ns = time.monotonic_ns()
         header = FrameHeader(self.sent, now_ns, width_px, height_px, width_px * 4, mapped_ns=now_ns)
         self.rings[0].write(header, picture)
+        self.read_prompt()
         job = self.stream.take_newest()
         if job is None:
             return False
         run_stages(self.stream, job)
         return True
+
+    def read_prompt(self) -> None:
+        """Waits until the prompt is read, so that the next picture is in its look."""
+        settings, carrier = self.stream.state.settings, self.stream._carrier
+        if isinstance(carrier, HostCarrier):
+            self.stream._choose()
+            carrier = self.stream._carrier
+        prompts = carrier._context.prompts if not isinstance(carrier, HostCarrier) else None
+        while prompts is not None and not prompts.request(prompt_of(settings)):
+            time.sleep(0.002)
 
     def show(self) -> np.ndarray:
         """The newest result, copied."""

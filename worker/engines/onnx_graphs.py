@@ -9,10 +9,12 @@ no state; shapes are fixed.
 from __future__ import annotations
 
 import importlib.util
+import tempfile
 import warnings
 from pathlib import Path
 
 import torch
+from torch.onnx import symbolic_helper
 
 from mirage_lsd.worker.engines import EngineError
 from mirage_lsd.worker.engines.graph_set import GraphSet, Launch, Tensors, checked
@@ -24,6 +26,7 @@ def export_graph(graphs: GraphSet, graph: str, folder: Path) -> Path:
     """Writes one graph to folder/<graph>.onnx (with its weights beside it where they exceed 2 GB); returns the path."""
     if importlib.util.find_spec("onnx") is None:
         raise EngineError("exporting a model needs the package onnx: pip install onnx", "engine_missing")
+    torch.onnx.register_custom_op_symbolic("aten::linspace", _linspace, OPSET)
     spec, path = graphs.specs[graph], folder / f"{graph}.onnx"
     inputs = tuple(graphs.new_buffer(tensor) for tensor in spec.inputs)
     with warnings.catch_warnings(), torch.no_grad():
@@ -34,15 +37,25 @@ def export_graph(graphs: GraphSet, graph: str, folder: Path) -> Path:
     return path
 
 
+def _linspace(graph, start, end, steps, dtype=None, *_options):
+    """torch.linspace as a float32 constant: with fixed shapes the exporter makes it a double, which fits nothing."""
+    first, last = (symbolic_helper._maybe_get_const(value, "f") for value in (start, end))
+    count = symbolic_helper._maybe_get_const(steps, "i")
+    return graph.op("Constant", value_t=torch.linspace(first, last, count))
+
+
 class OnnxGraphs:
     """ONNX Runtime over exported files; keeps graph_set.DeviceEngine's contract, on the CPU."""
 
     name = "onnx"
 
-    def __init__(self, graphs: GraphSet, folder: Path, threads: int = 2) -> None:
+    def __init__(self, graphs: GraphSet, folder: Path | None = None, threads: int = 2) -> None:
+        """folder: where the files are or go; None: a temporary one."""
         if graphs.device.type != "cpu" or graphs.precision != "float32":
             raise EngineError("ONNX Runtime runs these graphs on the CPU in float32 only", "bad_input")
-        self._graphs, self._folder, self._threads = graphs, folder, threads
+        self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="mirage-lsd-onnx-")
+        self._graphs, self._threads = graphs, threads
+        self._folder = folder or Path(self._temporary.name)
         self._sessions: dict = {}
 
     def bind(self, graph: str, inputs: Tensors, outputs: Tensors) -> Launch:

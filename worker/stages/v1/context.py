@@ -60,6 +60,7 @@ class V1Context:
         self._seeded: object = None
         self._tokens: torch.Tensor | None = None
         self._new_tokens: torch.Tensor | None = None
+        self._told = ""
 
     def begin(self, width_px: int, height_px: int, settings: StreamSettings) -> FrameProgram:
         """The program for a frame of this size, with the frame begun; made now when the size is new."""
@@ -72,7 +73,9 @@ class V1Context:
             self.memory.forget()
         if self._seeded != settings.seed:
             self.noise, self._seeded = NoiseSource(settings.seed, self.shapes), settings.seed
-        self.program.begin_frame()
+        if not self.program.begin_frame():
+            self.host.note("the picture was not a number; the stream started afresh")
+            self.memory.forget()
         self._follow_prompt(prompt_look(settings))
         self.plan = self.look.control.plan(self.host.schedule, settings.steps, self.host.config)
         return self.program
@@ -111,12 +114,16 @@ class V1Context:
 
     def _follow_prompt(self, look: PromptLook) -> None:
         """Another prompt's first frame does without the caches, which would drag the old look along."""
-        tokens = self.prompts.tokens(look.prompt)
-        if tokens is None:  # the first prompt is still being read: the source, untouched
+        self.prompts.request(look.prompt)
+        read, tokens = self.prompts.current()
+        if look.prompt and not read:  # the first prompt is still being read: the source, untouched
             look = replace(look, control=replace(look.control, strength=0.0))
-        elif tokens is not self._tokens:
+        if tokens is not self._tokens:
             self._tokens = self._new_tokens = tokens
             self.memory.caches = self.memory.anchor = False
+        if self.prompts.error not in ("", self._told):
+            self._told = self.prompts.error
+            self.host.note(self._told)
         self.look = look
 
     def _drop_program(self) -> None:

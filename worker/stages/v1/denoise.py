@@ -28,6 +28,7 @@ class Denoise:
             program.run("denoise")
             if number + 1 < steps:
                 program.copy(self.name, [("kept_latent", "latent")])
+        program.watch(self.name, "kept_latent")
         self._remember()
         return job
 

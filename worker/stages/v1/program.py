@@ -55,6 +55,8 @@ class FrameProgram:
         self.numbers = Numbers(self._number_specs(), graphs.device)
         self.buffers: dict[str, torch.Tensor] = {**self.numbers.views, **self._make_buffers()}
         self._staged = {name: self._host_pair(name) for name in STAGED}
+        pinned = graphs.device.type == "cuda"
+        self._finite = [torch.ones((), dtype=torch.bool, pin_memory=pinned) for _ in (0, 1)]
         self.engine = engine.name
         self._launches = self.bind(engine)
         self._offered: tuple[str, Launches] | None = None
@@ -76,11 +78,24 @@ class FrameProgram:
         """From the next frame on, run these. Called by the loading thread."""
         self._offered = name, launches
 
-    def begin_frame(self) -> None:
-        """The other turn's buffers now; an offered engine takes over."""
+    def begin_frame(self) -> bool:
+        """The other turn's buffers now; an offered engine takes over. False: the turn's last picture was not finite."""
         self.turn = 1 - self.turn
         if self._offered is not None:
             (self.engine, self._launches), self._offered = self._offered, None
+        finite = bool(self._finite[self.turn])
+        self._finite[self.turn].fill_(True)
+        return finite
+
+    def watch(self, stage: str, name: str) -> None:
+        """Queues a look at a buffer, whether it is finite: two frames later `begin_frame` tells, and no one waits."""
+        told = self._finite[self.turn]
+        watched = self[name]
+
+        def work() -> None:
+            told.copy_(torch.isfinite(watched).all(), non_blocking=True)
+
+        self.do("diffusion", stage, work, reads=[name])
 
     def run(self, graph: str) -> Any:
         """Queues a graph on its lane."""
