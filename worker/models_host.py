@@ -73,6 +73,10 @@ class ModelsHost:
         until = "meanwhile" if not refused and loader.state == "loading" else "instead"
         return Choice(stand_in, f"{refused or loader.text}; {shown} {until}")
 
+    def loading(self, settings: StreamSettings) -> bool:
+        """Whether the model that these settings ask for is on its way."""
+        return settings.model == V1 and self.loader is not None and self.loader.state == "loading"
+
     def newest(self) -> EngineHost | V1Host:
         """The host of the largest model that is loaded: what the figures about the whole worker are about."""
         return self.loader.host if self.loader is not None and self.loader.ready else self.tiny

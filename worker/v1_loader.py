@@ -24,9 +24,11 @@ log = logging.getLogger(__name__)
 class V1Loader:
     """state: "loading", "ready" or "failed"; text: for the status line; host: the loaded model, None until then."""
 
-    def __init__(self, checkpoint: str, device: str, gpus: tuple[devices.Gpu, ...], before: V1Loader | None) -> None:
+    def __init__(self, checkpoint: str, device: str, gpus: tuple[devices.Gpu, ...], before: V1Loader | None,
+                 precision: str = "auto") -> None:  # fmt: skip
         self.host: V1Host | None = None
         self._checkpoint, self._device, self._gpus, self._before = checkpoint, device, gpus, before
+        self._precision = precision
         self._failed = ""
         self._dropped = False
         self._thread = threading.Thread(target=self._run, name="v1-load", daemon=True)
@@ -69,7 +71,7 @@ class V1Loader:
             devices.check_torch(None)
             from mirage_lsd.worker.v1_host import V1Host, V1Options
 
-            self.host = V1Host(V1Options(self._checkpoint, self._device), self._gpus)
+            self.host = V1Host(V1Options(self._checkpoint, self._device, self._precision), self._gpus)
             self.host.load_or_tell()
         except MirageError as error:
             self._failed = str(error)

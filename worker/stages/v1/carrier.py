@@ -7,8 +7,11 @@ before they are unmapped, after every copy that touches them is done; see worker
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
+from mirage_lsd.shared.frame import FrameHeader
 from mirage_lsd.shared.ring import Ring
 from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker.carrier import Finished, Taken
@@ -16,7 +19,10 @@ from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.v1.context import V1Context
 from mirage_lsd.worker.stages.v1.download import DeviceDownload
 from mirage_lsd.worker.stages.v1.guard import within_memory
+from mirage_lsd.worker.stages.v1.look import prompt_look
 from mirage_lsd.worker.stages.v1.upload import DeviceUpload
+
+PROMPT_POLL_S = 0.002
 
 
 class DeviceCarrier:
@@ -44,6 +50,23 @@ class DeviceCarrier:
         self._register(ring)
         with within_memory(self._context.host):
             return self._upload.take(ring, after, settings, generation)
+
+    def take_picture(self, picture: np.ndarray, header: FrameHeader, settings: StreamSettings) -> Job:
+        """A job for a picture uint8 [h, w, 4] BGRA in ordinary memory, which is copied before this returns."""
+        with within_memory(self._context.host):
+            return self._upload.take_picture(picture, header, settings)
+
+    def fetch(self, job: Job) -> np.ndarray:
+        """A job's finished picture in ordinary memory; waits for this frame alone."""
+        program = self._context.program
+        self._device.wait_on_host(program.lanes.written(f"output#{program.turn}"))
+        return job.output.cpu().numpy().copy() if job.output.device.type == "cpu" else job.output.cpu().numpy()
+
+    def wait_for_prompt(self, settings: StreamSettings) -> None:
+        """Returns once the settings' prompt is read, so that the next picture is in its look."""
+        prompts, prompt = self._context.prompts, prompt_look(settings).prompt
+        while not prompts.request(prompt) and not prompts.error:
+            time.sleep(PROMPT_POLL_S)
 
     def send(self, ring: Ring, job: Job) -> None:
         """Takes a job whose stages are queued; it is published when they are done."""
