@@ -46,8 +46,9 @@ def load_adapters(unet: SdUNet, path: Path) -> None:
     wanted = temporal_tensors(unet)
     if metadata.get("format") != FORMAT or metadata.get("widths") != _widths(unet.config):
         made_for = f"{metadata.get('format', 'no format')}, widths {metadata.get('widths', 'unknown')}"
-        raise CheckpointError(f"{path} is no adapter file for this U-Net: it says {made_for}, needed is {FORMAT}, widths "
-                              f"{_widths(unet.config)}; train one with `mirage-lsd train-adapters`", "adapters_wrong")
+        raise CheckpointError(f"{path} is no adapter file for this U-Net: it says {made_for}, needed is {FORMAT}, "
+                              f"widths {_widths(unet.config)}; train one with `mirage-lsd train-adapters`",
+                              "adapters_wrong")
     if set(found) != set(wanted) or any(found[name].shape != wanted[name].shape for name in wanted):
         raise CheckpointError(f"{path} does not hold this U-Net's temporal parts (other switches were on when it was "
                               "trained); train it again", "adapters_wrong")
