@@ -85,7 +85,8 @@ class EngineLadder:
     def _build(self, program: FrameProgram, name: str, gpu: Gpu | None) -> None:
         self.progress = f"building the {name} engine, {program.engine} runs meanwhile"
         try:
-            launches = program.bind(self._make(name, program, gpu))
+            with program.device.chosen():
+                launches = program.bind(self._make(name, program, gpu))
         except EngineError as error:
             if error.code != "build_cancelled":
                 self._note(f"{name} engine not used: {error}")

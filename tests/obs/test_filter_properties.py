@@ -47,7 +47,7 @@ def test_the_window_shows_every_control_and_the_workers_presets(studio, folder):
     studio.wait_styled("Still")
     shown = look(studio, folder)
     assert shown["names"][: len(IN_ORDER)] == IN_ORDER
-    assert {"refresh", "restart_worker"} <= set(shown["names"])
+    assert {"model", "large_model", "refresh", "restart_worker"} <= set(shown["names"])
     assert shown["presets"][0] == ""
     assert len(shown["presets"]) > 1
 

@@ -116,6 +116,7 @@ def traced(host, separate: bool = True) -> list:
         job = carrier._upload.take_picture(picture, header, SETTINGS)
         for stage in stages:
             job = stage(job)
+        carrier.fetch(job)
     carrier.flush()
     return trace
 

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import time
 import warnings
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,7 +22,6 @@ import torch
 _log = logging.getLogger(__name__)
 # cudaHostRegister's flags: usable by every context; read-only, for a mapping we may not write to.
 _PORTABLE, _READ_ONLY = 1, 8
-_ALREADY_REGISTERED = 712
 
 
 class Device(Protocol):
@@ -52,6 +52,10 @@ class Device(Protocol):
     def used_bytes(self) -> int: ...
 
     def give_back(self) -> None: ...
+
+    def chosen(self) -> contextlib.AbstractContextManager: ...
+
+    def settle(self, lanes: Iterable[Any]) -> None: ...
 
 
 def open_device(name: str) -> Device:
@@ -109,6 +113,13 @@ class CpuDevice:
     def give_back(self) -> None:
         """Freed memory is the allocator's business."""
 
+    def chosen(self) -> contextlib.AbstractContextManager:
+        """There is one CPU."""
+        return contextlib.nullcontext()
+
+    def settle(self, lanes: Iterable[object]) -> None:
+        """What this thread has done is done."""
+
 
 class CudaDevice:
     """One graphics card; a lane is a CUDA stream of its own."""
@@ -148,8 +159,10 @@ class CudaDevice:
         """
         flags = _PORTABLE if writable else _PORTABLE | _READ_ONLY
         status = int(torch.cuda.cudart().cudaHostRegister(array.ctypes.data, array.nbytes, flags))
-        if status not in (0, _ALREADY_REGISTERED):
+        if status != 0:
             _log.warning("shared memory cannot be registered with CUDA (error %d); copying through the driver", status)
+            with contextlib.suppress(RuntimeError):  # the driver remembers the error for whoever looks next
+                torch.zeros(1, device=self.torch_device)
         return status == 0
 
     def unregister_host(self, array: np.ndarray) -> None:
@@ -162,6 +175,16 @@ class CudaDevice:
     def give_back(self) -> None:
         """Returns memory that is no longer used to the driver."""
         torch.cuda.empty_cache()
+
+    def chosen(self) -> contextlib.AbstractContextManager:
+        """Makes this card the one that nameless CUDA calls of this thread mean."""
+        return torch.cuda.device(self.torch_device)
+
+    def settle(self, lanes: Iterable[torch.cuda.Stream]) -> None:
+        """Lanes wait for what this thread has queued so far, such as the zeroing of new buffers."""
+        done = torch.cuda.current_stream(self.torch_device).record_event()
+        for lane in lanes:
+            lane.wait_event(done)
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:

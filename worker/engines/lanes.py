@@ -75,6 +75,15 @@ class Lanes:
             self._end(name, lane, start)
         return self._after(lane, name, reads, writes)
 
+    def settle(self) -> None:
+        """Everything launched later comes after what this thread did on the device before, outside any lane."""
+        self.device.settle(self._lanes.values())
+
+    def finish(self) -> None:
+        """Waits on the host for all that was launched: before its buffers may go."""
+        for event in self._events.values():
+            self.device.wait_on_host(event)
+
     def written(self, buffer: str) -> Any:
         """The event of the buffer's last writer, or None."""
         writer = self._uses.get(buffer, Use()).writer

@@ -68,7 +68,7 @@ class CompiledEngine(TorchEngine):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the compiler warns about its own settings
                 if self._graphs.device.type == "cuda":
-                    return capture(launch, rehearse)
+                    return capture(launch, rehearse, self._graphs.device)
                 rehearse()
                 return launch
         except torch.OutOfMemoryError:
@@ -78,12 +78,13 @@ class CompiledEngine(TorchEngine):
             raise EngineError(f"torch.compile cannot build graph {graph!r}: {reason[0]}", "compile_failed") from error
 
 
-def capture(launch: Launch, rehearse: Launch) -> Launch:
+def capture(launch: Launch, rehearse: Launch, device: torch.device) -> Launch:
     """The launch as one CUDA graph, captured on a stream of its own; nothing but the rehearsal runs meanwhile.
 
     Other threads may use the card during the capture.
     """
-    side = torch.cuda.Stream()
+    side = torch.cuda.Stream(device)
+    side.wait_stream(torch.cuda.current_stream(device))  # where the copies for the rehearsal were made
     with torch.cuda.stream(side):
         for _ in range(_WARM_UPS):
             rehearse()

@@ -60,6 +60,7 @@ class DeviceCarrier:
         """A job's finished picture in ordinary memory; waits for this frame alone."""
         program = self._context.program
         self._device.wait_on_host(program.lanes.written(f"output#{program.turn}"))
+        program.end_frame()
         return job.output.cpu().numpy().copy() if job.output.device.type == "cpu" else job.output.cpu().numpy()
 
     def wait_for_prompt(self, settings: StreamSettings) -> None:
@@ -72,6 +73,7 @@ class DeviceCarrier:
         """Takes a job whose stages are queued; it is published when they are done."""
         self._register(ring)
         self._download.send(ring, job, self._context.program)
+        self._context.program.end_frame()
 
     def collect(self, ring: Ring) -> list[Finished]:
         """What is done by now, published, in order."""

@@ -128,6 +128,7 @@ class V1Context:
 
     def _drop_program(self) -> None:
         if self.program is not None:
+            self.program.lanes.finish()
             self.host.drop_program(self.program)
             self.program = None
             self.host.release_memory()

@@ -59,14 +59,12 @@ class DeviceDownload:
         self._leaving.append(Leaving(job, program, f"output#{program.turn}", program.lanes.take_spans()))
         self._start_first(ring)
 
-    def collect(self, ring: Ring, wait: bool = False) -> list[tuple[Job, int]]:
-        """Commits what is done, as (job, when in monotonic ns); with `wait` all that is under way."""
+    def collect(self, ring: Ring) -> list[tuple[Job, int]]:
+        """Commits what is done, as (job, when in monotonic ns)."""
         done = []
         while self._leaving:
             first = self._leaving[0]
-            if wait:
-                self._device.wait_on_host(first.copied)
-            elif not self._device.is_done(first.copied):
+            if not self._device.is_done(first.copied):
                 break
             finished_ns = time.monotonic_ns()
             ring.commit(finished_ns)

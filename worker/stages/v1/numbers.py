@@ -2,7 +2,7 @@
 """The small numbers of a frame (noise levels, step coefficients, switches): one block, one copy to the device.
 
 Filled and copied by the pipeline's thread. Invariant: two host blocks take turns, and at most two frames are under
-way, so a block is never changed while its copy may still be running.
+way, so a block is never changed while its copy may still be running (but for a frame that was given up).
 """
 
 from __future__ import annotations

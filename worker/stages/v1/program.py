@@ -59,6 +59,7 @@ class FrameProgram:
         self._finite = [torch.ones((), dtype=torch.bool, pin_memory=pinned) for _ in (0, 1)]
         self.engine = engine.name
         self._launches = self.bind(engine)
+        self.lanes.settle()
         self._offered: tuple[str, Launches] | None = None
 
     def bind(self, engine: DeviceEngine) -> Launches:
@@ -79,13 +80,17 @@ class FrameProgram:
         self._offered = name, launches
 
     def begin_frame(self) -> bool:
-        """The other turn's buffers now; an offered engine takes over. False: the turn's last picture was not finite."""
-        self.turn = 1 - self.turn
+        """An offered engine takes over. False: the last picture of this turn's buffers was not finite."""
         if self._offered is not None:
             (self.engine, self._launches), self._offered = self._offered, None
         finite = bool(self._finite[self.turn])
         self._finite[self.turn].fill_(True)
         return finite
+
+    def end_frame(self) -> None:
+        """All of the frame is queued and will leave: the next one takes the other turn's buffers. A frame that is
+        given up leaves the turn as it is, so the buffers of the one that is still leaving are not touched."""
+        self.turn = 1 - self.turn
 
     def watch(self, stage: str, name: str) -> None:
         """Queues a look at a buffer, whether it is finite: two frames later `begin_frame` tells, and no one waits."""
