@@ -10,6 +10,7 @@ Everything that touches the tensorrt package is in `TensorRtBuilder`, imported o
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import logging
 import tempfile
@@ -115,13 +116,14 @@ class TensorRtBuilder:
     def __init__(self) -> None:
         if importlib.util.find_spec("tensorrt") is None:
             raise EngineError("TensorRT is not installed: pip install 'mirage-lsd[tensorrt]'", "engine_missing")
-        import tensorrt
-
-        self._trt = tensorrt
-        if int(tensorrt.__version__.split(".")[0]) < 10:
-            raise EngineError(f"TensorRT {tensorrt.__version__} is too old; install 10 or newer", "engine_missing")
-        self._logger = tensorrt.Logger(tensorrt.Logger.WARNING)
-        self._runtime = tensorrt.Runtime(self._logger)
+        try:
+            self._trt = trt = importlib.import_module("tensorrt")
+        except (ImportError, OSError) as error:  # OSError: its libraries do not find the driver's
+            raise EngineError(f"TensorRT cannot be loaded: {error}", "engine_missing") from error
+        if int(trt.__version__.split(".")[0]) < 10:
+            raise EngineError(f"TensorRT {trt.__version__} is too old; install 10 or newer", "engine_missing")
+        self._logger = trt.Logger(trt.Logger.WARNING)
+        self._runtime = trt.Runtime(self._logger)
 
     def build(self, onnx: Path, timing_cache: Path, progress: Callable[[float], None]) -> bytes:
         """The serialised engine for an ONNX file; its types decide the arithmetic (strongly typed)."""

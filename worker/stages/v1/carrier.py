@@ -33,7 +33,7 @@ class DeviceCarrier:
         self._device = context.host.processor
         self._upload = DeviceUpload(context)
         self._download = DeviceDownload(self._device)
-        self._registered: dict[str, np.ndarray] = {}
+        self._registered: dict[str, np.ndarray | None] = {}
 
     @property
     def full(self) -> bool:
@@ -87,7 +87,8 @@ class DeviceCarrier:
         """Before rings are closed: waits for their copies, then unregisters their memory."""
         self._download.abandon()
         for array in self._registered.values():
-            self._device.unregister_host(array)
+            if array is not None:
+                self._device.unregister_host(array)
         self._registered = {}
 
     def flush(self) -> None:
@@ -96,8 +97,6 @@ class DeviceCarrier:
         self._context.release()
 
     def _register(self, ring: Ring) -> None:
-        if ring.path in self._registered:
-            return
-        memory = np.frombuffer(ring.buffer, np.uint8)
-        if self._device.register_host(memory, ring.writable):
-            self._registered[ring.path] = memory
+        if ring.path not in self._registered:
+            memory = np.frombuffer(ring.buffer, np.uint8)
+            self._registered[ring.path] = memory if self._device.register_host(memory, ring.writable) else None
