@@ -67,8 +67,8 @@ def write_random_checkpoint(folder: Path, config: SdConfig = TINY_RANDOM, seed: 
     (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(described, indent=1))
     classes = {"unet": "UNet2DConditionModel", "vae": "AutoencoderTiny", "text_encoder": "CLIPTextModel",
                "tokenizer": "CLIPTokenizer", "scheduler": described["_class_name"]}
-    index = {"_class_name": "StableDiffusionPipeline"}
-    index |= {name: ["transformers" if kind.startswith("CLIP") else "diffusers", kind] for name, kind in classes.items()}
+    libraries = {name: "transformers" if kind.startswith("CLIP") else "diffusers" for name, kind in classes.items()}
+    index = {"_class_name": "StableDiffusionPipeline", **{name: [libraries[name], classes[name]] for name in classes}}
     (folder / "model_index.json").write_text(json.dumps(index, indent=1))
     return folder
 
