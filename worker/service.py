@@ -18,6 +18,7 @@ import psutil
 
 from mirage_lsd.shared import commands, events
 from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker import state as states
 from mirage_lsd.worker.control import ControlThread, error_reply
 from mirage_lsd.worker.looks import library
@@ -118,8 +119,16 @@ class Service:
                 raise
             current = self._state.stream(command.stream_id).settings
             kept = replace(command.settings, preset=current.preset, prompt=current.prompt)
-            return replace(command, settings=kept), error
+            return replace(command, settings=self._wearable(kept)), error
         return command, None
+
+    def _wearable(self, settings: StreamSettings) -> StreamSettings:
+        """These settings, without a look that their model cannot show (words of v1, when tiny was chosen)."""
+        try:
+            self._models.check(settings)
+        except MirageError:
+            return replace(settings, preset="", prompt="")
+        return settings
 
     def _match(self, after: states.WorkerState) -> None:
         for stream_id in set(self._streams) - set(after.streams):
