@@ -119,7 +119,7 @@ class MadePictures(Pictures):
     """Pictures of a program: a function called until it returns None, or anything that can be iterated over."""
 
     def __init__(self, source: Callable[[], Any] | Iterable[Any]) -> None:
-        self._made = iter(source, None) if callable(source) else iter(source)
+        self._made = _until_none(source) if callable(source) else iter(source)
         self._closed = False
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -131,6 +131,11 @@ class MadePictures(Pictures):
     def close(self) -> None:
         """Ends the iteration at the next picture."""
         self._closed = True
+
+
+def _until_none(make: Callable[[], Any]) -> Iterator[Any]:
+    while (picture := make()) is not None:
+        yield picture
 
 
 def open_pictures(source: Any, size_px: tuple[int, int] | None = None) -> Pictures:

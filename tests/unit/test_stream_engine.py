@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import threading
@@ -92,8 +93,8 @@ def test_on_frame_can_end_the_stream_and_stop_can(engine, frames):
     engine.update(prompt="", preset="")
     assert len(run_until(engine, frames, lambda shown: False)) == 1
     assert len(run_until(engine, frames, lambda shown: engine.stop())) == 1
-    endless, started = iter(lambda: frames[0], None), threading.Event()
-    engine.start(endless, lambda picture: started.set())
+    started = threading.Event()
+    engine.start(itertools.repeat(frames[0]), lambda picture: started.set())
     assert started.wait(60)
     engine.stop()
     assert engine.wait(1)
@@ -131,7 +132,7 @@ def test_wrong_sources_and_uses_are_refused(engine, frames, tmp_path):
                           (3.5, "is no source of pictures")):  # fmt: skip
         with pytest.raises(mirage_lsd.MirageError, match=words):
             engine.start(source, print)
-    engine.start(iter(lambda: time.sleep(0.01) or frames[0], None), lambda picture: None)
+    engine.start(itertools.repeat(frames[0]), lambda picture: time.sleep(0.01))
     with pytest.raises(mirage_lsd.MirageError, match="runs already"):
         engine.start(frames, print)
     engine.stop()
