@@ -33,7 +33,6 @@ class Welcome(Event):
     version: str = string(MAX_WORD_CHARS)
     pid: int = integer(0)
     pipelines: tuple[str, ...] = strings(MAX_WORD_CHARS, MAX_NAMES)
-    presets: tuple[str, ...] = strings(MAX_WORD_CHARS, MAX_NAMES)
     devices: tuple[str, ...] = strings(MAX_WORD_CHARS, MAX_NAMES)
     device_names: tuple[str, ...] = strings(MAX_TEXT_CHARS, MAX_NAMES, default=())
 

@@ -17,7 +17,7 @@ from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.settings import TINY, V1, StreamSettings
 from mirage_lsd.worker import devices
 from mirage_lsd.worker.engine_host import EngineHost
-from mirage_lsd.worker.looks import look_for, prompt_of
+from mirage_lsd.worker.looks import look_for
 from mirage_lsd.worker.v1_loader import V1Loader
 
 if TYPE_CHECKING:
@@ -92,10 +92,8 @@ class ModelsHost:
         return f"{self.tiny.model} runs on {self.tiny.device} only; choose {V1} for a graphics card"
 
     def check(self, settings: StreamSettings) -> None:
-        """That the settings' look can be shown by the model they ask for; else PresetError or UnknownWordError."""
-        if settings.model == V1:
-            prompt_of(settings)
-        else:
+        """That the settings' look can be shown by the model they ask for; else UnknownWordError. v1 takes any words."""
+        if settings.model != V1:
             look_for(settings)
 
     def close(self) -> None:

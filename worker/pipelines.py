@@ -18,6 +18,7 @@ from mirage_lsd.worker.stages.context import ModelContext
 from mirage_lsd.worker.stages.decode import Decode
 from mirage_lsd.worker.stages.denoise import Denoise
 from mirage_lsd.worker.stages.encode import Encode
+from mirage_lsd.worker.stages.fade import Fade
 from mirage_lsd.worker.stages.flow import Flow
 from mirage_lsd.worker.stages.upscale import Upscale
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 PIPELINES: dict[str, tuple[type, ...]] = {
     "passthrough": (),
-    "lsd": (Flow, Encode, Condition, Denoise, Decode, Upscale),
+    "lsd": (Flow, Encode, Condition, Denoise, Decode, Upscale, Fade),
 }
 # The same order for mirage-lsd-v1: class Flow of worker/stages/v1/flow.py and so on. By name, since importing them
 # brings in PyTorch, which a worker that runs mirage-lsd-tiny never needs.

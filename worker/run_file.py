@@ -19,15 +19,17 @@ from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.settings import TINY, V1, StreamSettings
 from mirage_lsd.worker import devices
 from mirage_lsd.worker.engine_host import EngineHost
-from mirage_lsd.worker.looks import look_for, prompt_of
+from mirage_lsd.worker.looks import look_for
 from mirage_lsd.worker.pictures import FilePictures, VideoFileError
+from mirage_lsd.worker.presets import wear
 from mirage_lsd.worker.restyler import Restyler, Restyles
 
 
 def run(options) -> int:
     """Restyles options.input into options.output; returns how many frames were written."""
     settings = settings_of(options)
-    prompt_of(settings) if settings.model == V1 else look_for(settings)
+    if settings.model != V1:  # which takes any words
+        look_for(settings)
     pictures = FilePictures(options.input)
     silent = options.output.with_name(f".{options.output.stem}-{os.getpid()}{options.output.suffix}")
     writer = cv2.VideoWriter(str(silent), cv2.VideoWriter_fourcc(*"mp4v"), pictures.fps, pictures.size_px)
@@ -46,11 +48,12 @@ def run(options) -> int:
 
 def settings_of(options) -> StreamSettings:
     """The command line's options as settings."""
-    return StreamSettings(
-        prompt=options.prompt, preset=options.preset, strength=options.strength, steps=options.steps,
-        model=options.model, checkpoint=options.checkpoint, device=options.device, working_size=options.working_size,
+    plain = StreamSettings(
+        prompt=options.prompt, strength=options.strength, steps=options.steps, model=options.model,
+        checkpoint=options.checkpoint, device=options.device, working_size=options.working_size,
         structure_lock=options.structure_lock, edit_region=options.edit_region,
     )  # fmt: skip
+    return wear(plain, options.preset)
 
 
 def new_restyler(settings: StreamSettings, engine: str = "auto") -> tuple[Restyles, str]:

@@ -21,7 +21,6 @@ from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker import state as states
 from mirage_lsd.worker.control import ControlThread, error_reply
-from mirage_lsd.worker.looks import library
 from mirage_lsd.worker.models_host import ModelsHost
 from mirage_lsd.worker.pipelines import PIPELINES, needs_model
 from mirage_lsd.worker.stream import Stream
@@ -108,17 +107,13 @@ class Service:
 
         So a prompt that is still being typed, or has a word we do not know, loses no other setting.
         """
+        if not isinstance(command, commands.ApplySettings):
+            return command, None
         try:
-            if isinstance(command, commands.ApplySettings):
-                self._models.check(command.settings)
-            elif isinstance(command, commands.SelectPreset):
-                current = self._state.stream(command.stream_id).settings
-                self._models.check(replace(current, preset=command.preset))
+            self._models.check(command.settings)
         except MirageError as error:
-            if not isinstance(command, commands.ApplySettings):
-                raise
             current = self._state.stream(command.stream_id).settings
-            kept = replace(command.settings, preset=current.preset, prompt=current.prompt)
+            kept = replace(command.settings, layers=current.layers, prompt=current.prompt)
             return replace(command, settings=self._wearable(kept)), error
         return command, None
 
@@ -127,7 +122,7 @@ class Service:
         try:
             self._models.check(settings)
         except MirageError:
-            return replace(settings, preset="", prompt="")
+            return replace(settings, layers=(), prompt="")
         return settings
 
     def _match(self, after: states.WorkerState) -> None:
@@ -164,7 +159,6 @@ class Service:
             release(),
             os.getpid(),
             tuple(PIPELINES),
-            tuple(library()),
             self._models.devices(),
             self._models.device_names(),
         )

@@ -23,6 +23,7 @@ from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.settings import MODELS, TINY, V1, StreamSettings
 from mirage_lsd.worker.models_host import Choice, ModelsHost
 from mirage_lsd.worker.pictures import Pictures, open_pictures
+from mirage_lsd.worker.presets import wear
 from mirage_lsd.worker.restyler import Restyler, Restyles, V1Restyler
 from mirage_lsd.worker.stages.context import shapes_for
 from mirage_lsd.worker.v1_loader import V1Loader
@@ -49,8 +50,10 @@ class StreamEngine:
     def __init__(self, model: str = TINY, device: str = "auto", fp16: bool = True, max_steps: int = 3,
                  resolution: tuple[int, int] | None = None, **settings: Any) -> None:  # fmt: skip
         chosen, checkpoint = (model, "") if model in MODELS else (V1, model)
-        self._settings = _made(partial(StreamSettings, model=chosen, checkpoint=checkpoint, device=device,
-                                       steps=max_steps), **settings)  # fmt: skip
+        self._preset = settings.pop("preset", "")
+        self._plain = _made(partial(StreamSettings, model=chosen, checkpoint=checkpoint, device=device,
+                                    steps=max_steps), **settings)  # fmt: skip
+        self._settings = wear(self._plain, self._preset)
         self._size_px = _size_px(resolution)
         self._models = ModelsHost(new_loader=partial(V1Loader, precision="auto" if fp16 else "float32"))
         self._models.check(self._settings)
@@ -87,7 +90,7 @@ class StreamEngine:
     @property
     def preset(self) -> str:
         """The preset's id; set it at any time."""
-        return self._settings.preset
+        return self._preset
 
     @preset.setter
     def preset(self, preset_id: str) -> None:
@@ -95,9 +98,11 @@ class StreamEngine:
 
     def update(self, **settings: Any) -> None:
         """Changes settings from the next picture on; one that cannot be raises MirageError and changes nothing."""
-        changed = _made(partial(replace, self._settings), **settings)
-        self._models.check(changed)
-        self._settings = changed
+        preset = settings.pop("preset", self._preset)
+        plain = _made(partial(replace, self._plain), **settings)
+        worn = wear(plain, preset)
+        self._models.check(worn)
+        self._plain, self._preset, self._settings = plain, preset, worn
 
     def start(self, input_source: Any = 0, on_frame: OnFrame | None = None) -> StreamEngine:
         """Starts, and returns at once.

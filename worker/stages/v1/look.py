@@ -24,7 +24,7 @@ class PromptLook:
 
 @lru_cache(maxsize=64)
 def prompt_look(settings: StreamSettings) -> PromptLook:
-    """The look of these settings. Raises PresetError for an unknown preset."""
+    """The look of these settings."""
     prompt = prompt_of(settings)
     control = EditControl(settings.strength if prompt else 0.0, settings.structure_lock, settings.edit_region)
     return PromptLook(prompt, control)
