@@ -41,8 +41,8 @@ def download(url: str, path: Path, digest: str, told: Told | None = None) -> Non
     kind, _, wanted = digest.partition(":")
     if file_digest(partial, kind) != wanted:
         partial.unlink()
-        raise HubError(f"{path.name} arrived damaged (its digest is not the one that the hub states) and was deleted; try "
-                       "again", "hub_checksum")
+        raise HubError(f"{path.name} arrived damaged (its digest is not the one that the hub states) and was deleted; "
+                       "try again", "hub_checksum")
     os.replace(partial, path)
 
 

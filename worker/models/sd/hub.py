@@ -85,8 +85,8 @@ class Hub:
     def _asked(self, repo: str, ask: Callable[[], Any]) -> Any:
         """`ask()`, with every way it can fail told plainly."""
         if self.offline:
-            raise HubError(f"{repo} is not whole on this computer and offline use was asked for; run `mirage-lsd models "
-                           f"get {repo}` once with a network", "hub_offline")
+            raise HubError(f"{repo} is not whole on this computer and offline use was asked for; run "
+                           f"`mirage-lsd models get {repo}` once with a network", "hub_offline")
         try:
             return ask()
         except errors.GatedRepoError as error:
