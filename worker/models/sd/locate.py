@@ -113,7 +113,11 @@ def _from_hub(repo: str, hub: Hub, half: bool) -> Located:
                                   "checkpoint_missing_file")
     weights = [_best(listing, stem, half) for stem in (_UNET, _TEXT)]
     wanted = [name for name in (*_NEEDED, *_WANTED, *weights) if name in listing]
-    return Located(repo, files={name: hub.fetch(repo, name) for name in wanted})
+    found = Located(repo, files={name: hub.fetch(repo, name) for name in wanted})
+    vae = _best(listing, _VAE, half)
+    if found.described("vae/config.json").get("_class_name") == "AutoencoderTiny" and vae in listing:
+        found.files[vae] = hub.fetch(repo, vae)  # the usual big one is of no use here
+    return found
 
 
 def _best(listing: dict[str, str], stem: str, half: bool) -> str:

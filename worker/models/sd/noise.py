@@ -13,7 +13,7 @@ from mirage_lsd.worker.models.sd.graphs import NOISE_CHANNELS
 from mirage_lsd.worker.models.sd.shapes import SdShapes
 
 _FIELD = 2  # the field's sides, in frames
-_STRIDES = np.array([0.7548776662466927, 0.5698402909980532])  # two-dimensional golden ratio: even cover, no pattern
+_STRIDES = np.array([0.6180339887498949, 0.41421356237309515])  # golden and silver ratio: even cover, no period
 
 
 class NoiseSource:
