@@ -31,7 +31,7 @@ PIPELINES: dict[str, tuple[type, ...]] = {
 }
 # The same order for mirage-lsd-v1: class Flow of worker/stages/v1/flow.py and so on. By name, since importing them
 # brings in PyTorch, which a worker that runs mirage-lsd-tiny never needs.
-V1_STAGES = ("flow", "encode", "condition", "denoise", "decode", "upscale")
+V1_STAGES = ("flow", "encode", "condition", "denoise", "decode", "upscale", "fade")
 V1_PACKAGE = "mirage_lsd.worker.stages.v1"
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent import futures
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -60,8 +60,8 @@ class StreamEngine:
         self._restyler: tuple[Choice, Restyles] | None = None
         self._window: Window | None = None
         self._pictures: Pictures | None = None
-        self._threads = ThreadPoolExecutor(1, "mirage-lsd")
-        self._running: Future | None = None
+        self._threads = futures.ThreadPoolExecutor(1, "mirage-lsd")
+        self._running: futures.Future | None = None
         self._stopping = threading.Event()
         self._closed = False
         self._thread_id = 0
@@ -131,7 +131,7 @@ class StreamEngine:
         """Until the source or the user ends the stream; False where it still runs. Raises what went wrong."""
         if self._running is None:
             return True
-        done = _waited(self._running, timeout_s)
+        done = bool(futures.wait([self._running], timeout_s).done)
         if done:
             running, self._running = self._running, None
             running.result()
@@ -247,9 +247,3 @@ def _size_px(resolution: tuple[int, int] | None) -> tuple[int, int] | None:
         raise StreamEngineError(f"resolution must be (height, width) in pixels, such as (720, 1280); got "
                                 f"{resolution!r}", "bad_resolution")  # fmt: skip
     return resolution[1], resolution[0]
-
-
-def _waited(running: Future, timeout_s: float | None) -> bool:
-    done = threading.Event()
-    running.add_done_callback(lambda _: done.set())
-    return done.wait(timeout_s)

@@ -147,3 +147,13 @@ def test_a_frame_waits_for_the_one_two_before_it(host):
     frame_uploads = [index for index in uploads if trace[index].writes[0].startswith("frame")]
     assert is_after(trace, frame_uploads[2], upscales[0])
     assert not is_after(trace, frame_uploads[2], upscales[1])
+
+
+def test_a_new_look_comes_up_over_the_old_one(stream):
+    stream.change(fade_ms=10_000)
+    old = stream.play(pictures(2))[-1].astype(int)
+    stream.change(prompt="a green hat")
+    fading = stream.play(pictures(3)[2:])[0].astype(int)
+    stream.change(fade_ms=0)
+    new = stream.play(pictures(4)[3:])[0].astype(int)
+    assert 0 < np.abs(fading - old).mean() < np.abs(fading - new).mean()

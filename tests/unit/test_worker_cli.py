@@ -180,7 +180,7 @@ def test_the_pipeline_benchmark_measures_v1(tmp_path):
     command += ["--frames", "2", "--size", "96x72", "--diffusion-size", "64x64", "--json", str(report)]
     assert main(command) == 0
     figures = json.loads(report.read_text(encoding="utf-8"))
-    stages = ["upload", "flow", "encode", "condition", "denoise", "decode", "upscale", "download"]
+    stages = ["upload", "flow", "encode", "condition", "denoise", "decode", "upscale", "fade", "download"]
     assert sorted(figures["stages"]) == sorted(stages)
     assert (figures["engine"], figures["diffusion_size"], figures["vram_peak_mb"]) == ("eager", "64x64", None)
     assert figures["floor"]["gflop_by_graph"]["denoise"] > 0 and figures["floor"]["floor_ms"] > 0
