@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import numpy as np
+import psutil
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -157,3 +158,35 @@ def test_a_new_look_comes_up_over_the_old_one(stream):
     stream.change(fade_ms=0)
     new = stream.play(pictures(4)[3:])[0].astype(int)
     assert 0 < np.abs(fading - old).mean() < np.abs(fading - new).mean()
+
+
+def test_rings_are_registered_once_and_let_go_before_they_close(host, tmp_path, monkeypatch):
+    pinned, log = {}, []
+
+    def register(array, writable):
+        pinned[array.ctypes.data] = array.nbytes
+        log.append(("register", writable))
+        return True
+
+    def unregister(array):
+        assert pinned.pop(array.ctypes.data) == array.nbytes and array[0] >= 0  # still mapped
+        log.append(("unregister", None))
+
+    monkeypatch.setattr(host.processor, "register_host", register)
+    monkeypatch.setattr(host.processor, "unregister_host", unregister)
+    with RingStream(OneModel(host), tmp_path) as stream:
+        stream.play(pictures(2))
+        assert log == [("register", False), ("register", True)]  # the input ring is mapped for reading only
+    assert pinned == {} and len(log) == 4
+
+
+def test_memory_stays_flat(stream):
+    process = psutil.Process()
+    stream.change(steps=1)
+    stream.play(pictures(24))
+    before = process.memory_info().rss
+    for look in ("snow", "a red coat"):
+        stream.change(prompt=look)
+        stream.play(pictures(24))
+    assert process.memory_info().rss - before < 6_000_000
+    assert stream.stream._carrier._context.program.lanes.spans == []
