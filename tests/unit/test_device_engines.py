@@ -93,7 +93,8 @@ def test_a_binding_is_checked():
     graphs = graph_set()
     inputs, outputs = filled(graphs, "decode")
     engine = TorchEngine(graphs)
-    cases = [({}, outputs, "latent"), (inputs, {}, "rgba"), ({"latent": inputs["latent"].double()}, outputs, "float64"),
+    cases = [({}, outputs, "latent"), (inputs, {}, "has the outputs"),
+             ({"latent": inputs["latent"].double()}, outputs, "float64"),
              ({"latent": inputs["latent"][..., :1]}, outputs, "must be")]  # fmt: skip
     for given, made, word in cases:
         with pytest.raises(EngineError, match=word) as caught:
