@@ -24,8 +24,6 @@ def spawn(python: str, folder: str, log_path: str) -> subprocess.Popen:
 
     Never sys.executable: inside OBS that is some other program.
     """
-    environment = {key: value for key, value in os.environ.items() if key not in NOT_FOR_THE_WORKER}
-    flags = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
     with open(log_path, "wb") as log:
         return subprocess.Popen(
             [python, "-m", "mirage_lsd.worker"],
@@ -33,9 +31,33 @@ def spawn(python: str, folder: str, log_path: str) -> subprocess.Popen:
             stdout=subprocess.PIPE,
             stderr=log,
             cwd=folder,
-            env=environment,
-            creationflags=flags,
+            env=environment_for_the_worker(),
+            creationflags=window_flags(),
         )
+
+
+def start_and_forget(command: list[str], folder: str) -> None:
+    """Start a short program nobody waits for; a thread reaps it."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env=environment_for_the_worker(),
+        creationflags=window_flags(),
+    )
+    threading.Thread(target=process.wait, name="mirage-reaper", daemon=True).start()
+
+
+def environment_for_the_worker() -> dict[str, str]:
+    """OBS's environment without what would lead another Python astray."""
+    return {key: value for key, value in os.environ.items() if key not in NOT_FOR_THE_WORKER}
+
+
+def window_flags() -> int:
+    """So that no console window appears on Windows."""
+    return subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
 
 
 def read_first_line(stream: Any) -> list[bytes]:

@@ -7,13 +7,15 @@ the same user (tests, benchmarks, the demo) may open it to read. All words are u
 
 header, 32768 bytes
        0  8s   magic "MIRAGECB"
-       8  u32  layout_version = 2;  12 u32 slot_count = 16;  16 u64 slot bytes = 131072;  24 u64 total bytes
+       8  u32  layout_version = 3;  12 u32 slot_count = 16;  16 u64 slot bytes = 131072;  24 u64 total bytes
       64  Lua: restart_requests, next_instance (instances made so far), trash_head
      128  Python: trash_tail, worker_running (0 or 1)
     2048  Lua: 128 entries of (kind, pointer): graphics objects of destroyed filters. Lua may not enter OBS's
           graphics in `destroy`, so the supervisor frees them and counts trash_tail up to trash_head
     4096  Python, text: presets, one a line: id TAB label
    16384  Python, text: devices, likewise
+   20480  Python, text: choices, what each layer can be: layer TAB words TAB label
+   28672  Python, text: presets_note, the user's preset file and what is wrong with it
 
 slot i at 32768 + i * 131072, one filter each
        0  Lua: instance (0 = slot free; else a number never used before in this block), want_width_px,
@@ -21,13 +23,15 @@ slot i at 32768 + i * 131072, one filter each
           results_skipped (newer one was there), showing_styled (0 or 1), reason (REASONS, why the source is
           shown), last_render_ns, render_count, render_total_ns, render_max_ns (time in the render callback,
           once per OBS frame, without drawing the source itself when that is what is shown),
-          fallbacks (changes from styled to source), latency_head (entries written so far), tick, lua_errors
+          fallbacks (changes from styled to source), latency_head (entries written so far), tick, lua_errors,
+          how often each button of the window was pressed (BUTTONS)
      512  Lua, texts: parent_name, filter_name, error; 4096 settings (a JSON object)
-   16384  Python: epoch, generation (newest acknowledged by the worker), hold_ns (show a frame this long after
-          its capture; 0 = at once), ready (1 = the worker serves this epoch), input_address, output_address
-          (where the two rings of `epoch` are mapped in OBS's process)
-   20480  Python, text: status
-   32768  Lua: latency log, 1024 entries of 8 words, the fields of Latency; entry n (from 0) at n % 1024
+   28672  Python: epoch, generation (newest acknowledged by the worker; Lua shows no older result from then on),
+          hold_ns (show a frame this long after its capture; 0 = at once), ready (1 = the worker serves this
+          epoch), input_address, output_address (where the two rings of `epoch` are mapped in OBS's process),
+          off (1 = show the source, whatever else)
+   29184  Python, text: status
+   32768  Lua: latency log, 1024 entries of 9 words, the fields of Latency; entry n (from 0) at n % 1024
 
 A text is u64 revision (odd while it is being written), u64 length in bytes, then UTF-8.
 
@@ -49,12 +53,13 @@ from mirage_lsd.shared.fence import new_fence
 from mirage_lsd.shared.mapping import Mapping, create_mapping, open_mapping
 
 FILE_NAME = "control.bin"
-MAGIC, LAYOUT_VERSION = b"MIRAGECB", 2
+MAGIC, LAYOUT_VERSION = b"MIRAGECB", 3
 HEADER_BYTES, SLOT_BYTES, SLOT_COUNT = 32768, 131072, 16
 TOTAL_BYTES = HEADER_BYTES + SLOT_COUNT * SLOT_BYTES
 TRASH_OFFSET, TRASH_ENTRIES = 2048, 128
-LATENCY_OFFSET, LATENCY_ENTRIES, LATENCY_ENTRY_BYTES = 32768, 1024, 64
+LATENCY_OFFSET, LATENCY_ENTRIES, LATENCY_ENTRY_BYTES = 32768, 1024, 72
 TEXT_HEADER_BYTES = 16
+BUTTONS = ("undo", "redo", "next", "previous", "random", "off", "clear", "open_presets")
 _START = struct.Struct("=8sIIQQ")
 
 
@@ -66,20 +71,26 @@ HEADER_WORDS = {
     **_words(64, "restart_requests", "next_instance", "trash_head"),
     **_words(128, "trash_tail", "worker_running"),
 }
-HEADER_TEXTS = {"presets": (4096, 12272), "devices": (16384, 4080)}
+HEADER_TEXTS = {
+    "presets": (4096, 12272),
+    "devices": (16384, 4080),
+    "choices": (20480, 8176),
+    "presets_note": (28672, 4080),
+}
 SLOT_WORDS = {
     **_words(0, "instance", "want_width_px", "want_height_px", "mapped_epoch", "refused_epoch"),
     **_words(40, "frames_captured", "frames_shown", "results_torn", "results_skipped", "showing_styled"),
     **_words(80, "reason", "last_render_ns", "render_count", "render_total_ns", "render_max_ns"),
     **_words(120, "fallbacks", "latency_head", "tick", "lua_errors"),
-    **_words(16384, "epoch", "generation", "hold_ns", "ready", "input_address", "output_address"),
+    **_words(152, *(f"{name}_presses" for name in BUTTONS)),
+    **_words(28672, "epoch", "generation", "hold_ns", "ready", "input_address", "output_address", "off"),
 }
 SLOT_TEXTS = {
     "parent_name": (512, 496),
     "filter_name": (1024, 496),
     "error": (1536, 496),
-    "settings": (4096, 12272),
-    "status": (20480, 4080),
+    "settings": (4096, 24560),
+    "status": (29184, 3568),
 }
 REASONS = ("none", "disabled", "no_size", "no_worker", "no_ring", "waiting", "stale", "settling", "script_error")
 
@@ -89,6 +100,7 @@ class Latency:
     """The journey of one frame that was shown. *_ns on shared.clock; *_tick counts OBS frames of this filter.
 
     captured_ns: its render began. mapped_ns: pixels in the ring. received_ns, finished_ns: the worker's.
+    generation: of the settings it was rendered under.
     """
 
     frame_id: int
@@ -99,6 +111,7 @@ class Latency:
     shown_ns: int
     captured_tick: int
     shown_tick: int
+    generation: int
 
 
 class Area:

@@ -125,13 +125,14 @@ return function(native, layout, address)
     M.header.trash_head[0] = head + 1
   end
 
-  -- Append to the latency log; every argument is a number.
-  function M.log_latency(slot, frame_id, captured, mapped, received, finished, shown, captured_tick, shown_tick)
+  -- Append to the latency log; every argument is a number, but ticks: {captured, shown}.
+  function M.log_latency(slot, frame_id, captured, mapped, received, finished, shown, ticks, generation)
     local head = tonumber(slot.words.latency_head[0])
     local place = layout.LATENCY_OFFSET + head % layout.LATENCY_ENTRIES * layout.LATENCY_ENTRY_BYTES
     local entry = ffi.cast("uint64_t *", slot.start + place)
     entry[0], entry[1], entry[2], entry[3] = frame_id, captured, mapped, received
-    entry[4], entry[5], entry[6], entry[7] = finished, shown, captured_tick, shown_tick
+    entry[4], entry[5], entry[6], entry[7] = finished, shown, ticks[0], ticks[1]
+    entry[8] = generation
     native.fence()
     slot.words.latency_head[0] = head + 1
   end

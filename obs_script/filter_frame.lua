@@ -5,6 +5,7 @@
 -- * The source is read back at most once per OBS frame and no more often than the target rate asks.
 -- * Between results the last processed picture stays, until filter_age.lua finds it stale; the source is shown
 --   at once when the worker is gone or the filter is off.
+-- * A result of older settings than the worker has acknowledged is never shown.
 -- * Back from the source only at the third steady frame: results that came before the one before went stale.
 
 local STEADY_FRAMES, SECOND_NS = 3, 1e9
@@ -26,6 +27,7 @@ return function(native, layout, block, rings, draw, ages)
       ticks = ffi.new("double[?]", FRAMES_KEPT),
       staged_at = ffi.new("double[2]"),
       staged_id = ffi.new("double[2]"),
+      log_ticks = ffi.new("double[2]"), -- captured, shown
       index = 0, -- of the staging surface used last
       seen = 0, -- newest result taken
       steady = 0,
@@ -129,19 +131,26 @@ return function(native, layout, block, rings, draw, ages)
     end
   end
 
-  local function note_result(self, number, captured_ns)
-    local now = native.now_ns()
+  local function note_result(self, number, captured_ns, now)
     local words = self.output.words[(number - 1) % self.output.count]
     local frame_id = tonumber(words[1])
     self.steady = ages.note_result(self.age, now, frame_id, captured_ns) and self.steady + 1 or 1
     if self.styled or self.steady >= STEADY_FRAMES then
       count(self, "frames_shown")
+      self.log_ticks[0], self.log_ticks[1] = self.ticks[frame_id % FRAMES_KEPT], self.tick
       block.log_latency(self.slot, frame_id, captured_ns, tonumber(words[6]), tonumber(words[7]),
-        tonumber(words[8]), now, self.ticks[frame_id % FRAMES_KEPT], self.tick)
+        tonumber(words[8]), now, self.log_ticks, tonumber(words[5]))
     end
   end
 
-  -- Upload the newest result that is due into the hidden texture; show it if it was still whole afterwards.
+  local function is_outdated(self, number)
+    local output = self.output
+    local generation = tonumber(output.words[(number - 1) % output.count][5])
+    return generation < tonumber(self.slot.words.generation[0])
+  end
+
+  -- Upload the newest result that is due into the hidden texture; show it if it was still whole afterwards, and
+  -- not outdated: `shown_ns` is before that look, so what is acknowledged by then is in the picture.
   local function present(self, now)
     local output, words = self.output, self.slot.words
     local hold_ns = tonumber(words.hold_ns[0])
@@ -150,14 +159,20 @@ return function(native, layout, block, rings, draw, ages)
     if number == nil then
       return
     end
+    if is_outdated(self, number) then
+      words.results_skipped[0] = tonumber(words.results_skipped[0]) + number - self.seen
+      self.seen = number
+      return
+    end
     local index = (number - 1) % output.count
     local width_px, height_px, stride_bytes = rings.shape(output, number)
     if width_px ~= nil then
       local captured_ns = tonumber(output.words[index][2])
       draw.upload(self.gpu, output.pixels[index], width_px, height_px, stride_bytes)
-      if rings.still_whole(output, number) then
+      local shown_ns = native.now_ns()
+      if rings.still_whole(output, number) and not is_outdated(self, number) then
         draw.swap(self.gpu)
-        note_result(self, number, captured_ns)
+        note_result(self, number, captured_ns, shown_ns)
         words.results_skipped[0] = tonumber(words.results_skipped[0]) + number - self.seen - 1
         self.seen = number
         return
@@ -166,9 +181,13 @@ return function(native, layout, block, rings, draw, ages)
     count(self, "results_torn")
   end
 
+  local function is_on(self)
+    return self.options.enabled and tonumber(self.slot.words.off[0]) == 0
+  end
+
   -- Why the source is shown now, or reasons.none for the styled picture.
   local function verdict(self, now)
-    if not self.options.enabled then
+    if not is_on(self) then
       return reasons.disabled
     elseif tonumber(block.header.worker_running[0]) == 0 then
       return reasons.no_worker
@@ -217,11 +236,12 @@ return function(native, layout, block, rings, draw, ages)
   function M.step(self, target, parent, width_px, height_px)
     local started = native.now_ns()
     follow_epoch(self)
-    if self.options.enabled and self.input then
+    local on = is_on(self)
+    if on and self.input then
       capture(self, target, parent, width_px, height_px, started)
       present(self, native.now_ns())
     end
-    if self.options.enabled then
+    if on then
       ask_for_size(self, width_px, height_px)
     else
       draw.free(self.gpu)

@@ -16,7 +16,9 @@ from collections.abc import Iterable
 from typing import Any, Callable
 
 from mirage_lsd.obs_script.control_block import ControlBlock, address_of
+from mirage_lsd.obs_script.desk import Desk
 from mirage_lsd.obs_script.libobs import LibObs
+from mirage_lsd.obs_script.status import refresh_window
 from mirage_lsd.obs_script.streams import FilterStream
 from mirage_lsd.obs_script.worker_process import WorkerProcess
 from mirage_lsd.shared.errors import MirageError
@@ -24,13 +26,14 @@ from mirage_lsd.shared.mapping import Mapping, open_mapping
 from mirage_lsd.shared.settings import StreamSettings
 
 LUA_FILE = "filter.lua"
+NO_LOOK = {"preset": "", "outfit": "", "hair": "", "scene": "", "light": "", "look": ""}
 
 
 class FilterHost:
     """`streams`: the filters that exist, by their instance number."""
 
-    def __init__(self, libobs: LibObs, block: ControlBlock, path_of: Callable[[str], str]) -> None:
-        self._libobs, self._block, self._path_of = libobs, block, path_of
+    def __init__(self, libobs: LibObs, block: ControlBlock, path_of: Callable[[str], str], desk: Desk) -> None:
+        self._libobs, self._block, self._path_of, self._desk = libobs, block, path_of, desk
         self._script: int | None = None
         self._bell_mappings: list[Mapping] = []
         self.streams: dict[int, FilterStream] = {}
@@ -41,7 +44,7 @@ class FilterHost:
             "control_block": str(self._block.address()),
             "worker_bell": str(self._handle(worker_bell)),
             "plugin_bell": str(self._handle(plugin_bell)),
-            "defaults": dataclasses.asdict(StreamSettings()),
+            "defaults": {**dataclasses.asdict(StreamSettings()), **NO_LOOK},
         }
         settings = self._libobs.obs_data_create_from_json(json.dumps(content).encode())
         path = os.path.join(folder, LUA_FILE).replace(os.sep, "/")  # libobs-scripting cuts at "/"
@@ -66,8 +69,9 @@ class FilterHost:
             self._forget(instance, worker)
         for instance, slot in present.items():
             if instance not in self.streams:
-                self.streams[instance] = FilterStream(slot, self._path_of, self._libobs.log)
+                self.streams[instance] = FilterStream(slot, self._path_of, self._libobs.log, self._desk)
             self.streams[instance].step(worker)
+            self._write_settings(self.streams[instance])
         self.free_graphics()
 
     def note(self, events: Iterable[Any]) -> None:
@@ -95,6 +99,23 @@ class FilterHost:
         if discarded:
             self._libobs.free_graphics(discarded)
             self._block.trash_done(len(discarded))
+
+    def refresh_windows(self) -> None:
+        """Open properties windows show the new lists."""
+        for stream in self.streams.values():
+            refresh_window(self._libobs, stream)
+
+    def _write_settings(self, stream: FilterStream) -> None:
+        """Give OBS the look to save and to show."""
+        content, stream.to_write = stream.to_write, {}
+        if not content:
+            return
+        names = stream.parent_name, stream.filter_name
+        with self._libobs.source(names[0]) as parent, self._libobs.filter(parent, names[1]) as found:
+            if found:
+                self._libobs.update(found, content)
+        if set(content) - {"look"}:
+            refresh_window(self._libobs, stream)
 
     def _forget(self, instance: int, worker: WorkerProcess) -> None:
         self.streams.pop(instance).close(worker)

@@ -10,7 +10,7 @@ return {
   TRASH_ENTRIES = 128,
   LATENCY_OFFSET = 32768,
   LATENCY_ENTRIES = 1024,
-  LATENCY_ENTRY_BYTES = 64,
+  LATENCY_ENTRY_BYTES = 72,
 
   header_words = {
     restart_requests = 64,
@@ -23,6 +23,8 @@ return {
   header_texts = {
     presets = { 4096, 12272 },
     devices = { 16384, 4080 },
+    choices = { 20480, 8176 },
+    presets_note = { 28672, 4080 },
   },
 
   slot_words = {
@@ -45,20 +47,29 @@ return {
     latency_head = 128,
     tick = 136,
     lua_errors = 144,
-    epoch = 16384,
-    generation = 16392,
-    hold_ns = 16400,
-    ready = 16408,
-    input_address = 16416,
-    output_address = 16424,
+    undo_presses = 152,
+    redo_presses = 160,
+    next_presses = 168,
+    previous_presses = 176,
+    random_presses = 184,
+    off_presses = 192,
+    clear_presses = 200,
+    open_presets_presses = 208,
+    epoch = 28672,
+    generation = 28680,
+    hold_ns = 28688,
+    ready = 28696,
+    input_address = 28704,
+    output_address = 28712,
+    off = 28720,
   },
 
   slot_texts = {
     parent_name = { 512, 496 },
     filter_name = { 1024, 496 },
     error = { 1536, 496 },
-    settings = { 4096, 12272 },
-    status = { 20480, 4080 },
+    settings = { 4096, 24560 },
+    status = { 29184, 3568 },
   },
 
   reasons = {

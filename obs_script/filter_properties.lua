@@ -9,7 +9,12 @@ local FIELDS = {
   { "enabled", "bool" },
   { "pipeline", "string" },
   { "preset", "string" },
+  { "outfit", "string" },
+  { "hair", "string" },
+  { "scene", "string" },
+  { "light", "string" },
   { "prompt", "string" },
+  { "look", "string" },
   { "strength", "double" },
   { "steps", "int" },
   { "working_size", "string" },
@@ -22,7 +27,9 @@ local FIELDS = {
   { "sync_original_ns", "int" },
 }
 local MAX_SEED = 2147483647
-local MAX_TEXT_BYTES = 4000 -- so that the JSON always fits its place; the Python half cuts at whole characters
+-- So that the JSON always fits its place; the Python half cuts at whole characters.
+local MAX_BYTES, MAX_TEXT_BYTES = { prompt = 4000, look = 8000 }, 2000
+local LAYERS = { { "outfit", "Outfit" }, { "hair", "Hair" }, { "scene", "Scene" }, { "light", "Light" } }
 
 local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
@@ -40,7 +47,9 @@ return function(obs, native, block)
     bool = function(s, name) return tostring(obs.obs_data_get_bool(s, name)) end,
     int = function(s, name) return string.format("%.0f", obs.obs_data_get_int(s, name)) end,
     double = function(s, name) return string.format("%.17g", obs.obs_data_get_double(s, name)) end,
-    string = function(s, name) return json_string((obs.obs_data_get_string(s, name) or ""):sub(1, MAX_TEXT_BYTES)) end,
+    string = function(s, name)
+      return json_string((obs.obs_data_get_string(s, name) or ""):sub(1, MAX_BYTES[name] or MAX_TEXT_BYTES))
+    end,
   }
   local setters = {
     bool = obs.obs_data_set_default_bool,
@@ -112,10 +121,75 @@ return function(obs, native, block)
     return items
   end
 
-  local function add_look(props)
-    choices(props, "preset", "Preset", from_text(block.header_text("presets"), { "", "None" }))
+  -- What a filter's settings hold under these names now; update() may not have been called for it yet.
+  local function settings_now(source, ...)
+    local settings, found = native.C.obs_source_get_settings(source), {}
+    for _, name in ipairs({ ... }) do
+      found[name] = native.ffi.string(native.C.obs_data_get_string(settings, name))
+    end
+    native.C.obs_data_release(settings)
+    return found
+  end
+
+  -- The choices of a layer, with what is worn now among them: OBS would change a value that is not in its list.
+  local function layer_items(layer, worn)
+    local items, known = { { "", "As the camera sees it" } }, { [""] = true }
+    for name, words, label in block.header_text("choices"):gmatch("([^\t\n]+)\t([^\t\n]+)\t([^\n]*)") do
+      if name == layer then
+        items[#items + 1] = { words, label }
+        known[words] = true
+      end
+    end
+    if not known[worn] then
+      items[#items + 1] = { worn, worn }
+    end
+    return items
+  end
+
+  local function preset_items(worn)
+    local items = from_text(block.header_text("presets"), { "", "None" })
+    for _, item in ipairs(items) do
+      if item[1] == worn then
+        return items
+      end
+    end
+    items[#items + 1] = { worn, worn }
+    return items
+  end
+
+  local function add_look(props, state)
+    local worn = settings_now(state.source, "preset", "outfit", "hair", "scene", "light")
+    choices(props, "preset", "Preset", preset_items(worn.preset))
+    for _, layer in ipairs(LAYERS) do
+      choices(props, layer[1], layer[2], layer_items(layer[1], worn[layer[1]]))
+    end
     obs.obs_properties_add_text(props, "prompt", "Prompt", obs.OBS_TEXT_DEFAULT)
     obs.obs_properties_add_float_slider(props, "strength", "Strength", 0, 1, 0.01)
+  end
+
+  local function add_press(props, state, name, title)
+    obs.obs_properties_add_button(props, name, title, function()
+      if state.slot then
+        local word = state.slot.words[name .. "_presses"]
+        word[0] = tonumber(word[0]) + 1
+        M.ring_plugin()
+      end
+      return false
+    end)
+  end
+
+  local function add_actions(props, state)
+    local group = obs.obs_properties_create()
+    add_press(group, state, "undo", "Undo")
+    add_press(group, state, "redo", "Redo")
+    add_press(group, state, "previous", "Previous preset")
+    add_press(group, state, "next", "Next preset")
+    add_press(group, state, "random", "Random preset")
+    add_press(group, state, "clear", "Take everything off")
+    add_press(group, state, "off", "Off: show the camera at once")
+    obs.obs_properties_add_group(props, "actions", "Change the look", obs.OBS_GROUP_NORMAL, group)
+    obs.obs_properties_add_text(props, "presets_note", block.header_text("presets_note"), obs.OBS_TEXT_INFO)
+    add_press(props, state, "open_presets", "Open my presets")
   end
 
   local function add_quality(props)
@@ -167,7 +241,8 @@ return function(obs, native, block)
     local props = obs.obs_properties_create()
     obs.obs_properties_add_bool(props, "enabled", "Enable")
     add_status(props, state)
-    add_look(props)
+    add_look(props, state)
+    add_actions(props, state)
     add_quality(props)
     add_timing(props)
     add_buttons(props)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""libobs and libobs-scripting through ctypes: the table of functions this plugin calls, and nothing else.
+"""libobs, its scripting and its frontend API through ctypes: the functions this plugin calls, and nothing else.
 
 Called from the plugin's supervisor thread and from OBS's UI thread in the script_* hooks. Invariants: the
 libraries are CDLL, so the GIL is released during every call (a call that waits for a libobs lock while
@@ -13,6 +13,7 @@ OBS's documentation and builds.
 from __future__ import annotations
 
 import ctypes
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,11 +25,16 @@ LOG_ERROR, LOG_WARNING, LOG_INFO = 100, 200, 300
 _POINTER, _TEXT, _NUMBER = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_longlong
 
 _NAMES = {
-    "linux": {"obs": ("libobs.so.0", "libobs.so"), "scripting": ("libobs-scripting.so.1", "libobs-scripting.so")},
-    "win32": {"obs": ("obs.dll",), "scripting": ("obs-scripting.dll",)},
+    "linux": {
+        "obs": ("libobs.so.0", "libobs.so"),
+        "scripting": ("libobs-scripting.so.1", "libobs-scripting.so"),
+        "frontend": ("libobs-frontend-api.so.0", "libobs-frontend-api.so"),
+    },
+    "win32": {"obs": ("obs.dll",), "scripting": ("obs-scripting.dll",), "frontend": ("obs-frontend-api.dll",)},
     "darwin": {
         "obs": ("@executable_path/../Frameworks/libobs.framework/Versions/A/libobs", "libobs.framework/libobs"),
         "scripting": ("@executable_path/../Frameworks/libobs-scripting.dylib", "libobs-scripting.dylib"),
+        "frontend": ("@executable_path/../Frameworks/obs-frontend-api.dylib", "obs-frontend-api.dylib"),
     },
 }
 
@@ -49,7 +55,18 @@ _TABLE: dict[str, tuple[str, Any, tuple[Any, ...]]] = {
     "obs_data_set_bool": ("obs", None, (_POINTER, _TEXT, ctypes.c_bool)),
     "obs_data_get_int": ("obs", _NUMBER, (_POINTER, _TEXT)),
     "obs_data_get_bool": ("obs", ctypes.c_bool, (_POINTER, _TEXT)),
-    "obs_data_erase": ("obs", None, (_POINTER, _TEXT)),
+    "obs_data_get_array": ("obs", _POINTER, (_POINTER, _TEXT)),
+    "obs_data_array_release": ("obs", None, (_POINTER,)),
+    "obs_source_get_name": ("obs", _TEXT, (_POINTER,)),
+    "obs_hotkey_load": ("obs", None, (ctypes.c_size_t, _POINTER)),
+    "obs_hotkey_set_description": ("obs", None, (ctypes.c_size_t, _TEXT)),
+    "obs_get_signal_handler": ("obs", _POINTER, ()),
+    "signal_handler_add": ("obs", ctypes.c_bool, (_POINTER, _TEXT)),
+    "signal_handler_signal": ("obs", None, (_POINTER, _TEXT, _POINTER)),
+    "config_get_string": ("obs", _TEXT, (_POINTER, _TEXT, _TEXT)),
+    "obs_frontend_get_profile_config": ("frontend", _POINTER, ()),
+    "obs_frontend_get_current_scene": ("frontend", _POINTER, ()),
+    "obs_frontend_set_current_scene": ("frontend", None, (_POINTER,)),
     "obs_enter_graphics": ("obs", None, ()),
     "obs_leave_graphics": ("obs", None, ()),
     "gs_texrender_destroy": ("obs", None, (_POINTER,)),
@@ -104,6 +121,21 @@ class LibObs:
             yield data
         finally:
             self.obs_data_release(data)
+
+    def update(self, source: int, content: dict) -> None:
+        """Change settings of a source, as its properties window does."""
+        data = self.obs_data_create_from_json(json.dumps(content).encode())
+        self.obs_source_update(source, data)
+        self.obs_data_release(data)
+
+    def scene_on_air(self) -> str:
+        """The current scene's name, "" while there is none."""
+        scene = self.obs_frontend_get_current_scene()
+        if not scene:
+            return ""
+        name = self.obs_source_get_name(scene).decode("utf-8", "replace")
+        self.obs_source_release(scene)
+        return name
 
     def free_graphics(self, objects: list[tuple[int, int]]) -> None:
         """Free (kind, pointer) pairs, kinds as in filter_draw.lua. Waits for the graphics thread's frame to end."""

@@ -9,6 +9,7 @@ an update, restart OBS). They are found beside this file: in ../shared and in th
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import sys
 import types
@@ -16,6 +17,7 @@ import types
 import obspython as obs
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
+SCENE_KEY = "scene:"
 
 _plugin = None
 _problem = ""
@@ -43,6 +45,10 @@ def _make_packages() -> None:
 
 def _on_event(event):
     global _obs_is_ending
+    if _plugin is not None and event == obs.OBS_FRONTEND_EVENT_SCENE_CHANGED:
+        _plugin.scenes.changed()
+    if _plugin is not None and event == obs.OBS_FRONTEND_EVENT_PROFILE_CHANGED:
+        _plugin.hotkeys.profile_changed()
     if event == obs.OBS_FRONTEND_EVENT_SCRIPTING_SHUTDOWN:
         _obs_is_ending = True
         _stop()
@@ -72,8 +78,13 @@ def script_load(settings):
     from mirage_lsd.obs_script.plugin import Plugin
     from mirage_lsd.shared.errors import MirageError
 
+    def on_call(_data):
+        plugin.hotkeys.refresh(obs)
+
     try:
         plugin = Plugin(FOLDER)
+        obs.signal_handler_connect(obs.obs_get_signal_handler(), plugin.script_call.signal, on_call)
+        plugin.scenes.carried = _carried(settings)
         plugin.start()
     except MirageError as error:
         _problem = str(error)
@@ -81,6 +92,11 @@ def script_load(settings):
         return
     _plugin = plugin
     obs.obs_frontend_add_event_callback(_on_event)
+
+
+def script_update(settings):
+    if _plugin is not None:
+        _plugin.scenes.carried = _carried(settings)
 
 
 def script_unload():
@@ -92,11 +108,41 @@ def script_properties():
     obs.obs_properties_add_text(properties, "status", _describe(), obs.OBS_TEXT_INFO)
     obs.obs_properties_add_button(properties, "refresh", "Refresh status", _refresh_pressed)
     obs.obs_properties_add_button(properties, "restart_worker", "Restart worker", _restart_pressed)
+    obs.obs_properties_add_button(properties, "open_presets", "Open my presets", _open_presets_pressed)
+    _add_scenes(properties)
     return properties
+
+
+def _add_scenes(properties):
+    """For each scene, the preset it brings when OBS switches to it."""
+    group = obs.obs_properties_create()
+    presets = list(_plugin.desk.state.presets.values()) if _plugin is not None else []
+    for name in obs.obs_frontend_get_scene_names() or ():
+        kind, form = obs.OBS_COMBO_TYPE_LIST, obs.OBS_COMBO_FORMAT_STRING
+        choice = obs.obs_properties_add_list(group, SCENE_KEY + name, name, kind, form)
+        obs.obs_property_list_add_string(choice, "No preset", "")
+        for preset in presets:
+            obs.obs_property_list_add_string(choice, preset.name, preset.id)
+        carried = _plugin.scenes.carried.get(name, "") if _plugin is not None else ""
+        if carried and carried not in [preset.id for preset in presets]:
+            obs.obs_property_list_add_string(choice, carried, carried)  # else OBS would change the setting
+    obs.obs_properties_add_group(properties, "scenes", "Presets that scenes bring", obs.OBS_GROUP_NORMAL, group)
+
+
+def _carried(settings):
+    """The preset of each scene, by the scene's name."""
+    content = json.loads(obs.obs_data_get_json(settings))
+    return {key[len(SCENE_KEY) :]: preset for key, preset in content.items() if key.startswith(SCENE_KEY) and preset}
 
 
 def _refresh_pressed(properties, button):
     return True
+
+
+def _open_presets_pressed(properties, button):
+    if _plugin is not None:
+        _plugin.open_presets()
+    return False
 
 
 def _restart_pressed(properties, button):

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plugin inside OBS: owns everything, and the order in which it starts and stops.
 
-start(), stop() and the hooks are called on OBS's UI thread and do not wait; one supervisor thread does all
-waiting. Invariants: a fault here never reaches OBS: without an installation or a worker the filter still
-exists, shows the source and says why; at most one supervisor runs per plugin, and it ends before the control
-block is unmapped; after the last plugin has stopped nothing of it is left, in this process or outside.
+start(), stop() and the hooks are called on OBS's UI thread and do not wait. The supervisor thread does all waiting
+for the worker; the listener thread hears the doorbell and obeys buttons even while the supervisor waits; the desk's
+server has a thread of its own. Invariants: a fault here never reaches OBS: without an installation or a worker the
+filter still exists, shows the source and says why; at most one supervisor runs per plugin, and it ends before the
+control block is unmapped; after the last plugin has stopped nothing of it is left, in this process or outside.
 """
 
 from __future__ import annotations
@@ -12,58 +13,61 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import Any
+from typing import Any, Callable
 
-from mirage_lsd.obs_script import control_block, status
+from mirage_lsd.obs_script import choices, control_block, status
+from mirage_lsd.obs_script.buttons import Buttons
+from mirage_lsd.obs_script.child_process import start_and_forget
 from mirage_lsd.obs_script.control_block import ControlBlock
+from mirage_lsd.obs_script.desk import Desk
+from mirage_lsd.obs_script.desk_server import DeskServer
 from mirage_lsd.obs_script.filter_host import FilterHost
+from mirage_lsd.obs_script.hotkeys import Hotkeys
 from mirage_lsd.obs_script.install_record import InstallRecord
 from mirage_lsd.obs_script.libobs import LOG_ERROR, LibObs
+from mirage_lsd.obs_script.no_worker import NoPresets, NoWorker
+from mirage_lsd.obs_script.preset_reader import PresetReader
+from mirage_lsd.obs_script.scenes import Scenes
+from mirage_lsd.obs_script.script_call import ScriptCall
 from mirage_lsd.obs_script.sync import KeepInSync
 from mirage_lsd.obs_script.worker_process import RUNNING, WorkerProcess
 from mirage_lsd.shared import session_folder
+from mirage_lsd.shared.desk_address import ROOT_VARIABLE
 from mirage_lsd.shared.doorbell import Doorbell
 from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.shared.look_events import TalkChanged
 from mirage_lsd.shared.session_folder import SessionFolder
 
 WAKE_S = 0.05
-IDLE_WORKER_S = 30.0
+IDLE_WORKER_S = 600.0  # so that what was switched off is back at once
 SHUTDOWN_WAIT_S = 5.0
-ROOT_VARIABLE = "MIRAGE_LSD_SESSION_ROOT"
+OPEN_PRESETS = "from mirage_lsd.worker.cli import main; main(['presets', 'edit'])"
 
 _ending: list[threading.Thread] = []
 """Supervisors of stopped plugins that are still tidying up; waited for when OBS ends."""
 
 
-class NoWorker:
-    """Stands in for the worker where there can be none, and until it is known whether there can be one."""
-
-    state, problem, launch, pid, welcome, ready = "not looked for yet", "", 0, 0, None, None
-    silent = lost = False
-
-    def step(self, wanted: bool) -> None:
-        """Nothing to start."""
-
-    def restart(self) -> None:
-        """Nothing to restart."""
-
-    def stop(self) -> None:
-        """Nothing to stop."""
-
-    def events(self) -> list[Any]:
-        """Nothing came."""
-        return []
-
-
 class Plugin:
-    """One load of the script. `unusable` says why there can be no worker, or is empty."""
+    """One load of the script. `unusable` says why there can be no worker, or is empty. `desk` takes look commands
+    from any thread. `notes`: more lines for every filter's status, by who says them."""
 
     def __init__(self, script_folder: str) -> None:
         self._folder = script_folder
         self._libobs = LibObs()
         self.unusable = ""
+        self.notes: dict[str, str] = {}
         self._worker: Any = NoWorker()
-        self._stopping, self._restart_pressed = threading.Event(), threading.Event()
+        self._presets: Any = NoPresets()
+        self._server: DeskServer | None = None
+        self._install: InstallRecord | None = None
+        self._preset_listeners: list[Callable[[Any], None]] = []
+        self._talk_listeners: list[Callable[[bool], None]] = []
+        self._stopping, self._restart_pressed, self._awake = threading.Event(), threading.Event(), threading.Event()
+        self.desk = Desk(self._awake.set)
+        self.script_call = ScriptCall(self._libobs)
+        self.scenes = Scenes(self._libobs, self.desk)
+        self.hotkeys = Hotkeys(self._libobs, self.desk, self.talk)
+        self._listener = threading.Thread(target=self._listen, name="mirage-listener", daemon=True)
         self._supervisor = threading.Thread(target=self._supervise, name="mirage-supervisor", daemon=True)
         self._wanted_until = self._seen_launch = self._restarts = 0
 
@@ -77,8 +81,9 @@ class Plugin:
             self._block = ControlBlock.create(self._session.path_of(control_block.FILE_NAME))
             self._worker_bell = Doorbell.create(self._session.path_of("worker.bell"))
             self._plugin_bell = Doorbell.create(self._session.path_of("plugin.bell"))
-            self._host = FilterHost(self._libobs, self._block, self._session.path_of)
+            self._host = FilterHost(self._libobs, self._block, self._session.path_of, self.desk)
             self._sync, self._board = KeepInSync(self._libobs), status.StatusBoard(self._libobs)
+            self._buttons = Buttons(self._block, self.desk, self.open_presets)
             self._host.load(self._folder, self._worker_bell, self._plugin_bell)
         except MirageError:
             self._session.close()
@@ -86,6 +91,7 @@ class Plugin:
         self._libobs.log(f"session folder {self._session.path}")
         if swept:
             self._libobs.log(f"removed {len(swept)} folders left behind by an OBS that crashed")
+        self._listener.start()
         self._supervisor.start()
 
     def stop(self, wait: bool) -> None:
@@ -94,6 +100,7 @@ class Plugin:
             self._host.unload()
             self._stopping.set()
             self._plugin_bell.ring()
+            self._awake.set()
             _ending.append(self._supervisor)
         if wait:
             wait_for_ending()
@@ -101,35 +108,71 @@ class Plugin:
     def request_restart(self) -> None:
         """The user's wish to restart the worker."""
         self._restart_pressed.set()
-        self._plugin_bell.ring()
+        self._awake.set()
 
     def describe(self) -> str:
         """Status of the whole plugin in one line."""
-        return status.overall(self._host.streams, self._worker, self.unusable)
+        return status.overall(self._host.streams, self._worker, self.unusable, self.desk.problem)
 
-    def _find_worker(self) -> Any:
+    def on_presets(self, listener: Callable[[Any], None]) -> None:
+        """Call `listener` with the PresetList, on the supervisor thread, whenever there is another one."""
+        self._preset_listeners.append(listener)
+
+    def on_talk(self, listener: Callable[[bool], None]) -> None:
+        """Call `listener` when the push-to-talk key goes down (True) or up; it must only queue."""
+        self._talk_listeners.append(listener)
+
+    def talk(self, held: bool) -> None:
+        """The push-to-talk key went down or up; from any thread."""
+        for listener in list(self._talk_listeners):
+            listener(held)
+        if self._server is not None:
+            self._server.publish(TalkChanged(held))
+
+    def open_presets(self) -> None:
+        """Show the user's preset file in an editor, made if there is none yet."""
+        if self._install is not None:
+            start_and_forget([self._install.worker_python, "-c", OPEN_PRESETS], self._session.path)
+
+    def _find_worker(self) -> None:
+        """Import zmq and look for the installation; without them the filter stays and says why."""
         try:
             install = InstallRecord.find(self._folder)
             install.import_zmq()
+            self._server = DeskServer(self.desk, self._session, self.talk)
         except MirageError as error:
             self.unusable = str(error)
             self._libobs.log(self.unusable, LOG_ERROR)
-            return NoWorker()
-        return WorkerProcess(install, self._session.path, "worker.bell", self._libobs.log, self._worker_lost)
+            return
+        self._server.start()
+        self._install = install
+        self._presets = PresetReader(install, self._session.path)
+        self._worker = WorkerProcess(install, self._session.path, "worker.bell", self._libobs.log, self._worker_lost)
 
     def _worker_lost(self) -> None:
         self._block.header.put("worker_running", 0)
+        self.desk.set_running(False)
 
-    def _supervise(self) -> None:
-        self._worker = self._find_worker()  # here, because importing zmq takes a while
+    def _listen(self) -> None:
         while not self._stopping.is_set():
             self._plugin_bell.wait(WAKE_S)
-            try:
-                self._step()
-            except Exception as error:  # noqa: BLE001  the guard of this thread: OBS must not lose its supervisor
-                self._libobs.log(f"supervisor: {type(error).__name__}: {error}", LOG_ERROR)
-                self._stopping.wait(1.0)
+            self._guarded(self._buttons.step)
+            self._awake.set()
+
+    def _supervise(self) -> None:
+        self._find_worker()  # here, because importing zmq takes a while
+        while not self._stopping.is_set():
+            self._awake.wait(WAKE_S)
+            self._awake.clear()
+            self._guarded(self._step)
         self._tidy_up()
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001  the guard of our threads: OBS must not lose its supervisor
+            self._libobs.log(f"{threading.current_thread().name}: {type(error).__name__}: {error}", LOG_ERROR)
+            self._stopping.wait(1.0)
 
     def _step(self) -> None:
         restarts = self._block.header.get("restart_requests")
@@ -142,16 +185,42 @@ class Plugin:
             self._wanted_until = now + IDLE_WORKER_S
         self._worker.step(now < self._wanted_until)
         running = self._worker.state == RUNNING
-        self._block.header.put("worker_running", int(running and not self._worker.lost))
+        usable = running and not self._worker.lost
+        self._block.header.put("worker_running", int(usable))
+        self.desk.set_running(usable)
         if running and self._worker.launch != self._seen_launch:
             self._seen_launch = self._worker.launch
-            status.publish_choices(self._block, self._worker)
+            choices.publish_devices(self._block, self._worker.welcome.devices)
         self._host.step(self._worker)
         self._host.note(self._worker.events())
+        self.scenes.step()
+        self._follow_presets()
         self._sync.step(self._host.streams, running)
-        self._board.step(self._host.streams, self._worker, self.unusable)
+        self._board.step(self._host.streams, self._worker, self.unusable, self._remarks())
+
+    def _follow_presets(self) -> None:
+        if self._presets.step():
+            found = self._presets.found
+            self.desk.set_presets(found.presets, found.problem, found.user_file)
+            choices.publish_presets(self._block, found)
+            if found.problem:
+                self._libobs.log(f"presets: {found.problem}")
+            for listener in list(self._preset_listeners):
+                listener(found)
+            self._host.refresh_windows()
+        if self.hotkeys.needed():
+            self.script_call.call()
+
+    def _remarks(self) -> list[str]:
+        problem = f"Presets: {self.desk.problem} (the last good list is in use)" if self.desk.problem else ""
+        return [line for line in (problem, *self.notes.values()) if line]
 
     def _tidy_up(self) -> None:
+        self._listener.join()
+        if self._server is not None:
+            self._server.stop()
+        self.desk.close()
+        self._presets.close()
         self._sync.close(self._host.streams)
         self._worker.stop()
         self._host.close(self._worker)

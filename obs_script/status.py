@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 
-from mirage_lsd.obs_script.control_block import REASONS, ControlBlock
+from mirage_lsd.obs_script.control_block import REASONS
 from mirage_lsd.obs_script.libobs import LibObs
 from mirage_lsd.obs_script.streams import FilterStream
 from mirage_lsd.obs_script.worker_process import GIVEN_UP, RUNNING, STARTING, WAITING, WorkerProcess
@@ -30,8 +30,14 @@ class StatusBoard:
         self._kinds: dict[int, str] = {}
         self._shown: dict[int, tuple[float, int, float]] = {}
 
-    def step(self, streams: dict[int, FilterStream], worker: WorkerProcess | None, unusable: str) -> None:
-        """`unusable`: why there can be no worker at all, or empty."""
+    def step(
+        self,
+        streams: dict[int, FilterStream],
+        worker: WorkerProcess | None,
+        unusable: str,
+        remarks: list[str],
+    ) -> None:
+        """`unusable`: why there can be no worker at all, or empty. `remarks`: more lines for every filter."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + EVERY_S
@@ -39,20 +45,21 @@ class StatusBoard:
             for instance in [one for one in known if one not in streams]:
                 del known[instance]
         for stream in streams.values():
-            self._write(stream, worker, unusable)
+            self._write(stream, worker, unusable, remarks)
 
-    def _write(self, stream: FilterStream, worker: WorkerProcess | None, unusable: str) -> None:
+    def _write(self, stream: FilterStream, worker: WorkerProcess | None, unusable: str, remarks: list[str]) -> None:
         styled = bool(stream.slot.get("showing_styled")) and not _not_drawn(stream)
         text = self._styled(stream) if styled else "Showing the source: " + _why(stream, worker, unusable)
         if styled and stream.problem:
             text += f"\nNot applied: {stream.problem}"
+        kind = "\n".join(["styled" if styled else text, *remarks])
+        text = "\n".join([text, *remarks])
         if stream.slot.text("status") != text:
             stream.slot.put_text("status", text)
-        kind = "styled" if styled else text
         if self._kinds.get(stream.instance) != kind:
             self._kinds[stream.instance] = kind
             self._libobs.log(f"{stream.parent_name or 'new filter'}: {text}")
-            self._refresh(stream)
+            refresh_window(self._libobs, stream)
 
     def _styled(self, stream: FilterStream) -> str:
         fps = self._fps(stream)
@@ -75,12 +82,13 @@ class StatusBoard:
         self._shown[stream.instance] = (now, shown, fps)
         return fps
 
-    def _refresh(self, stream: FilterStream) -> None:
-        """Rebuild the filter's open properties window, only when the kind of status changed: it resets focus."""
-        names = stream.parent_name, stream.filter_name
-        with self._libobs.source(names[0]) as parent, self._libobs.filter(parent, names[1]) as found:
-            if found:
-                self._libobs.obs_source_update_properties(found)
+
+def refresh_window(libobs: LibObs, stream: FilterStream) -> None:
+    """Rebuild the filter's properties window if it is open; it loses its focus, so only when it shows old things."""
+    names = stream.parent_name, stream.filter_name
+    with libobs.source(names[0]) as parent, libobs.filter(parent, names[1]) as found:
+        if found:
+            libobs.obs_source_update_properties(found)
 
 
 def dropped(stream: FilterStream) -> int:
@@ -89,26 +97,15 @@ def dropped(stream: FilterStream) -> int:
     return in_worker + stream.slot.get("results_skipped")
 
 
-def publish_choices(block: ControlBlock, worker: WorkerProcess) -> None:
-    """Fill the lists of the properties window from the worker's Welcome."""
-    presets = "".join(f"{one}\t{_title(one)}\n" for one in worker.welcome.presets)
-    devices = "".join(f"{one}\t{one.upper()}\n" for one in worker.welcome.devices if one != "auto")
-    block.header.put_text("presets", presets)
-    block.header.put_text("devices", devices)
-
-
-def _title(name: str) -> str:
-    return name.replace("-", " ").replace("_", " ").capitalize()
-
-
-def overall(streams: dict[int, FilterStream], worker: WorkerProcess | None, unusable: str) -> str:
+def overall(streams: dict[int, FilterStream], worker: WorkerProcess | None, unusable: str, presets: str) -> str:
     """One line for the script's own properties."""
     if unusable:
         return unusable
     text = f"Worker: {worker.state}" + (f" (process {worker.pid})" if worker.pid else "")
     if worker.problem:
         text += f"; last problem: {worker.problem}"
-    return f"{text}. Filters: {len(streams)}"
+    text = f"{text}. Filters: {len(streams)}"
+    return f"{text}. Presets: {presets}" if presets else text
 
 
 def _not_drawn(stream: FilterStream) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One filter as the Python half sees it: its rings, its settings, and what the worker was told of both.
+"""One filter as the Python half sees it: its rings, its settings and look, and what the worker was told of them.
 
 Used by the supervisor thread (filter_host.py). Invariants: Lua is given a new epoch's rings before the old
 ones are unmapped, and the old ones go only after Lua has taken the new ones or the filter is gone; `ready`
@@ -8,72 +8,54 @@ is 1 only while the worker serves the epoch that Lua was given; every change of 
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
 import json
 import time
 from typing import Any, Callable
 
 from mirage_lsd.obs_script.control_block import Area
+from mirage_lsd.obs_script.desk import WORKER, Desk
+from mirage_lsd.obs_script.look_settings import LookSettings
+from mirage_lsd.obs_script.ring_pair import RingPair
 from mirage_lsd.obs_script.worker_process import RUNNING, WorkerProcess
 from mirage_lsd.shared.commands import ApplySettings, CloseStream, OpenStream
 from mirage_lsd.shared.errors import FieldError, MirageError, RequestRefused
 from mirage_lsd.shared.events import State, Stats
-from mirage_lsd.shared.ring import Ring
-from mirage_lsd.shared.settings import MAX_PROMPT_CHARS, StreamSettings
+from mirage_lsd.shared.look import OWN_SEED, Look
+from mirage_lsd.shared.look_state import WINDOW
+from mirage_lsd.shared.settings import StreamSettings
 
 SIZE_SETTLES_S = 0.15
 RETRY_S = 1.0
-_FIELDS = [field.name for field in dataclasses.fields(StreamSettings)]
-
-
-class RingPair:
-    """The two rings of one epoch, mapped in OBS's process."""
-
-    def __init__(self, path_of: Callable[[str], str], stream_id: int, epoch: int, size_px: tuple[int, int]) -> None:
-        """Raises RingError (no_space, bad_geometry)."""
-        self.epoch, self.size_px = epoch, size_px
-        self.input_name, self.output_name = f"in-{stream_id}-{epoch}", f"out-{stream_id}-{epoch}"
-        self._input = Ring.create(path_of(self.input_name), *size_px, epoch=epoch)
-        try:
-            self._output = Ring.create(path_of(self.output_name), *size_px, epoch=epoch)
-        except MirageError:
-            self._drop(self._input)
-            raise
-
-    def addresses(self) -> tuple[int, int]:
-        """Where both are mapped here; valid until close()."""
-        return _address(self._input), _address(self._output)
-
-    def close(self) -> None:
-        """Unmap and remove both."""
-        self._drop(self._input)
-        self._drop(self._output)
-
-    @staticmethod
-    def _drop(ring: Ring) -> None:
-        ring.unlink()
-        ring.close()
+PRESETS_WITHIN_S = 5.0
+LOOK_FIELDS = ("enabled", "layers", "prompt", "fade_ms")
+_FIELDS = [field.name for field in dataclasses.fields(StreamSettings) if field.name not in LOOK_FIELDS]
 
 
 class FilterStream:
-    """`stats` and `problem` are for the status line; `raw` are the filter's settings as Lua sent them."""
+    """`stats` and `problem` are for the status line; `raw` are the filter's settings as Lua sent them; `to_write` is
+    what OBS's copy of them lacks."""
 
-    def __init__(self, slot: Area, path_of: Callable[[str], str], log: Callable[..., None]) -> None:
+    def __init__(self, slot: Area, path_of: Callable[[str], str], log: Callable[..., None], desk: Desk) -> None:
         self.slot, self.instance = slot, slot.get("instance")
-        self._path_of, self._log = path_of, log
+        self._path_of, self._log, self._desk = path_of, log, desk
         self.settings, self.raw, self.generation = StreamSettings(enabled=False), {}, 0
         self.stats: Stats | None = None
         self.state: State | None = None
         self.problem = ""
         self.parent_name = self.filter_name = ""
+        self.to_write: dict[str, Any] = {}
+        self._own = self.settings
+        self._at_desk, self._since = "", time.monotonic()
+        self._look_settings = LookSettings()
+        self._look, self._look_revision = Look(), 0
         self._settings_revision = -1
         self._rings: RingPair | None = None
         self._former: list[RingPair] = []
         self._wanted, self._wanted_since = (0, 0), 0.0
         self._opened = self._applied = (0, 0)
         self._retry_at = 0.0
-        for name in ("ready", "generation", "hold_ns"):
+        for name in ("ready", "generation", "hold_ns", "off"):
             slot.put(name, 0)
         slot.put_text("status", "Starting")
 
@@ -82,10 +64,16 @@ class FilterStream:
         """False once the filter was removed, or its slot given to another one."""
         return self.slot.get("instance") == self.instance
 
+    @property
+    def name(self) -> str:
+        """What commands call it; "" until OBS has told."""
+        return f"{self.parent_name}/{self.filter_name}" if self.parent_name and self.filter_name else ""
+
     def step(self, worker: WorkerProcess) -> None:
         """Follow the filter's wishes. May wait for the worker's answer."""
         self._read_names()
         self._read_settings()
+        self._follow_desk()
         self._follow_size()
         if self._former and self.slot.get("mapped_epoch") == self._rings.epoch:
             self._drop_former()
@@ -107,6 +95,7 @@ class FilterStream:
 
     def close(self, worker: WorkerProcess) -> None:
         """The filter is gone, or the Lua half is: give everything back."""
+        self._desk.remove(self.instance)
         if worker.state == RUNNING and self._opened[0] == worker.launch:
             try:
                 worker.request(CloseStream(self.instance, self._opened[1]))
@@ -120,26 +109,63 @@ class FilterStream:
     def _read_names(self) -> None:
         self.parent_name = self.slot.text("parent_name") or self.parent_name
         self.filter_name = self.slot.text("filter_name") or self.filter_name
+        if self._at_desk and self._at_desk != self.name:
+            self._at_desk = self.name
+            self._desk.rename(self.instance, self.name)
 
     def _read_settings(self) -> None:
         revision = self.slot.revision("settings")
         text = self.slot.text("settings") if revision != self._settings_revision else None
         if text is None:
             return
-        self._settings_revision = revision
         try:
-            self.raw = json.loads(text)
-            known = {name: self.raw[name] for name in _FIELDS if name in self.raw}
-            known["prompt"] = known.get("prompt", "")[:MAX_PROMPT_CHARS]
-            changed = StreamSettings(**known)
+            raw = json.loads(text)
+            own = StreamSettings(**{name: raw[name] for name in _FIELDS if name in raw})
         except (ValueError, TypeError, FieldError) as error:
+            self._settings_revision = revision
             self.problem = f"settings not usable: {error}"
             return
+        if not self._at_desk and not self._sit_down(raw):
+            return  # look again: the name or the presets have not come yet
+        self._settings_revision = revision
+        self.raw, self._own = raw, own
         if self.problem.startswith("settings"):
             self.problem = ""
+        for command in self._look_settings.commands(raw, self.name):
+            try:
+                self._desk.submit(command)
+            except MirageError as error:
+                self._note_problem(error)
+
+    def _sit_down(self, raw: dict[str, Any]) -> bool:
+        """Bring the filter to the desk with the look it was saved in."""
+        waited = time.monotonic() - self._since > PRESETS_WITHIN_S
+        if not self.name or (raw.get("preset") and not self._desk.state.presets and not waited):
+            return False
+        self._at_desk = self.name
+        self._desk.add(self.instance, self.name, self._look_settings.first_look(raw, self._desk.state), self.slot)
+        return True
+
+    def _follow_desk(self) -> None:
+        """The settings the worker should have: the filter's own and the desk's look."""
+        if not self._at_desk:
+            return
+        look, self._look_revision, origin = self._desk.look(self.instance)
+        self._look = look
+        changed = dataclasses.replace(
+            self._own,
+            enabled=not look.off,
+            layers=look.layers,
+            fade_ms=look.fade_ms,
+            strength=self._own.strength * look.strength,
+            seed=self._own.seed if look.seed == OWN_SEED else look.seed,
+        )
         if changed != self.settings:
             self.settings = changed
             self.generation += 1
+        # What the user is just typing stays in the window although the worker does not know that word.
+        if self._look_revision != self._look_settings.written and origin != f"{WORKER}:{WINDOW}":
+            self.to_write = {**self.to_write, **self._look_settings.to_write(look, self._look_revision)}
 
     def _follow_size(self) -> None:
         wanted = (self.slot.get("want_width_px"), self.slot.get("want_height_px"))
@@ -173,7 +199,7 @@ class FilterStream:
         self._former.clear()
 
     def _tell(self, worker: WorkerProcess) -> None:
-        if self._rings is None:
+        if self._rings is None or not self._at_desk:
             return
         rings, opened = self._rings, (worker.launch, self._rings.epoch)
         if self._opened != opened:
@@ -183,22 +209,23 @@ class FilterStream:
             self._opened = opened
         if self._applied != (worker.launch, self.generation):
             self._apply(worker)
+        else:
+            self._desk.drawn(self.instance, self._look_revision, self.generation)
         self.slot.put("ready", 1)
 
     def _apply(self, worker: WorkerProcess) -> None:
-        """Settings that are refused (an unknown word) leave the former look; where there is none, no prompt."""
-        first = self._applied[0] != worker.launch
+        """Lua learns of the generation before whoever asked for it: no older frame is shown after the answer."""
         self._applied = (worker.launch, self.generation)
         try:
             worker.request(ApplySettings(self.instance, self.generation, self.settings))
-            self.problem = ""
         except RequestRefused as error:
             self._note_problem(error)
-            if not first:
-                return
-            plain = dataclasses.replace(self.settings, prompt="", preset="")
-            worker.request(ApplySettings(self.instance, self.generation, plain))
+            self._desk.refused(self.instance, self._look, self._look_revision, error)
+            return
+        if self._look_settings.shows_prompt(self._look):
+            self.problem = ""
         self.slot.put("generation", self.generation)
+        self._desk.drawn(self.instance, self._look_revision, self.generation)
 
     def _refused(self, error: MirageError) -> None:
         self._retry_at = time.monotonic() + RETRY_S
@@ -209,10 +236,3 @@ class FilterStream:
         if text != self.problem:
             self.problem = text
             self._log(f"stream {self.instance}: {text}")
-
-
-def _address(ring: Ring) -> int:
-    first = ctypes.c_char.from_buffer(ring.buffer)
-    address = ctypes.addressof(first)
-    del first
-    return address

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands: what the OBS half (or the CLI) asks of the worker. Each is answered by one event of events.py.
+"""Commands: what the OBS half asks of the worker. Each is answered by one event of events.py.
 
 Built by the asking side, decoded by the worker's control thread (wire.py). Invariant: an instance is valid.
 Every dataclass here is a message; its name on the wire is its class name in snake_case.
@@ -58,15 +58,6 @@ class ApplySettings(Command):
     stream_id: int = integer(0)
     generation: int = integer(0)
     settings: StreamSettings = nested(StreamSettings)
-
-
-@dataclass(frozen=True)
-class SelectPreset(Command):
-    """From the next frame on use this preset's look. Answer: Done, or ErrorReply for a name not known."""
-
-    stream_id: int = integer(0)
-    generation: int = integer(0)
-    preset: str = string(MAX_NAME_CHARS)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ class Welcome(Event):
     version: str = string(MAX_WORD_CHARS)
     pid: int = integer(0)
     pipelines: tuple[str, ...] = strings(MAX_WORD_CHARS, MAX_NAMES)
-    presets: tuple[str, ...] = strings(MAX_WORD_CHARS, MAX_NAMES)
     devices: tuple[str, ...] = strings(MAX_WORD_CHARS, MAX_NAMES)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirage_lsd.shared.fields import check, choice, flag, integer, number, string
+from mirage_lsd.shared.fields import check, choice, flag, integer, nested_many, number, string
 
 PIPELINES = ("lsd", "passthrough")
 WORKING_SIZES = ("small", "medium", "large")
@@ -19,20 +19,37 @@ MIN_STEPS, MAX_STEPS = 1, 5
 MAX_SEED = 2**31 - 1
 MAX_PROMPT_CHARS = 1000
 MAX_NAME_CHARS = 64
+MAX_FADE_MS = 10_000
+LAYERS = ("prompt", "outfit", "hair", "scene", "light")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One part of a look. name: one of LAYERS; "prompt" is for words of any kind. words: what to put there, "keep"
+    for what the camera sees. preset: the preset they come from, "" for none."""
+
+    name: str = choice(*LAYERS)
+    words: str = string(MAX_PROMPT_CHARS, min_chars=1)
+    preset: str = string(MAX_NAME_CHARS, default="")
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """enabled: restyle at all. pipeline: which stages. preset: a preset's name, "" for none. prompt: what to
-    wear or where to be, in words. strength: 0 changes nothing, 1 all it can. steps: denoising steps a frame.
+    """enabled: restyle at all. pipeline: which stages. layers: what to wear and where to be, oldest first, each
+    laid over those before it. prompt: more words, laid over all layers. fade_ms: how long a change of the look comes
+    up, 0 is a cut. strength: 0 changes nothing, 1 all it can. steps: denoising steps a frame.
     working_size: resolution the model works at. device: where it runs. seed: of the noise. target_fps: frames
     a second to aim at. keep_in_sync: hold source and sound until the processed frame is there.
     max_fps_for_tests: 0 means no limit."""
 
     enabled: bool = flag(default=True)
     pipeline: str = choice(*PIPELINES, default="lsd")
-    preset: str = string(MAX_NAME_CHARS, default="")
+    layers: tuple[Layer, ...] = nested_many(Layer, len(LAYERS), default=())
     prompt: str = string(MAX_PROMPT_CHARS, default="")
+    fade_ms: int = integer(0, MAX_FADE_MS, default=0)
     strength: float = number(0.0, 1.0, default=1.0)
     steps: int = integer(MIN_STEPS, MAX_STEPS, default=3)
     working_size: str = choice(*WORKING_SIZES, default="medium")

@@ -3,7 +3,7 @@
 
 Used by channel.py in both processes. A message is at most 64 KiB:
     {"v": 1, "type": "open_stream", "id": 7, "body": {"stream_id": 1, ...}}
-v: protocol version, 1. type: a class of commands.py or events.py in snake_case. id: the asker's request id,
+v: protocol version, 1. type: a class of MODULES below in snake_case. id: the asker's request id,
 0 to 2**63 - 1; a reply repeats it, a broadcast has 0. body: exactly the fields of the class (those with a
 default may be missing), inner dataclasses as objects, tuples as arrays. Exactly these four keys.
 
@@ -24,22 +24,25 @@ import json
 import re
 from typing import Any
 
-from mirage_lsd.shared import commands, events
+from mirage_lsd.shared import commands, events, look_commands, look_events
 from mirage_lsd.shared.errors import FieldError, WireError
 from mirage_lsd.shared.fields import MAX_INTEGER, build
 from mirage_lsd.shared.strict_json import parse
 
 VERSION = commands.PROTOCOL
+MODULES = (commands, events, look_commands, look_events)
 MAX_MESSAGE_BYTES = 64 * 1024
 _KEYS = {"v", "type", "id", "body"}
+_BASES = (commands.Command, events.Event)
 
 
 def message_classes() -> dict[str, type]:
-    """Every message by its name on the wire, found by walking commands.py and events.py."""
+    """Every message by its name on the wire, found by walking MODULES."""
     found = {}
-    for module in (commands, events):
+    for module in MODULES:
         for value in vars(module).values():
-            if dataclasses.is_dataclass(value) and value.__module__ == module.__name__:
+            ours = isinstance(value, type) and issubclass(value, _BASES) and value.__module__ == module.__name__
+            if ours and dataclasses.is_dataclass(value):
                 found[wire_name(value)] = value
     return found
 
@@ -53,7 +56,7 @@ def encode(message: Any, request_id: int = 0) -> bytes:
     """Bytes of a command or an event. Raises WireError: unknown_message, bad_field (the id), oversized."""
     name = wire_name(type(message))
     if _CLASSES.get(name) is not type(message):
-        raise WireError(f"{type(message).__name__} is not a message: see commands.py and events.py", "unknown_message")
+        raise WireError(f"{type(message).__name__} is not a message: see wire.MODULES", "unknown_message")
     _check_id(request_id)
     content = {"v": VERSION, "type": name, "id": request_id, "body": dataclasses.asdict(message)}
     data = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

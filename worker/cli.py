@@ -40,8 +40,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_eval(commands)
     warm = commands.add_parser("warm", help="build the engine's cache, so that the filter starts at once")
     warm.set_defaults(run=_warm)
-    presets = commands.add_parser("presets", help="list the shipped looks")
-    presets.set_defaults(run=_presets)
+    _add_presets(commands)
+    _add_ctl(commands)
     version = commands.add_parser("version", help="print the installed release")
     version.set_defaults(run=_version)
     return parser
@@ -97,6 +97,26 @@ def _add_eval(commands) -> None:
     evaluate.set_defaults(run=_eval)
 
 
+def _add_presets(commands) -> None:
+    presets = commands.add_parser("presets", help="list the looks, edit your own")
+    presets.set_defaults(run=_presets)
+    actions = presets.add_subparsers(metavar="ACTION")
+    edit = actions.add_parser("edit", help="open your own presets in an editor, made if there are none yet")
+    edit.set_defaults(run=_presets_edit)
+    thumbnails = actions.add_parser("thumbnails", help="have the model draw the pictures of the shipped presets")
+    thumbnails.add_argument("--picture", type=Path, metavar="FILE", help="a person, waist up (default: scikit-image's)")
+    thumbnails.add_argument("--out", type=Path, metavar="FOLDER", help="default: where the shipped ones are")
+    thumbnails.set_defaults(run=_presets_thumbnails)
+
+
+def _add_ctl(commands) -> None:
+    from mirage_lsd.worker import ctl
+
+    control = commands.add_parser("ctl", help="change and follow the looks in a running OBS")
+    ctl.add_arguments(control)
+    control.set_defaults(run=ctl.run)
+
+
 def _bench_transport(options) -> int:
     from mirage_lsd.worker.bench import transport
 
@@ -141,11 +161,29 @@ def _warm(_options) -> int:
 
 
 def _presets(_options) -> int:
-    from mirage_lsd.worker.presets import load_library
+    from mirage_lsd.worker.presets import load_presets
 
-    for preset in load_library().values():
-        print(f"{preset.id:24} {preset.prompt or '(keeps everything)'}")
+    found = load_presets()
+    for preset in found.by_id.values():
+        print(f"{preset.id:24} {preset.summary()}")
+    if found.problem:
+        print(f"mirage-lsd: {found.problem}", file=sys.stderr)
+    return EXIT_REFUSED if found.problem else 0
+
+
+def _presets_edit(_options) -> int:
+    from mirage_lsd.worker.presets import create_user_file, open_in_editor
+
+    path = create_user_file()
+    print(path)
+    open_in_editor(path)
     return 0
+
+
+def _presets_thumbnails(options) -> int:
+    from mirage_lsd.worker import thumbnails
+
+    return thumbnails.run(options)
 
 
 def _version(_options) -> int:

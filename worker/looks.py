@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The look a stream's settings ask for: preset and prompt put together into conditions and a strength.
+"""The look a stream's settings ask for: its layers and prompt put together into conditions and a strength.
 
-Called by the worker's loop thread, and by the control thread to check a prompt before it is applied. Invariant:
-pure but for the preset library, which is read once; the same settings give the same look.
+Called by the worker's loop thread, and by the control thread to check a look before it is applied. Invariant: pure;
+the same settings give the same look. Which preset or whose command a layer came from makes no difference here.
 """
 
 from __future__ import annotations
@@ -10,9 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
-from mirage_lsd.shared.settings import StreamSettings
+from mirage_lsd.shared.look import KEEP
+from mirage_lsd.shared.settings import Layer, StreamSettings
 from mirage_lsd.worker.models.conditions import COLOR_FIELDS, Conditions, parse_conditions
-from mirage_lsd.worker.presets import find, load_library
+
+LAYER_FIELDS: dict[str, tuple[str, ...]] = {
+    "prompt": tuple(field.name for field in fields(Conditions)),
+    "outfit": ("upper", "upper_color", "pattern", "lower", "lower_color"),
+    "hair": ("hair", "hair_color"),
+    "scene": ("scene",),
+    "light": ("light",),
+}
+"""What each layer is about. Faces ("smile") have no layer of their own: they are words of a prompt."""
 
 
 @dataclass(frozen=True)
@@ -23,18 +32,18 @@ class Look:
     strength: float
 
 
-@lru_cache(maxsize=1)
-def library():
-    """The shipped presets by id, read once."""
-    return load_library()
-
-
 def look_for(settings: StreamSettings) -> Look:
-    """The look of these settings. A prompt is laid over the preset: its words win, the rest stays.
+    """The look of these settings: each layer over those before it, the prompt over all.
 
-    Raises PresetError for an unknown preset, UnknownWordError for a word outside the vocabulary.
+    Raises UnknownWordError for a word outside the vocabulary.
     """
-    return _look(settings.preset, settings.prompt, settings.strength)
+    return _look(settings.layers, settings.prompt, settings.strength)
+
+
+def prompt_of(settings: StreamSettings) -> str:
+    """The same look as one text, for a model that takes free words: what was said last comes first."""
+    said = [layer.words for layer in reversed(settings.layers) if layer.words != KEEP]
+    return ", ".join(part for part in (settings.prompt, *said) if part)
 
 
 def lay_over(base: Conditions, top: Conditions) -> Conditions:
@@ -47,11 +56,21 @@ def lay_over(base: Conditions, top: Conditions) -> Conditions:
     return replace(base, **named, **colors)
 
 
+def strangers(layer: str, conditions: Conditions) -> list[str]:
+    """The parts of the look that these conditions name although the layer is not about them."""
+    plain = Conditions()
+    elsewhere = [name for name in LAYER_FIELDS["prompt"] if name not in LAYER_FIELDS[layer]]
+    return [name for name in elsewhere if getattr(conditions, name) != getattr(plain, name)]
+
+
 @lru_cache(maxsize=64)
-def _look(preset_id: str, prompt: str, strength: float) -> Look:
+def _look(layers: tuple[Layer, ...], prompt: str, strength: float) -> Look:
     conditions = Conditions()
-    if preset_id:
-        preset = find(library(), preset_id)
-        conditions, strength = parse_conditions(preset.prompt), strength * preset.strength
+    for layer in layers:
+        if layer.words == KEEP:
+            plain = Conditions()
+            conditions = replace(conditions, **{name: getattr(plain, name) for name in LAYER_FIELDS[layer.name]})
+        else:
+            conditions = lay_over(conditions, parse_conditions(layer.words))
     conditions = lay_over(conditions, parse_conditions(prompt))
     return Look(conditions, 0.0 if conditions.keeps_everything else strength)

@@ -15,12 +15,13 @@ from mirage_lsd.worker.stages.context import ModelContext
 from mirage_lsd.worker.stages.decode import Decode
 from mirage_lsd.worker.stages.denoise import Denoise
 from mirage_lsd.worker.stages.encode import Encode
+from mirage_lsd.worker.stages.fade import Fade
 from mirage_lsd.worker.stages.flow import Flow
 from mirage_lsd.worker.stages.upscale import Upscale
 
 PIPELINES: dict[str, tuple[type, ...]] = {
     "passthrough": (),
-    "lsd": (Flow, Encode, Condition, Denoise, Decode, Upscale),
+    "lsd": (Flow, Encode, Condition, Denoise, Decode, Upscale, Fade),
 }
 
 

@@ -1,21 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The library of looks: reads presets.toml and checks it; a preset is a name and a prompt.
+"""The library of looks: the presets that ship with Mirage LSD and the user's own, read from TOML and checked.
 
-Called when the worker starts. Invariant: every preset handed out has passed the checks below.
+Called by the command line, by the voice process, and by `python -m mirage_lsd.worker.preset_list` for the OBS half,
+whose Python may be too old to read TOML. Invariants: every preset handed out has passed the checks; a mistake in the
+user's file is told with file, key and fix, and costs none of the shipped presets.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.shared.errors import FieldError, MirageError
+from mirage_lsd.shared.look import KEEP, MAX_PRESETS, Preset
+from mirage_lsd.shared.settings import LAYERS
+from mirage_lsd.worker.looks import strangers
+from mirage_lsd.worker.models.conditions import UnknownWordError, parse_conditions
 
 LIBRARY = Path(__file__).with_name("presets.toml")
+THUMBNAILS = Path(__file__).with_name("thumbnails")
+TEMPLATE = Path(__file__).with_name("my_presets.toml")
+CONFIG_VARIABLE = "MIRAGE_LSD_CONFIG"
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_KEYS = {"name", "prompt", "strength"}
+_KEYS = tuple(field.name for field in fields(Preset) if field.name not in ("id", "note"))
 
 
 class PresetError(MirageError):
@@ -25,43 +38,66 @@ class PresetError(MirageError):
 
 
 @dataclass(frozen=True)
-class Preset:
-    """One look. prompt: words of the vocabulary; strength: 0.0 … 1.0, multiplied with the filter's own."""
+class Presets:
+    """by_id: every preset in order, the user's after the shipped ones. problem: what is wrong with the user's file, ""
+    if nothing is. files: the files to watch for changes; the last one is the user's and need not exist."""
 
-    id: str
-    name: str
-    prompt: str
-    strength: float = 1.0
+    by_id: dict[str, Preset]
+    problem: str
+    files: tuple[Path, ...]
+
+
+def user_file() -> Path:
+    """The user's own presets, in the folder where this system keeps settings."""
+    import platformdirs
+
+    folder = os.environ.get(CONFIG_VARIABLE) or platformdirs.user_config_dir("mirage-lsd", appauthor=False)
+    return Path(folder) / "presets.toml"
+
+
+def create_user_file() -> Path:
+    """The user's file, made from the template where there is none yet."""
+    path = user_file()
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
+    return path
+
+
+def open_in_editor(path: Path) -> None:
+    """Has the system open a text file; where it knows no program for it, nothing happens."""
+    if sys.platform == "win32":
+        os.startfile(path)
+        return
+    opener = shutil.which("open" if sys.platform == "darwin" else "xdg-open")
+    if opener:
+        subprocess.run([opener, str(path)], check=False, stdin=subprocess.DEVNULL)
+
+
+def load_presets() -> Presets:
+    """The shipped presets and the user's; a user's preset takes the place of a shipped one with its id."""
+    shipped, own, problem = load_library(), {}, ""
+    path = user_file()
+    try:
+        own = load_library(path) if path.exists() else {}
+        if len(shipped | own) > MAX_PRESETS:
+            raise PresetError(f"{path}: more than {MAX_PRESETS} presets with the shipped ones; take some out")
+    except PresetError as error:
+        own, problem = {}, str(error)
+    return Presets(shipped | own, problem, (LIBRARY, path))
 
 
 def load_library(path: Path = LIBRARY) -> dict[str, Preset]:
-    """Every preset of the file by id, in the file's order. Raises PresetError naming file, key and fix."""
+    """Every preset of one file by id, in the file's order. Raises PresetError naming file, key and fix."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise PresetError(f"{path} does not exist; reinstall Mirage LSD or create the file") from error
+    except OSError as error:
+        raise PresetError(f"{path} cannot be read ({error.strerror}); mend its permissions") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PresetError(f"{path.name} is not valid TOML: {error}; mend that line") from error
-    return {preset_id: _checked(path.name, preset_id, table) for preset_id, table in tables.items()}
-
-
-def _checked(file: str, preset_id: str, table: object) -> Preset:
-    where = f"{file}: [{preset_id}]"
-    if not _ID.fullmatch(preset_id):
-        raise PresetError(f"{where}: an id is lower-case words joined by '-', such as [red-leather-jacket]")
-    if not isinstance(table, dict):
-        raise PresetError(f"{where}: must be a table with name and prompt")
-    unknown = sorted(set(table) - _KEYS)
-    if unknown:
-        raise PresetError(f"{where}: unknown key {unknown[0]!r}; the keys are {', '.join(sorted(_KEYS))}")
-    name, prompt, strength = table.get("name"), table.get("prompt"), table.get("strength", 1.0)
-    if not isinstance(name, str) or not name.strip():
-        raise PresetError(f"{where}: name is missing; write name = \"...\"")
-    if not isinstance(prompt, str):
-        raise PresetError(f"{where}: prompt is missing; write prompt = \"...\" (empty keeps everything)")
-    if isinstance(strength, bool) or not isinstance(strength, (int, float)) or not 0.0 <= strength <= 1.0:
-        raise PresetError(f"{where}: strength is {strength!r}; write a number from 0.0 to 1.0")
-    return Preset(preset_id, name, prompt, float(strength))
+        raise PresetError(f"{path} is not valid TOML: {error}; mend that line") from error
+    return {preset_id: _checked(path, preset_id, table) for preset_id, table in tables.items()}
 
 
 def find(library: dict[str, Preset], preset_id: str) -> Preset:
@@ -69,3 +105,41 @@ def find(library: dict[str, Preset], preset_id: str) -> Preset:
     if preset_id not in library:
         raise PresetError(f"no preset is called {preset_id!r}; there are: {', '.join(library)}")
     return library[preset_id]
+
+
+def _checked(path: Path, preset_id: str, table: object) -> Preset:
+    where = f"{path}: [{preset_id}]"
+    if not _ID.fullmatch(preset_id):
+        raise PresetError(f"{where}: an id is lower-case words joined by '-', such as [red-leather-jacket]")
+    if not isinstance(table, dict):
+        raise PresetError(f"{where}: must be a table with a name and words; write [{preset_id}] on a line of its own")
+    unknown = sorted(set(table) - set(_KEYS))
+    if unknown:
+        raise PresetError(f"{where}: unknown key {unknown[0]!r}; the keys are {', '.join(_KEYS)}")
+    if not isinstance(table.get("name"), str) or not table["name"].strip():
+        raise PresetError(f'{where}: name is missing; write name = "..."')
+    if not any(table.get(layer) for layer in LAYERS):
+        raise PresetError(f'{where}: it names no look; write {" or ".join(LAYERS)} = "..." ("{KEEP}" takes it off)')
+    try:
+        preset = Preset(preset_id, **table)
+    except FieldError as error:
+        raise PresetError(f"{where}: {error}") from error
+    return replace(preset, note=_note(where, preset))
+
+
+def _note(where: str, preset: Preset) -> str:
+    """What the shipped model does not know of a preset; "" if it knows all. PresetError for a part on a wrong layer."""
+    for layer in preset.layers():
+        if layer.words == KEEP:
+            continue
+        try:
+            conditions = parse_conditions(layer.words)
+        except UnknownWordError as error:
+            return f"needs a model that takes free text: {error}"[:400]
+        wrong = strangers(layer.name, conditions)
+        if wrong:
+            part = wrong[0].removesuffix("_color")
+            right = part if part in LAYERS else {"upper": "outfit", "lower": "outfit", "pattern": "outfit"}.get(part)
+            fix = f'write {right or "prompt"} = "..." for it'
+            raise PresetError(f"{where}: {layer.name} = {layer.words!r} names a {part}; {fix}")
+    return ""

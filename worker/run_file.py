@@ -13,10 +13,12 @@ import cv2
 
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.frame import FrameHeader
+from mirage_lsd.shared.look import OWN_SEED
 from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker.engine_host import EngineHost
 from mirage_lsd.worker.looks import look_for
 from mirage_lsd.worker.pipelines import build
+from mirage_lsd.worker.presets import find, load_presets
 from mirage_lsd.worker.stages.base import Job
 
 FALLBACK_FPS = 30.0
@@ -53,8 +55,13 @@ class Restyler:
 
 def run(options) -> int:
     """Restyles options.input into options.output; returns how many frames were written."""
+    preset = find(load_presets().by_id, options.preset) if options.preset else None
     settings = StreamSettings(
-        prompt=options.prompt, preset=options.preset, strength=options.strength, steps=options.steps
+        layers=preset.layers() if preset else (),
+        prompt=options.prompt,
+        strength=options.strength * (preset.strength if preset else 1.0),
+        seed=preset.seed if preset and preset.seed != OWN_SEED else StreamSettings.seed,
+        steps=options.steps,
     )
     look_for(settings)
     reader = _reader(options.input)

@@ -21,7 +21,7 @@ from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.worker import state as states
 from mirage_lsd.worker.control import ControlThread, error_reply
 from mirage_lsd.worker.engine_host import EngineHost
-from mirage_lsd.worker.looks import library, look_for
+from mirage_lsd.worker.looks import look_for
 from mirage_lsd.worker.pipelines import PIPELINES, needs_model
 from mirage_lsd.worker.stream import Stream
 
@@ -106,17 +106,13 @@ class Service:
 
         So a prompt that is still being typed, or has a word we do not know, loses no other setting.
         """
+        if not isinstance(command, commands.ApplySettings):
+            return command, None
         try:
-            if isinstance(command, commands.ApplySettings):
-                look_for(command.settings)
-            elif isinstance(command, commands.SelectPreset):
-                current = self._state.stream(command.stream_id).settings
-                look_for(replace(current, preset=command.preset))
+            look_for(command.settings)
         except MirageError as error:
-            if not isinstance(command, commands.ApplySettings):
-                raise
             current = self._state.stream(command.stream_id).settings
-            kept = replace(command.settings, preset=current.preset, prompt=current.prompt)
+            kept = replace(command.settings, layers=current.layers, prompt=current.prompt)
             return replace(command, settings=kept), error
         return command, None
 
@@ -149,9 +145,7 @@ class Service:
                 f"{command.protocol}; install one release on both sides",
                 "wrong_protocol",
             )
-        return events.Welcome(
-            commands.PROTOCOL, release(), os.getpid(), tuple(PIPELINES), tuple(library()), self._host.devices()
-        )
+        return events.Welcome(commands.PROTOCOL, release(), os.getpid(), tuple(PIPELINES), self._host.devices())
 
     def _status(self) -> events.StatusReport:
         return events.StatusReport(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from mirage_lsd.shared.commands import ApplySettings, CloseStream, OpenStream, SelectPreset, Shutdown
+from mirage_lsd.shared.commands import ApplySettings, CloseStream, OpenStream, Shutdown
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.settings import StreamSettings
 
@@ -81,8 +81,6 @@ def apply(state: WorkerState, command: object) -> WorkerState:
         return _close(state, command)
     if isinstance(command, ApplySettings):
         return _apply_settings(state, command)
-    if isinstance(command, SelectPreset):
-        return _select_preset(state, command)
     if isinstance(command, Shutdown):
         return replace(state, stopping=True)
     return state
@@ -119,10 +117,3 @@ def _apply_settings(state: WorkerState, command: ApplySettings) -> WorkerState:
     stream = state.stream(command.stream_id)
     _newer(stream, command.generation)
     return state.with_stream(replace(stream, settings=command.settings, generation=command.generation))
-
-
-def _select_preset(state: WorkerState, command: SelectPreset) -> WorkerState:
-    stream = state.stream(command.stream_id)
-    _newer(stream, command.generation)
-    settings = replace(stream.settings, preset=command.preset)
-    return state.with_stream(replace(stream, settings=settings, generation=command.generation))

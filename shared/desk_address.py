@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a running desk listens and the keys to it: one private file, desk.json, in OBS's session folder.
+
+Written by the OBS half, read by controllers of the same user. Invariants: the file is made with mode 0600 inside a
+0700 folder, so only this user (and what this user trusts) can command the looks; keys are new in every launch, so
+the file of an OBS that has ended opens nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import asdict, dataclass
+
+from mirage_lsd.shared import session_folder
+from mirage_lsd.shared.commands import PROTOCOL
+from mirage_lsd.shared.curve import KeyPair
+from mirage_lsd.shared.endpoints import LaunchLine, LaunchReport
+from mirage_lsd.shared.errors import EndpointError
+from mirage_lsd.shared.fields import integer, key
+
+FILE_NAME = "desk.json"
+ROOT_VARIABLE = "MIRAGE_LSD_SESSION_ROOT"
+
+
+@dataclass(frozen=True)
+class DeskAddress(LaunchLine):
+    """Ports on the loopback interface, the CURVE keys (Z85) a controller needs, and OBS's process id."""
+
+    control_port: int = integer(1, 65535)
+    events_port: int = integer(1, 65535)
+    server_public_key: str = key()
+    client_public_key: str = key()
+    client_secret_key: str = key(secret=True)
+    pid: int = integer(1)
+    protocol: int = integer(PROTOCOL, PROTOCOL, default=PROTOCOL)
+
+    @property
+    def report(self) -> LaunchReport:
+        """What ControlClient connects to."""
+        return LaunchReport(self.control_port, self.events_port, self.pid)
+
+    @property
+    def keys(self) -> KeyPair:
+        """The controller's key pair."""
+        return KeyPair(self.client_public_key, self.client_secret_key)
+
+    def write(self, path: str) -> None:
+        """Make the file; it must not exist yet. Raises EndpointError."""
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise EndpointError(f"{path} cannot be made: {error.strerror}", "cannot_create") from error
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(self)) + "\n")
+
+
+def find() -> DeskAddress:
+    """The desk of the OBS started last by this user. Raises EndpointError (not_found, not_private, malformed)."""
+    root = os.environ.get(ROOT_VARIABLE) or session_folder.private_root()
+    paths = [os.path.join(root, name, FILE_NAME) for name in os.listdir(root)]
+    alive = [path for path in paths if os.path.isfile(path) and session_folder.owner_is_alive(os.path.dirname(path))]
+    if not alive:
+        raise EndpointError("no OBS with the Mirage LSD script is running: start OBS first", "not_found")
+    path = max(alive, key=os.path.getmtime)
+    if hasattr(os, "getuid") and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
+        raise EndpointError(f"{path} can be read by others: restart OBS to get new keys", "not_private")
+    with open(path, encoding="utf-8") as file:
+        return DeskAddress.from_line(file.read())
