@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mirage_lsd.shared.voice_lines import Awake, Event, Rejected, Understood
 from mirage_lsd.worker.voice import grammar
 from mirage_lsd.worker.voice.endpointer import (
     END_MS,
@@ -27,7 +28,6 @@ from mirage_lsd.worker.voice.endpointer import (
 )
 from mirage_lsd.worker.voice.engine import Engine, Heard
 from mirage_lsd.worker.voice.intents import Phrasebook, SpokenPreset
-from mirage_lsd.worker.voice.protocol import Awake, Command, Event, Rejected
 
 JOIN_MS = 1600
 WHOLE_MS = 560  # the wake word and the shortest command
@@ -140,15 +140,15 @@ class Listener:
         yield Awake()
 
     def _judged(self, heard: Heard, latency_ms: float) -> Event:
-        intent = self.book.read(heard.command)
+        command = self.book.read(heard.command)
         if heard.confidence < self._manner.threshold:
             return Rejected("unsure", heard.command, heard.confidence)
-        if intent is None:
+        if command is None:
             return Rejected("not_understood", heard.command, heard.confidence)
         if self._manner.wake_word and self._frames < self._silent_until:
             return Rejected("cooldown", heard.command, heard.confidence)
         self._silent_until = self._frames + self._manner.cooldown_ms // FRAME_MS
-        return Command(intent, heard.command, heard.confidence, latency_ms)
+        return Understood(command, heard.command, heard.confidence, latency_ms)
 
     def _ask(self, phrase: np.ndarray) -> tuple[Heard | None, float]:
         """The engine's answer and the ms it took; a wake word said alone shortly before belongs to the phrase."""

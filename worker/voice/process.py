@@ -2,7 +2,7 @@
 """The voice process from its launch line to its end: listens and writes commands.
 
 Called by __main__.py on the main thread. The owner, the OBS half or the CLI, writes one launch line
-(protocol.VoiceLaunch) to standard input and reads events, one JSON object a line, from standard output. Invariant:
+(voice_lines.VoiceLaunch) to standard input and reads events, one JSON object a line, from standard output. Invariant:
 when standard input ends, the owner is gone, and so is this process, whatever it is doing.
 """
 
@@ -15,7 +15,7 @@ import sys
 import threading
 
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.worker.voice.protocol import Failed, VoiceLaunch, to_line
+from mirage_lsd.shared.voice_lines import Failed, VoiceLaunch, to_line
 from mirage_lsd.worker.voice.service import VoiceService
 
 log = logging.getLogger("mirage_lsd.worker.voice")

@@ -28,10 +28,13 @@ from mirage_lsd.worker.train.voice.utterances import Utterance, utterances
 from mirage_lsd.worker.voice import grammar
 from mirage_lsd.worker.voice.intents import Phrasebook, spoken_presets
 from mirage_lsd.worker.voice.log_mel import log_mel
+from mirage_lsd.worker.voice.whisper_decoder import FREQUENT
 from mirage_lsd.worker.voice.whisper_files import Tokens, model_folder, read_weights
 
 RANK = 24
-WINDOW_S = 3.2
+NEAR = 400
+MAX_SILENCE_S = 0.8
+COLUMN_SAMPLES = 320
 LONGEST_S = 2.7
 BATCH = 12
 HEAD = 64
@@ -86,6 +89,11 @@ class FrozenDecoder:
         self.w = {n.removeprefix("decoder/"): torch.tensor(a.astype(np.float32)) for n, a in weights.items()
                   if n.startswith("decoder/") and a.dtype == np.float16}  # fmt: skip
         self.layers = sum(name.endswith("ffn/linear_0/weight") for name in self.w)
+        self.kept = torch.arange(len(self.w["embeddings/weight"]))
+
+    def keep(self, tokens: set[int]) -> None:
+        """Weigh only these and the FREQUENT first tokens, as the engine does."""
+        self.kept = torch.tensor([*range(FREQUENT), *sorted(token for token in tokens if token >= FREQUENT)])
 
     def __call__(self, tokens: torch.Tensor, sound: torch.Tensor) -> torch.Tensor:
         x = self.w["embeddings/weight"][tokens] + self.w["position_encodings/encodings"][: tokens.shape[1]]
@@ -99,7 +107,7 @@ class FrozenDecoder:
             x = x + self._linear(_merged(F.scaled_dot_product_attention(query, key, value)), other + "linear_2")
             x = x + self._linear(F.gelu(self._linear(_norm(x, self.w, inner), inner + "linear_0")), inner + "linear_1")
         x = F.layer_norm(x, x.shape[-1:], self.w["layer_norm/gamma"], self.w["layer_norm/beta"])
-        return x @ self.w["embeddings/weight"].T
+        return x @ self.w["embeddings/weight"][self.kept].T
 
     def _linear(self, x: torch.Tensor, name: str) -> torch.Tensor:
         return F.linear(x, self.w[name + "/weight"], self.w[name + "/bias"])
@@ -122,7 +130,7 @@ def _merged(x: torch.Tensor) -> torch.Tensor:
 
 
 def sound_of(said: Utterance, rng: np.random.Generator) -> np.ndarray:
-    """float32 [WINDOW_S]: the phrase as the endpointer cuts it, three times in four within noise, then silence."""
+    """The phrase as the endpointer cuts it, three times in four within noise."""
     speech = _colored(speak(said.spoken, said.voice), rng) * np.float32(rng.uniform(0.3, 1.6))
     lead_s, tail_s = rng.uniform(0.15, 0.35), rng.uniform(0.05, 0.3)
     count = speech.size + int((lead_s + tail_s) * RATE_HZ)
@@ -130,9 +138,7 @@ def sound_of(said: Utterance, rng: np.random.Generator) -> np.ndarray:
     snr_db = rng.uniform(3, 25) if rng.random() < 0.75 else 50.0
     around = noise(kind, count, int(rng.integers(1 << 30)), TUNING_VOICES)
     mixed, _ = in_noise(speech, around, snr_db, lead_s)
-    out = np.zeros(int(WINDOW_S * RATE_HZ), np.float32)
-    out[: mixed.size] = np.clip(mixed, -1, 1)[: out.size]
-    return out
+    return np.clip(mixed, -1, 1)
 
 
 def _colored(speech: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -148,9 +154,14 @@ def batches(pool: list[Utterance], tokens: Tokens, seed: int):
     rng = np.random.default_rng(seed)
     start = [tokens.special("<|startoftranscript|>"), tokens.special("<|notimestamps|>")]
     end = tokens.special("<|endoftext|>")
+    pool = sorted(pool, key=lambda said: len(said.spoken))  # what is about as long shares a batch
     while True:
-        chosen = [pool[i] for i in rng.integers(len(pool), size=BATCH)]
-        mel = np.stack([log_mel(sound_of(said, rng)) for said in chosen])
+        first = int(rng.integers(len(pool) - NEAR))
+        chosen = [pool[i] for i in rng.integers(first, first + NEAR, size=BATCH)]
+        sounds = [sound_of(said, rng) for said in chosen]
+        longest = max(sound.size for sound in sounds) + int(rng.uniform(0, MAX_SILENCE_S) * RATE_HZ)
+        longest -= longest % COLUMN_SAMPLES
+        mel = np.stack([log_mel(np.pad(sound[:longest], (0, max(longest - sound.size, 0)))) for sound in sounds])
         rows = [[*start, *tokens.encode(said.written), end][: MAX_TOKENS] for said in chosen]
         width = max(map(len, rows))
         yield torch.tensor(mel), torch.tensor([row + [-100] * (width - len(row)) for row in rows])
@@ -158,7 +169,7 @@ def batches(pool: list[Utterance], tokens: Tokens, seed: int):
 
 def loss_of(encoder: Encoder, decoder: FrozenDecoder, mel: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
     logits = decoder(rows[:, :-1].clamp(min=0), encoder(mel))
-    wanted = rows[:, 1:].clone()
+    wanted = torch.searchsorted(decoder.kept, rows[:, 1:].clamp(min=0)).masked_fill(rows[:, 1:] < 0, -100)
     wanted[:, 0] = -100  # the start is given
     return F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=-100, label_smoothing=0.02)
 
@@ -177,6 +188,8 @@ def main() -> None:
     pool = [each for each in itertools.islice(said, options.utterances)
             if speak(each.spoken, each.voice).size < LONGEST_S * RATE_HZ]  # fmt: skip
     print(f"{len(pool)} of {options.utterances} phrases are short enough", flush=True)
+    end, start = (tokens.special(f"<|{name}|>") for name in ("endoftext", "notimestamps"))
+    decoder.keep({end, start, *(token for each in pool for token in tokens.encode(each.written))})
     lora = [*encoder.down.parameters(), *encoder.up.parameters()]
     optimizer = torch.optim.AdamW([{"params": lora, "lr": 1e-3}, {"params": encoder.conv.parameters(), "lr": 1e-4}],
                                   weight_decay=0.01, betas=(0.9, 0.98))  # fmt: skip
@@ -194,9 +207,9 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         optimizer.step()
         losses.append(loss.item())
-        if step % 20 == 0:
-            print(f"step {step} {share:.0%} loss {np.mean(losses[-20:]):.3f}", flush=True)
-        if step % 100 == 99:
+        if step % 10 == 0:
+            print(f"step {step} {share:.0%} loss {np.mean(losses[-10:]):.3f}", flush=True)
+        if step % 50 == 49:
             save(encoder, options)
     save(encoder, options)
 
