@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mirage_lsd.shared.audio_ring import AudioRing
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.voice_lines import WAKE_WORD, Event, Failed, Ready, Reload, Talk, Tune, VoiceLaunch, read_line
 from mirage_lsd.worker import presets
-from mirage_lsd.shared.audio_ring import AudioRing
 from mirage_lsd.worker.voice.engine import load
 from mirage_lsd.worker.voice.intents import SpokenPreset, spoken_presets
 from mirage_lsd.worker.voice.listener import Listener, Manner
