@@ -85,6 +85,7 @@ def script_load(settings):
         plugin = Plugin(FOLDER)
         obs.signal_handler_connect(obs.obs_get_signal_handler(), plugin.script_call.signal, on_call)
         plugin.scenes.carried = _carried(settings)
+        plugin.voice.set(_voice_settings(settings))
         plugin.start()
     except MirageError as error:
         _problem = str(error)
@@ -97,6 +98,14 @@ def script_load(settings):
 def script_update(settings):
     if _plugin is not None:
         _plugin.scenes.carried = _carried(settings)
+        _plugin.voice.set(_voice_settings(settings))
+
+
+def script_defaults(settings):
+    _make_packages()
+    from mirage_lsd.obs_script import voice_properties
+
+    voice_properties.set_defaults(obs, settings)
 
 
 def script_unload():
@@ -110,6 +119,9 @@ def script_properties():
     obs.obs_properties_add_button(properties, "restart_worker", "Restart worker", _restart_pressed)
     obs.obs_properties_add_button(properties, "open_presets", "Open my presets", _open_presets_pressed)
     _add_scenes(properties)
+    from mirage_lsd.obs_script import voice_properties
+
+    voice_properties.add(obs, properties, _plugin.voice.settings.source if _plugin is not None else "")
     return properties
 
 
@@ -127,6 +139,12 @@ def _add_scenes(properties):
         if carried and carried not in [preset.id for preset in presets]:
             obs.obs_property_list_add_string(choice, carried, carried)  # else OBS would change the setting
     obs.obs_properties_add_group(properties, "scenes", "Presets that scenes bring", obs.OBS_GROUP_NORMAL, group)
+
+
+def _voice_settings(settings):
+    from mirage_lsd.obs_script.voice_settings import VoiceSettings
+
+    return VoiceSettings.read(json.loads(obs.obs_data_get_json(settings)))
 
 
 def _carried(settings):

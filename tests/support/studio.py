@@ -135,7 +135,8 @@ def _install_record(folder: Path, worker: str | Sequence[str] | None) -> Path:
                "marking": [installed.worker_python, str(MARKING_WORKER)]}.get(worker, worker)  # fmt: skip
     wrapper = folder / "worker.sh"
     quoted = " ".join("'" + part + "'" for part in command)
-    wrapper.write_text(f"#!/bin/sh\nexec {quoted}\n", encoding="utf-8")
+    others = f"[ \"$2\" = mirage_lsd.worker ] || exec '{installed.worker_python}' \"$@\""  # such as the preset list
+    wrapper.write_text(f"#!/bin/sh\n{others}\nexec {quoted}\n", encoding="utf-8")
     wrapper.chmod(0o755)
     content = {"layout": 1, "worker_python": str(wrapper), "zmq_paths": installed.zmq_paths, "version": "test"}
     record.write_text(json.dumps(content), encoding="utf-8")

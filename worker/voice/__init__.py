@@ -3,5 +3,6 @@
 
     audio_ring or microphone -> endpointer -> engine (bound to the grammar) -> intents -> events, one a line
 
-`listener.py` is the way of a phrase through these on one page; `shared/voice_lines.py` says how to start and talk to the process.
+`listener.py` is the way of a phrase through these on one page; `shared/voice_lines.py` says how to start the process
+and talk to it.
 """

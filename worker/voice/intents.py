@@ -104,7 +104,8 @@ class Phrasebook:
     def _by_number(self, text: str) -> LookCommand | None:
         lead, _, rest = text.partition(" ")
         number = value_of(rest) if lead in NUMBER_LEADS else None
-        return ApplyPreset(self.presets[number - 1].id, origin=ORIGIN) if number and number <= len(self.presets) else None
+        known = number is not None and number <= len(self.presets)
+        return ApplyPreset(self.presets[number - 1].id, origin=ORIGIN) if known else None
 
     def nearest(self, command: str) -> str | None:
         """For engines that write down whatever they hear: the fixed phrase most like it, None if none is."""

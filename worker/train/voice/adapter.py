@@ -54,11 +54,14 @@ class Encoder(nn.Module):
             if "linear" in name and name.endswith("weight"):
                 self.down[_key(name)] = nn.Parameter(torch.randn(RANK, weight.shape[1]) / weight.shape[1] ** 0.5)
                 self.up[_key(name)] = nn.Parameter(torch.zeros(weight.shape[0], RANK))
-        self.conv = nn.ParameterDict({str(n): nn.Parameter(torch.zeros_like(self.w[f"conv{n}/weight"])) for n in (1, 2)})
+        self.conv = nn.ParameterDict(
+            {str(n): nn.Parameter(torch.zeros_like(self.w[f"conv{n}/weight"])) for n in (1, 2)}
+        )
 
     def change(self) -> dict[str, torch.Tensor]:
         """What is added to each array of the model file, by its name there."""
-        made = {f"encoder/{name}": self.up[_key(name)] @ self.down[_key(name)] for name in self.w if _key(name) in self.up}
+        changed = [name for name in self.w if _key(name) in self.up]
+        made = {f"encoder/{name}": self.up[_key(name)] @ self.down[_key(name)] for name in changed}
         return made | {f"encoder/conv{n}/weight": change for n, change in self.conv.items()}
 
     def forward(self, mel: torch.Tensor) -> torch.Tensor:
