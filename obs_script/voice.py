@@ -16,14 +16,15 @@ from typing import Any
 from mirage_lsd.obs_script.audio_tap import AudioTap
 from mirage_lsd.obs_script.desk import Desk
 from mirage_lsd.obs_script.libobs import LibObs
-from mirage_lsd.obs_script.voice_process import VoiceProcess
+from mirage_lsd.obs_script.line_process import LineProcess
 from mirage_lsd.obs_script.voice_settings import MICROPHONE, VoiceSettings
 from mirage_lsd.shared.audio_ring import AudioRing
 from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.shared.process_lines import Failed
 from mirage_lsd.shared.voice_lines import (
+    LINES,
     PUSH_TO_TALK,
     Awake,
-    Failed,
     Ready,
     Rejected,
     Talk,
@@ -45,7 +46,7 @@ class Voice:
         self._libobs, self._desk, self._notes, self._wake = libobs, desk, notes, wake
         self.settings = VoiceSettings()
         self._keys: queue.SimpleQueue = queue.SimpleQueue()
-        self._process: VoiceProcess | None = None
+        self._process = LineProcess("voice", LINES, libobs.log, wake)
         self._ring_path, self._ring, self._tap = "", None, None
         self._tuned: Tune | None = None
         self._next_look = self._said_until = 0.0
@@ -64,11 +65,11 @@ class Voice:
     def start(self, python: str, folder: str, ring_path: str) -> None:
         """There is an installation: from now on a process can run."""
         self._ring_path = ring_path
-        self._process = VoiceProcess(python, folder, self._libobs.log, self._wake)
+        self._process.install(python, folder)
 
     def step(self) -> None:
         """One round of everything."""
-        if self._process is None:
+        if not self._ring_path:
             return
         settings = self.settings
         listens = settings.on and (settings.source == MICROPHONE or self._tap_into(settings.source))
@@ -78,14 +79,13 @@ class Voice:
         self._tune(settings)
         while not self._keys.empty():
             self._process.send(Talk(self._keys.get()))
-        while not self._process.lines.empty():
-            self._take(self._process.lines.get())
+        while not self._process.heard.empty():
+            self._take(self._process.heard.get())
         self._tell(settings, listens)
 
     def close(self) -> None:
         """The plugin stops."""
-        if self._process is not None:
-            self._process.end()
+        self._process.end()
         self._tap_out()
 
     def _launch(self, settings: VoiceSettings) -> VoiceLaunch:
@@ -137,7 +137,7 @@ class Voice:
 
     def _do(self, heard: Understood) -> None:
         try:
-            self._desk.submit(heard.command)
+            self._desk.submit(heard.look_command)
         except MirageError as error:
             self._say(f'heard "{heard.text}": {error}')
             return

@@ -115,7 +115,7 @@ def test_a_phrase_is_one_command_and_the_engine_is_asked_once() -> None:
     listener, engine = listening(Heard("forest", 0.9))
     (event,) = listener.hear(phrase())
     assert isinstance(event, Understood)
-    assert (event.command, event.text) == (ApplyPreset("forest", origin="voice"), "forest")
+    assert (event.look_command, event.text) == (ApplyPreset("forest", origin="voice"), "forest")
     assert len(engine.asked) == 1
     assert np.array_equal(engine.fed[: engine.asked[0].size], engine.asked[0])
 
@@ -156,7 +156,7 @@ def test_no_second_command_within_the_cooldown() -> None:
     events = list(listener.hear(np.concatenate([phrase(), phrase(1.5), phrase()])))
     assert [type(event) for event in events] == [Understood, Rejected, Understood]
     assert events[1].reason == "cooldown"
-    assert events[0].command == Undo(origin="voice")
+    assert events[0].look_command == Undo(origin="voice")
 
 
 def test_the_wake_word_alone_waits_for_its_command() -> None:
@@ -178,7 +178,7 @@ def test_while_the_key_is_down_all_sound_is_one_phrase_decided_when_it_goes_up()
     said = np.concatenate([voice(0.4), room(0.9, seed=6), voice(0.4)])
     assert list(listener.hear(said)) == []
     (event,) = listener.stop_talking()
-    assert event.command == Undo(origin="voice")
+    assert event.look_command == Undo(origin="voice")
     assert np.array_equal(engine.asked[0], said)
     assert list(listener.stop_talking()) == []
 
@@ -188,5 +188,6 @@ def test_sound_may_come_in_any_pieces() -> None:
     sound = phrase()
     together = list(whole.hear(sound))
     apart = [event for start in range(0, sound.size, 77) for event in pieces.hear(sound[start : start + 77])]
-    assert [event.command for event in together] == [event.command for event in apart] == [Undo(origin="voice")]
+    for events in (together, apart):
+        assert [event.look_command for event in events] == [Undo(origin="voice")]
     assert FRAME_MS * RATE_HZ // 1000 == FRAME_SAMPLES

@@ -20,9 +20,10 @@ import pytest
 from mirage_lsd.shared import clock
 from mirage_lsd.shared.audio_ring import AudioRing
 from mirage_lsd.shared.look_commands import ApplyPreset, Undo
+from mirage_lsd.shared.process_lines import Failed, LineError
 from mirage_lsd.shared.voice_lines import (
+    LINES,
     Awake,
-    Failed,
     Ready,
     Rejected,
     Reload,
@@ -30,9 +31,6 @@ from mirage_lsd.shared.voice_lines import (
     Tune,
     Understood,
     VoiceLaunch,
-    VoiceLineError,
-    read_line,
-    to_line,
 )
 
 PRESETS = '[forest]\nname = "Forest"\nprompt = "forest"\n'
@@ -73,7 +71,7 @@ class Process:
 
     def _read(self) -> None:
         for line in self.process.stdout:
-            self.events.put(read_line(line))
+            self.events.put(LINES.read(line))
 
     def send(self, line: str) -> None:
         self.process.stdin.write(line)
@@ -112,12 +110,12 @@ def test_speech_becomes_commands_and_a_new_preset_can_be_said_at_once(started) -
     assert (ready.engine, ready.wake_word) == ("whisper", "mirage")
     voice.say("Mirage, undo")
     heard = voice.event("understood")
-    assert (heard.command, heard.text) == (Undo(origin="voice"), "undo")
+    assert (heard.look_command, heard.text) == (Undo(origin="voice"), "undo")
     voice.say("The weather is lovely today")
     voice.presets.write_text(PRESETS + '[space]\nname = "Outer galaxy"\nprompt = "space"\n')
     assert voice.event("ready").commands > ready.commands
     voice.say("Mirage, outer galaxy")
-    assert voice.event("understood").command == ApplyPreset("space", origin="voice")
+    assert voice.event("understood").look_command == ApplyPreset("space", origin="voice")
 
 
 def test_a_broken_preset_file_leaves_the_last_good_one_and_pipes_end_the_process(started) -> None:
@@ -155,18 +153,18 @@ def test_killing_it_leaves_the_ring_to_its_owner(started) -> None:
 
 
 def test_lines_of_the_owner_are_read_strictly() -> None:
-    assert read_line('{"type": "talk", "held": true}') == Talk(True)
-    assert read_line('{"type": "tune", "wake_word": "hey mirror"}') == Tune(wake_word="hey mirror")
+    assert LINES.read('{"type": "talk", "held": true}') == Talk(True)
+    assert LINES.read('{"type": "tune", "wake_word": "hey mirror"}') == Tune(wake_word="hey mirror")
     for wrong in ("", "[]", "{}", '{"type": "talk"}', '{"type": "talk", "held": 1}', '{"type": "tune", "x": 1}', "\0"):
-        with pytest.raises(VoiceLineError):
-            read_line(wrong)
+        with pytest.raises(LineError):
+            LINES.read(wrong)
 
 
 @pytest.mark.parametrize(
     "message",
     [
-        Understood(ApplyPreset("forest", origin="voice"), "forest", 0.5, 301.2),
-        Understood(Undo(origin="voice"), "undo", 0.25, 1.0),
+        Understood.of(ApplyPreset("forest", origin="voice"), "forest", 0.5, 301.2),
+        Understood.of(Undo(origin="voice"), "undo", 0.25, 1.0),
         Ready("whisper", "mirage", 70, ("a remark",)),
         Awake(),
         Rejected("unsure", "forest", 0.2),
@@ -177,6 +175,6 @@ def test_lines_of_the_owner_are_read_strictly() -> None:
     ],
 )
 def test_every_message_comes_back_from_its_line(message: object) -> None:
-    line = to_line(message)
+    line = LINES.write(message)
     assert line.endswith("}\n") and line.count("\n") == 1
-    assert read_line(line) == message
+    assert LINES.read(line) == message

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mirage_lsd.shared.voice_lines import Awake, Event, Rejected, Understood
+from mirage_lsd.shared.process_lines import LineMessage
+from mirage_lsd.shared.voice_lines import Awake, Rejected, Understood
 from mirage_lsd.worker.voice import grammar
 from mirage_lsd.worker.voice.endpointer import (
     END_MS,
@@ -72,7 +73,7 @@ class Listener:
         self._guess, self._waking, self._held = _NOT_ASKED, None, None
         return remarks
 
-    def hear(self, samples: np.ndarray) -> Iterator[Event]:
+    def hear(self, samples: np.ndarray) -> Iterator[LineMessage]:
         """More sound, any amount. Yields what it brought."""
         if self._held is not None:
             self._hold(samples)
@@ -91,7 +92,7 @@ class Listener:
         self._held = []
         self._engine.begin()
 
-    def stop_talking(self) -> Iterator[Event]:
+    def stop_talking(self) -> Iterator[LineMessage]:
         """The push-to-talk key went up: what was said counts as a whole."""
         held, self._held = self._held, None
         if held:
@@ -103,7 +104,7 @@ class Listener:
             self._held.append(samples)
             self._engine.feed(samples)
 
-    def _frame(self, frame: np.ndarray) -> Iterator[Event]:
+    def _frame(self, frame: np.ndarray) -> Iterator[LineMessage]:
         edge = self._endpointer.feed(frame)
         if edge is Edge.BEGAN:
             self._guess = _NOT_ASKED
@@ -119,7 +120,7 @@ class Listener:
         elif self._endpointer.resumed and self._guess is not None:
             self._guess = _NOT_ASKED  # a phrase that does not begin with the wake word will not do so later
 
-    def _decide(self, phrase: np.ndarray, quiet_ms: float) -> Iterator[Event]:
+    def _decide(self, phrase: np.ndarray, quiet_ms: float) -> Iterator[LineMessage]:
         if self._guess is _NOT_ASKED:
             heard, asked_ms = self._ask(phrase)
             latency_ms = quiet_ms + asked_ms
@@ -135,11 +136,11 @@ class Listener:
         self._waking = None
         yield self._judged(heard, latency_ms)
 
-    def _wake(self, phrase: np.ndarray) -> Iterator[Event]:
+    def _wake(self, phrase: np.ndarray) -> Iterator[LineMessage]:
         self._waking, self._waking_ended = phrase, self._frames
         yield Awake()
 
-    def _judged(self, heard: Heard, latency_ms: float) -> Event:
+    def _judged(self, heard: Heard, latency_ms: float) -> LineMessage:
         command = self.book.read(heard.command)
         if heard.confidence < self._manner.threshold:
             return Rejected("unsure", heard.command, heard.confidence)
@@ -148,7 +149,7 @@ class Listener:
         if self._manner.wake_word and self._frames < self._silent_until:
             return Rejected("cooldown", heard.command, heard.confidence)
         self._silent_until = self._frames + self._manner.cooldown_ms // FRAME_MS
-        return Understood(command, heard.command, heard.confidence, latency_ms)
+        return Understood.of(command, heard.command, heard.confidence, latency_ms)
 
     def _ask(self, phrase: np.ndarray) -> tuple[Heard | None, float]:
         """The engine's answer and the ms it took; a wake word said alone shortly before belongs to the phrase."""

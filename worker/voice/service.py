@@ -15,7 +15,8 @@ import numpy as np
 
 from mirage_lsd.shared.audio_ring import AudioRing
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.voice_lines import WAKE_WORD, Event, Failed, Ready, Reload, Talk, Tune, VoiceLaunch, read_line
+from mirage_lsd.shared.process_lines import Failed, LineMessage
+from mirage_lsd.shared.voice_lines import LINES, WAKE_WORD, Ready, Reload, Talk, Tune, VoiceLaunch
 from mirage_lsd.worker import presets
 from mirage_lsd.worker.voice.engine import load
 from mirage_lsd.worker.voice.intents import SpokenPreset, spoken_presets
@@ -45,7 +46,7 @@ class RingSource:
 class VoiceService:
     """One voice process: made from its launch line and a function that sends events."""
 
-    def __init__(self, launch: VoiceLaunch, tell: Callable[[Event], None]) -> None:
+    def __init__(self, launch: VoiceLaunch, tell: Callable[[LineMessage], None]) -> None:
         self._launch = launch
         self._tell = tell
         self._files: tuple[Path, ...] = ()
@@ -87,7 +88,7 @@ class VoiceService:
     def _obey(self, lines: queue.SimpleQueue) -> None:
         while not lines.empty():
             try:
-                self._do(read_line(lines.get()))
+                self._do(LINES.read(lines.get()))
             except MirageError as error:
                 self._tell(Failed(error.code, str(error)))
 
