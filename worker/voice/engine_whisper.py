@@ -14,6 +14,7 @@ import math
 
 import numpy as np
 
+from mirage_lsd.worker.voice.adapter import adapted
 from mirage_lsd.worker.voice.engine import Heard
 from mirage_lsd.worker.voice.errors import VoiceError
 from mirage_lsd.worker.voice.grammar import Grammar
@@ -22,7 +23,7 @@ from mirage_lsd.worker.voice.intents import Phrasebook
 from mirage_lsd.worker.voice.log_mel import RATE_HZ, log_mel
 from mirage_lsd.worker.voice.token_graph import TokenGraph
 from mirage_lsd.worker.voice.whisper_decoder import Decoder
-from mirage_lsd.worker.voice.whisper_files import Tokens, model_folder, read_weights
+from mirage_lsd.worker.voice.whisper_files import MODEL_FILE, Tokens, arrays_of, model_folder
 
 WINDOW_S = 8.0
 _COLUMNS_PER_POSITION = 2
@@ -44,10 +45,13 @@ class WhisperEngine:
         except ImportError as error:
             raise VoiceError("ctranslate2 is not installed; run: pip install ctranslate2", "engine_missing") from error
         folder = model_folder(model)
+        files = {file.name: file.read_bytes() for file in folder.iterdir() if file.suffix in (".bin", ".json", ".txt")}
+        if not model:
+            files[MODEL_FILE] = adapted(files[MODEL_FILE])
         self._tokens = Tokens(folder / "tokenizer.json")
-        self._decoder = Decoder(read_weights(folder / "model.bin"))
+        self._decoder = Decoder(arrays_of(memoryview(files[MODEL_FILE])))
         self._encoder = self._ct2.models.Whisper(
-            str(folder), device="cpu", compute_type="int8", intra_threads=threads, inter_threads=1
+            str(folder), device="cpu", compute_type="int8", intra_threads=threads, inter_threads=1, files=files
         )
         language = () if self._decoder.is_english else ("<|en|>", "<|transcribe|>")
         special = ("<|startoftranscript|>", *language, "<|notimestamps|>")

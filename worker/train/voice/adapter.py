@@ -25,11 +25,11 @@ from mirage_lsd.worker.presets import load_library
 from mirage_lsd.worker.train.voice.noises import ALL_KINDS, noise
 from mirage_lsd.worker.train.voice.speech import RATE_HZ, TUNING_VOICES, in_noise, speak
 from mirage_lsd.worker.train.voice.utterances import Utterance, utterances
-from mirage_lsd.worker.voice import grammar
+from mirage_lsd.worker.voice import adapter, grammar
 from mirage_lsd.worker.voice.intents import Phrasebook, spoken_presets
 from mirage_lsd.worker.voice.log_mel import log_mel
 from mirage_lsd.worker.voice.whisper_decoder import FREQUENT
-from mirage_lsd.worker.voice.whisper_files import Tokens, model_folder, read_weights
+from mirage_lsd.worker.voice.whisper_files import MODEL_FILE, Tokens, arrays_of, model_folder
 
 RANK = 24
 NEAR = 400
@@ -58,11 +58,11 @@ class Encoder(nn.Module):
             {str(n): nn.Parameter(torch.zeros_like(self.w[f"conv{n}/weight"])) for n in (1, 2)}
         )
 
-    def change(self) -> dict[str, torch.Tensor]:
-        """What is added to each array of the model file, by its name there."""
+    def change(self) -> tuple[dict, dict]:
+        """What adapter.save takes: (up, down) of each matrix, and the change of each convolution."""
         changed = [name for name in self.w if _key(name) in self.up]
-        made = {f"encoder/{name}": self.up[_key(name)] @ self.down[_key(name)] for name in changed}
-        return made | {f"encoder/conv{n}/weight": change for n, change in self.conv.items()}
+        thin = {f"encoder/{n}": tuple(part[_key(n)].detach().numpy() for part in (self.up, self.down)) for n in changed}
+        return thin, {f"encoder/conv{n}/weight": change.detach().numpy() for n, change in self.conv.items()}
 
     def forward(self, mel: torch.Tensor) -> torch.Tensor:
         x = F.gelu(F.conv1d(mel, self.w["conv1/weight"] + self.conv["1"], self.w["conv1/bias"], padding=1))
@@ -182,7 +182,8 @@ def main() -> None:
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
     folder = model_folder()
-    weights, tokens = read_weights(folder / "model.bin"), Tokens(folder / "tokenizer.json")
+    model = (folder / MODEL_FILE).read_bytes()
+    weights, tokens = arrays_of(memoryview(model)), Tokens(folder / "tokenizer.json")
     encoder, decoder = Encoder(weights), FrozenDecoder(weights)
     if options.resume:
         encoder.load_state_dict(torch.load(options.state, weights_only=True))
@@ -218,7 +219,9 @@ def main() -> None:
 
 
 def save(encoder: Encoder, options: argparse.Namespace) -> None:
+    """The state to go on from, and the file that the engine reads."""
     torch.save(encoder.state_dict(), options.state)
+    adapter.save(options.out, *encoder.change())
 
 
 def arguments() -> argparse.Namespace:
@@ -227,7 +230,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--utterances", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--state", type=Path, required=True, help="where to keep what --resume goes on from")
+    parser.add_argument("--out", type=Path, default=adapter.FILE)
     parser.add_argument("--resume", action="store_true")
     return parser.parse_args()
 
