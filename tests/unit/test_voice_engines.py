@@ -41,10 +41,8 @@ def code_of(call, *arguments) -> str:
     return refused.value.code
 
 
-def test_our_decoder_finds_likely_what_ctranslate2s_writes(whisper, checkout: Path, monkeypatch) -> None:
+def test_our_decoder_finds_likely_what_ctranslate2s_writes(whisper) -> None:
     """On speech: the words that CTranslate2's own decoder writes, and as a check the same words in another order."""
-    monkeypatch.syspath_prepend(str(checkout / "tests" / "bench"))
-    speech = importlib.import_module("voice_speech")
     encoded = whisper._encoded(speech.pcm16(speech.speak("I will meet you at the station", speech.TUNING_VOICES[4])))
     picture = whisper._ct2.StorageView.from_array(encoded[None])
     theirs = whisper._encoder.generate(picture, [whisper._start], beam_size=1)[0].sequences_ids[0]

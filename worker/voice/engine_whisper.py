@@ -26,6 +26,7 @@ from mirage_lsd.worker.voice.whisper_decoder import Decoder
 from mirage_lsd.worker.voice.whisper_files import MODEL_FILE, Tokens, arrays_of, model_folder
 
 WINDOW_S = 8.0
+SILENCE_S = 0.3
 _COLUMNS_PER_POSITION = 2
 # Confidence from the log probabilities of the wake word and, on average, of the command's tokens. Chosen with the
 # tuning voices: commands in noise reach -13 and better, other speech stays below -15 (voice_false_triggers.py).
@@ -46,6 +47,7 @@ class WhisperEngine:
             raise VoiceError("ctranslate2 is not installed; run: pip install ctranslate2", "engine_missing") from error
         folder = model_folder(model)
         files = {file.name: file.read_bytes() for file in folder.iterdir() if file.suffix in (".bin", ".json", ".txt")}
+        self._whole_window = bool(model)  # the adapter is trained with short ones
         if not model:
             files[MODEL_FILE] = adapted(files[MODEL_FILE])
         self._tokens = Tokens(folder / "tokenizer.json")
@@ -84,7 +86,8 @@ class WhisperEngine:
 
     def _encoded(self, phrase: np.ndarray) -> np.ndarray:
         """float32 [T, D]."""
-        samples = np.zeros(int(WINDOW_S * RATE_HZ), np.float32)
+        window_s = WINDOW_S if self._whole_window else min(phrase.size / RATE_HZ + SILENCE_S, WINDOW_S)
+        samples = np.zeros(int(window_s * RATE_HZ), np.float32)
         samples[: phrase.size] = phrase[: samples.size].astype(np.float32) / 32768
         picture = log_mel(samples)
         picture = picture[:, : picture.shape[1] // _COLUMNS_PER_POSITION * _COLUMNS_PER_POSITION]

@@ -79,7 +79,7 @@ class Phrasebook:
                 found[f"{lead} {spoken(number)}"] = ApplyPreset(preset.id, origin=ORIGIN)
         for preset in self.presets:
             for phrase in preset.phrases:
-                if words := normal(phrase):
+                if words := _spelled(phrase):
                     found[words] = ApplyPreset(preset.id, origin=ORIGIN)
         return found | ACTIONS
 
@@ -94,7 +94,7 @@ class Phrasebook:
 
     def read(self, command: str) -> LookCommand | None:
         """What is meant by a command without its wake word, or None if any word of it is not understood."""
-        words = normal(command)
+        words = _spelled(command)
         for text in (words, _without_lead(words)):
             intent = self.fixed.get(text) or self._by_number(text)
             if intent is not None:
@@ -113,6 +113,11 @@ class Phrasebook:
         return close[0] if close else None
 
 
+def _spelled(text: str) -> str:
+    """As `normal`, in one spelling of words that sound the same."""
+    return " ".join(_SPELLED.get(word, word) for word in normal(text).split())
+
+
 def _without_lead(words: str) -> str:
     for lead in WEAR_LEADS:
         if words.startswith(lead + " "):
@@ -122,7 +127,7 @@ def _without_lead(words: str) -> str:
 
 
 def _prompt(words: str) -> LookCommand | None:
-    prompt = " ".join(_SPELLED.get(word, word) for word in _without_lead(words).split())
+    prompt = _without_lead(words)
     try:
         meant = parse_conditions(prompt)
     except UnknownWordError:

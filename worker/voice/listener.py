@@ -34,6 +34,7 @@ JOIN_MS = 1600
 WHOLE_MS = 560  # the wake word and the shortest command
 MS_PER_S = 1000
 MAX_HELD_S = 10
+UNSURE = "unsure"
 _NOT_ASKED = object()
 
 
@@ -57,7 +58,7 @@ class Listener:
         self._frames = 0  # since the start: the sound's own clock
         self._guess: Heard | None | object = _NOT_ASKED
         self._guess_ms = 0.0
-        self._waking: np.ndarray | None = None  # a phrase that was only the wake word, and when it ended
+        self._waking: np.ndarray | None = None  # what waits for more, and when it ended
         self._waking_ended = 0
         self._silent_until = 0
         self._held: list[np.ndarray] | None = None  # what was said since the push-to-talk key went down
@@ -127,23 +128,26 @@ class Listener:
         else:  # asked at PAUSE_MS, and answered while the pause went on
             heard, latency_ms = self._guess, max(quiet_ms, PAUSE_MS + self._guess_ms)
         self._guess = _NOT_ASKED
+        whole, self._waking = self._with_waking(phrase), None
         if heard is None:
-            self._waking = None
             return
         if not heard.command:
-            yield from self._wake(phrase)
+            self._wait_for_more(phrase)
+            yield Awake()
             return
-        self._waking = None
-        yield self._judged(heard, latency_ms)
+        event = self._judged(heard, latency_ms)
+        if isinstance(event, Rejected) and event.reason == UNSURE:
+            self._wait_for_more(whole)  # a weak sound within a phrase may have been taken for its end
+        yield event
 
-    def _wake(self, phrase: np.ndarray) -> Iterator[LineMessage]:
+    def _wait_for_more(self, phrase: np.ndarray) -> None:
+        """The wake word was there and what follows is not clear yet: the next phrase may be the rest of this one."""
         self._waking, self._waking_ended = phrase, self._frames
-        yield Awake()
 
     def _judged(self, heard: Heard, latency_ms: float) -> LineMessage:
         command = self.book.read(heard.command)
         if heard.confidence < self._manner.threshold:
-            return Rejected("unsure", heard.command, heard.confidence)
+            return Rejected(UNSURE, heard.command, heard.confidence)
         if command is None:
             return Rejected("not_understood", heard.command, heard.confidence)
         if self._manner.wake_word and self._frames < self._silent_until:
@@ -151,12 +155,18 @@ class Listener:
         self._silent_until = self._frames + self._manner.cooldown_ms // FRAME_MS
         return Understood.of(command, heard.command, heard.confidence, latency_ms)
 
+    def _with_waking(self, phrase: np.ndarray) -> np.ndarray:
+        """The phrase, after what was said shortly before and waits for more; its lead may have been heard already."""
+        if self._waking is None:
+            return phrase
+        gap = self._phrase_began - self._waking_ended - LEAD_MS // FRAME_MS
+        if gap * FRAME_MS > JOIN_MS:
+            return phrase
+        return np.concatenate([self._waking, phrase[max(-gap, 0) * FRAME_SAMPLES :]])
+
     def _ask(self, phrase: np.ndarray) -> tuple[Heard | None, float]:
-        """The engine's answer and the ms it took; a wake word said alone shortly before belongs to the phrase."""
-        if self._waking is not None:
-            gap = self._phrase_began - self._waking_ended - LEAD_MS // FRAME_MS
-            if gap * FRAME_MS <= JOIN_MS:
-                phrase = np.concatenate([self._waking, phrase])
+        """The engine's answer and the ms it took."""
+        phrase = self._with_waking(phrase)
         started = time.perf_counter()
         heard = self._engine.finish(phrase)
         took_s = time.perf_counter() - started

@@ -21,6 +21,7 @@ import numpy as np
 RATE_HZ = 16_000
 CACHE = Path(os.environ.get("MIRAGE_LSD_VOICE_CACHE", Path(tempfile.gettempdir()) / "mirage-lsd-voice"))
 SPEECH_RMS = 0.06
+_AS_PCM = ("-ar", str(RATE_HZ), "-ac", "1", "-f", "s16le", "-")
 
 
 @dataclass(frozen=True)
@@ -80,32 +81,48 @@ def speak(text: str, voice: Voice) -> np.ndarray:
     if not file.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         made = file.with_suffix(f".{os.getpid()}.wav")
-        _synthesise(text, voice, made)
+        write_wav(made, _espeak(text, voice) if voice.program == "espeak" else _flite(text, voice))
         made.replace(file)
     return _levelled(read_wav(file))
 
 
-def _synthesise(text: str, voice: Voice, file: Path) -> None:
-    raw = file.with_suffix(".raw.wav")
-    if voice.program == "espeak":
-        rate, pitch = str(voice.words_per_minute), str(voice.pitch)
-        subprocess.run(["espeak-ng", "-v", voice.code, "-s", rate, "-p", pitch, "-w", str(raw), text], check=True)
-        source = ["-i", str(raw)]
-    else:
-        spoken = "".join(letter for letter in text if letter.isalnum() or letter in " .-")
-        source = ["-f", "lavfi", "-i", f"flite=voice={voice.code}:text='{spoken}'"]
-    convert = ["ffmpeg", "-v", "error", "-y", *source, "-ar", str(RATE_HZ), "-ac", "1", "-c:a", "pcm_s16le", str(file)]
-    subprocess.run(convert, check=True)
-    raw.unlink(missing_ok=True)
+def _espeak(text: str, voice: Voice) -> np.ndarray:
+    rate, pitch = str(voice.words_per_minute), str(voice.pitch)
+    command = ["espeak-ng", "-v", voice.code, "-s", rate, "-p", pitch, "--stdout", text]
+    data = subprocess.run(command, check=True, capture_output=True).stdout
+    rate_hz = int.from_bytes(data[24:28], "little")
+    samples = np.frombuffer(data[44 : len(data) // 2 * 2], "<i2").astype(np.float32) / 32768
+    count = samples.size * RATE_HZ // rate_hz
+    made = np.fft.irfft(np.fft.rfft(samples)[: count // 2 + 1], count) * (count / samples.size)
+    return made.astype(np.float32)
+
+
+def _flite(text: str, voice: Voice) -> np.ndarray:
+    spoken = "".join(letter for letter in text if letter.isalnum() or letter in " .-")
+    source = ["-f", "lavfi", "-i", f"flite=voice={voice.code}:text='{spoken}'"]
+    return _pcm(subprocess.run(["ffmpeg", "-v", "error", *source, *_AS_PCM], check=True, capture_output=True).stdout)
+
+
+def write_wav(file: Path, samples: np.ndarray) -> None:
+    """16 kHz, mono, 16 bit."""
+    with wave.open(str(file), "wb") as made:
+        made.setnchannels(1)
+        made.setsampwidth(2)
+        made.setframerate(RATE_HZ)
+        made.writeframes(pcm16(samples).tobytes())
+
+
+def _pcm(data: bytes) -> np.ndarray:
+    return np.frombuffer(data, "<i2").astype(np.float32) / 32768
 
 
 def read_wav(file: Path) -> np.ndarray:
     """Samples of a 16-bit file, brought to 16 kHz mono by ffmpeg where it is neither."""
     with wave.open(str(file)) as opened:
         if (opened.getframerate(), opened.getnchannels(), opened.getsampwidth()) == (RATE_HZ, 1, 2):
-            return np.frombuffer(opened.readframes(opened.getnframes()), "<i2").astype(np.float32) / 32768
-    convert = ["ffmpeg", "-v", "error", "-i", str(file), "-ar", str(RATE_HZ), "-ac", "1", "-f", "s16le", "-"]
-    return np.frombuffer(subprocess.run(convert, check=True, capture_output=True).stdout, "<i2") / np.float32(32768)
+            return _pcm(opened.readframes(opened.getnframes()))
+    convert = ["ffmpeg", "-v", "error", "-i", str(file), *_AS_PCM]
+    return _pcm(subprocess.run(convert, check=True, capture_output=True).stdout)
 
 
 def _levelled(samples: np.ndarray) -> np.ndarray:
