@@ -3,9 +3,10 @@
 
     python tests/bench/voice_accuracy.py --voices acceptance --every 4
 
-The acceptance voices are used here and for false triggers only: nothing is trained or chosen with them. Every phrase goes through the real listener as a stream: floor, phrase finding, engine, grammar, intents, threshold.
-A command counts when exactly one command comes out and it means what was said. Latency is from the last sample of
-speech to the command. `--every N` takes each N-th command of each voice (all are 78 commands x 8 voices).
+The acceptance voices are used here and for false triggers only: nothing is trained or chosen with them. Every phrase
+goes through the real listener as a stream: floor, phrase finding, engine, grammar, commands, threshold. A command
+counts when exactly one comes out and it means what was said. Latency is from the last sample of speech to the command.
+`--every N` takes each N-th command of each voice (all are 78 commands x 8 voices).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ OPEN_PALM, FIST, THUMBS_UP, VICTORY, NONE = "open_palm", "fist", "thumbs_up", "v
 _FINGERS = ((5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))  # index to little finger
 _STRAIGHT, _BENT = 0.85, 0.25  # cosine between a finger's first and last part: 1 is straight, -1 is folded
 _UPRIGHT = 0.75  # cosine between upwards and the thumb
-_SPREAD = 0.25  # of the palm: how far apart the victory's finger tips are, more than their knuckles
+_SPREAD = 0.15  # of the palm: how far apart the victory's finger tips are, more than their knuckles
 
 
 def sign_of(points: np.ndarray) -> str:

@@ -17,9 +17,9 @@ from mirage_lsd.worker.gestures.signs import NONE, OPEN_PALM, sign_of
 
 HOLD_MS, COOLDOWN_MS = 700, 1500
 HOLD_LOOKS = 4
-STILL = 0.5  # of the palm's length: how far the hand may drift while it holds a sign
+STILL = 0.3  # of the palm's length: how far the hand may drift while it holds a sign
 LOST_MS = 350  # a gap this short in the looks does not end what is under way
-SWIPE_MS, SWIPE_PALMS, SWIPE_LOOKS = 900, 2.2, 3
+SWIPE_MS, SWIPE_PALMS, SWIPE_LOOKS = 700, 2.5, 3
 LEVEL = 0.5  # height of a swipe by its width, at most
 SWIPE_LEFT, SWIPE_RIGHT = "swipe_left", "swipe_right"
 
@@ -42,18 +42,17 @@ class Watcher:
     def __init__(self, mirrored: bool = False) -> None:
         self._to_the_right = 1 if mirrored else -1  # a camera's picture has the person's right on its left
         self._looks: deque[_Look] = deque(maxlen=64)
-        self._silent_until_ms = 0.0
+        self._seen_ms = self._silent_until_ms = 0.0
         self._done = NONE  # the sign that has counted and is still held
 
     def __call__(self, at_ms: float, points: np.ndarray | None) -> str:
-        if points is None:
-            if self._looks and at_ms - self._looks[-1].at_ms > LOST_MS:
-                self._looks.clear()
-                self._done = NONE
-            return NONE
-        now = _look(at_ms, points)
-        if self._looks and at_ms - self._looks[-1].at_ms > LOST_MS:
+        if at_ms - self._seen_ms > LOST_MS:
             self._looks.clear()
+            self._done = NONE
+        if points is None:
+            return NONE
+        self._seen_ms = at_ms
+        now = _look(at_ms, points)
         self._looks.append(now)
         if now.sign != self._done and not self._blinks(now):
             self._done = NONE

@@ -17,7 +17,6 @@ from mirage_lsd.worker.voice.whisper_decoder import Beams, Decoder
 WIDTH = 8
 BONUS = 1.0  # for each token, in nats: a model sure of little prefers short sentences without it
 MAX_TOKENS = 16
-WAKE_LEAST_LOG = -13.5  # a wake word less likely than this ends the search: most of all other speech
 ALONE_LOG = -0.7
 
 
@@ -52,10 +51,17 @@ class _Path:
 
 class GrammarSearch:
     """One search over a decoder and a graph. ends: tokens that close a sentence. wake: those of the wake word, ()
-    for none; comma: what is written between it and the command."""
+    for none; comma: what is written between it and the command; wake_least_log: a wake word less likely than this
+    ends the search, as in most of all other speech."""
 
     def __init__(
-        self, decoder: Decoder, graph: TokenGraph, ends: tuple[int, ...], wake: tuple[int, ...], comma: int
+        self,
+        decoder: Decoder,
+        graph: TokenGraph,
+        ends: tuple[int, ...],
+        wake: tuple[int, ...],
+        comma: int,
+        wake_least_log: float,
     ) -> None:
         self._decoder = decoder
         self._graph = graph
@@ -63,6 +69,7 @@ class GrammarSearch:
         self._ends = [self._columns[token] for token in ends]
         self._wake = wake
         self._comma = comma
+        self._wake_least_log = wake_least_log
 
     def best(self, encoded: np.ndarray, start: list[int]) -> Found | None:
         """The best sentence, one without tokens for the wake word alone, None if the wake word is unlikely or nothing
@@ -77,7 +84,7 @@ class GrammarSearch:
         if self._wake:
             wake_log, beams, logs = self._say(self._wake, beams, logs, sound)
             alone_log = self._end_log(logs, 0)
-            if wake_log < WAKE_LEAST_LOG:
+            if wake_log < self._wake_least_log:
                 return None
             if alone_log > ALONE_LOG:
                 return Found((), (alone_log,), (0.0,), wake_log)
