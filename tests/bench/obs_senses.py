@@ -4,9 +4,9 @@
 
     python tests/bench/obs_senses.py [--seconds 10] [--rounds 3] [--sense voice|gestures] [--clip FILE]
 
-An OBS for each turn, with the shipped model on a playing clip. For voice a media source speaks all the time (a command,
-other talk, a command), for gestures the clip is looked at. Each round measures without and with, in the order off, on, on, off, so
-that a machine that gets busier weighs on both alike. Exits 1 if voice costs more than 5 % or gestures more than 10 %.
+An OBS for each turn, with the shipped model on a playing clip. For voice a media source speaks all the time (a
+command, other talk, a command), for gestures the clip is looked at. The turns go off, on, on, off, so that a machine
+that gets busier weighs on both alike. Exits 1 if voice costs more than 5 % or gestures more than 10 %.
 """
 
 from __future__ import annotations
