@@ -7,6 +7,7 @@ holds a tab or a line break.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from mirage_lsd.obs_script.control_block import ControlBlock
@@ -26,6 +27,8 @@ def publish_presets(block: ControlBlock, found: PresetList) -> None:
     block.header.put_text("presets", "".join(f"{each}\t{_line(name)}\n" for each, name in names))
     rows = [(layer, words, _line(label)) for layer in LAYERS for words, label in layer_choices(found.presets, layer)]
     block.header.put_text("choices", "".join("\t".join(row) + "\n" for row in rows))
+    pictured = [each for each in found.presets if os.path.isfile(os.path.join(found.thumbnails, f"{each}.jpg"))]
+    block.header.put_text("pictures", "\n".join([found.thumbnails, *pictured, ""]))
     note = f"Your own presets: {found.user_file}"
     block.header.put_text("presets_note", f"{note}\n{found.problem}" if found.problem else note)
 

@@ -10,6 +10,7 @@ header, 32768 bytes
        8  u32  layout_version = 3;  12 u32 slot_count = 16;  16 u64 slot bytes = 131072;  24 u64 total bytes
       64  Lua: restart_requests, next_instance (instances made so far), trash_head
      128  Python: trash_tail, worker_running (0 or 1)
+    1024  Python, text: pictures, the folder of the presets' pictures, then the ids that have one, a line each
     2048  Lua: 128 entries of (kind, pointer): graphics objects of destroyed filters. Lua may not enter OBS's
           graphics in `destroy`, so the supervisor frees them and counts trash_tail up to trash_head
     4096  Python, text: presets, one a line: id TAB label
@@ -24,7 +25,8 @@ slot i at 32768 + i * 131072, one filter each
           shown), last_render_ns, render_count, render_total_ns, render_max_ns (time in the render callback,
           once per OBS frame, without drawing the source itself when that is what is shown),
           fallbacks (changes from styled to source), latency_head (entries written so far), tick, lua_errors,
-          how often each button of the window was pressed (BUTTONS)
+          how often each button of the window was pressed (BUTTONS), shown_generation (of the last
+          result that was put up)
      512  Lua, texts: parent_name, filter_name, error; 4096 settings (a JSON object)
    28672  Python: epoch, generation (newest acknowledged by the worker; Lua shows no older result from then on),
           hold_ns (show a frame this long after its capture; 0 = at once), ready (1 = the worker serves this
@@ -72,6 +74,7 @@ HEADER_WORDS = {
     **_words(128, "trash_tail", "worker_running"),
 }
 HEADER_TEXTS = {
+    "pictures": (1024, 1008),
     "presets": (4096, 12272),
     "devices": (16384, 4080),
     "choices": (20480, 8176),
@@ -82,7 +85,7 @@ SLOT_WORDS = {
     **_words(40, "frames_captured", "frames_shown", "results_torn", "results_skipped", "showing_styled"),
     **_words(80, "reason", "last_render_ns", "render_count", "render_total_ns", "render_max_ns"),
     **_words(120, "fallbacks", "latency_head", "tick", "lua_errors"),
-    **_words(152, *(f"{name}_presses" for name in BUTTONS)),
+    **_words(152, *(f"{name}_presses" for name in BUTTONS), "shown_generation"),
     **_words(28672, "epoch", "generation", "hold_ns", "ready", "input_address", "output_address", "off"),
 }
 SLOT_TEXTS = {

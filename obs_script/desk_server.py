@@ -6,10 +6,10 @@ which only queues. Invariants: only holders of the key in desk.json get in; a co
 slow or rude controller costs nobody else anything.
 
 The interface, for any language with ZeroMQ and CURVE: connect a DEALER to control_port and a SUB to events_port with
-the keys in desk.json; messages are those of shared/wire.py: Hello, GetLooks, GetPresets, Talk and the commands of
-shared/look_commands.py in, Welcome-free replies (Done, LooksReport, PresetPage, LookDone, ErrorReply) back; events of
-shared/look_events.py on the SUB socket. A look command is answered when the worker draws the look, so every frame
-OBS shows after that wears it or a newer one.
+the keys in desk.json. Messages are those of shared/wire.py. In go Hello, GetLooks, GetPresets, Talk and the commands
+of shared/look_commands.py; back come Done, LooksReport, PresetPage, LookDone and ErrorReply; on the SUB socket are the
+broadcasts of shared/look_events.py, none missed from the first Joined that is heard there. A look command is answered
+when the worker draws the look, so every frame OBS shows after that wears it or a newer one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mirage_lsd.shared.endpoints import LaunchConfig
 from mirage_lsd.shared.errors import MirageError, WireError
 from mirage_lsd.shared.events import MAX_TEXT_CHARS, Done, ErrorReply
 from mirage_lsd.shared.look_commands import MAX_ORIGIN_CHARS, GetLooks, GetPresets, LookCommand, Talk
-from mirage_lsd.shared.look_events import PRESETS_A_PAGE, PresetPage
+from mirage_lsd.shared.look_events import PRESETS_A_PAGE, Joined, PresetPage
 from mirage_lsd.shared.session_folder import SessionFolder
 
 TRUSTED_ORIGINS = ("voice", "gesture")
@@ -111,6 +111,7 @@ class DeskServer:
         if len(self._names) >= MAX_CLIENTS:
             self._names.pop(next(iter(self._names)))
         self._names[client] = command.client_name
+        self.publish(Joined(command.client_name))
         return Done()
 
     def _origin(self, client: bytes, said: str) -> str:

@@ -134,6 +134,7 @@ return function(native, layout, block, rings, draw, ages)
   local function note_result(self, number, captured_ns, now)
     local words = self.output.words[(number - 1) % self.output.count]
     local frame_id = tonumber(words[1])
+    self.slot.words.shown_generation[0] = words[5]
     self.steady = ages.note_result(self.age, now, frame_id, captured_ns) and self.steady + 1 or 1
     if self.styled or self.steady >= STEADY_FRAMES then
       count(self, "frames_shown")

@@ -21,6 +21,7 @@ return {
   },
 
   header_texts = {
+    pictures = { 1024, 1008 },
     presets = { 4096, 12272 },
     devices = { 16384, 4080 },
     choices = { 20480, 8176 },
@@ -55,6 +56,7 @@ return {
     off_presses = 192,
     clear_presses = 200,
     open_presets_presses = 208,
+    shown_generation = 216,
     epoch = 28672,
     generation = 28680,
     hold_ns = 28688,

@@ -157,9 +157,19 @@ return function(obs, native, block)
     return items
   end
 
+  -- The picture of the preset that is worn; OBS shows rich text here.
+  local function add_picture(props, preset)
+    local pictures = block.header_text("pictures")
+    if preset ~= "" and pictures:find("\n" .. preset .. "\n", 1, true) then
+      local file = pictures:match("^[^\n]*") .. "/" .. preset .. ".jpg"
+      obs.obs_properties_add_text(props, "picture", '<img src="' .. file .. '">', obs.OBS_TEXT_INFO)
+    end
+  end
+
   local function add_look(props, state)
     local worn = settings_now(state.source, "preset", "outfit", "hair", "scene", "light")
     choices(props, "preset", "Preset", preset_items(worn.preset))
+    add_picture(props, worn.preset)
     for _, layer in ipairs(LAYERS) do
       choices(props, layer[1], layer[2], layer_items(layer[1], worn[layer[1]]))
     end

@@ -50,8 +50,8 @@ def hotkeys_for(state: LookState) -> dict[str, Hotkey]:
     found = {PUSH_TO_TALK: Hotkey(f"{TITLE}: push to talk"), **_of_target(state, "mirage_lsd", TITLE, "")}
     names = sorted(one.name for one in state.filters.values())
     for name in names if len(names) > 1 else ():
-        source = name.split("/")[0]
-        alone = sum(other.split("/")[0] == source for other in names) == 1
+        source = name.rpartition("/")[0]
+        alone = sum(other.startswith(source + "/") for other in names) == 1
         prefix = "mirage_lsd." + hashlib.sha256(name.encode()).hexdigest()[:8]
         found.update(_of_target(state, prefix, f"{TITLE} ({source if alone else name})", name))
     return found

@@ -39,7 +39,7 @@ class LookSettings:
         self._keep(_revision(raw), shown)
         if saved is not None and shown_of(saved) == shown:
             return saved
-        look = Look()
+        look = Look(preset=shown["preset"])  # also where the list of presets is not there: it is not forgotten
         if shown["preset"] in state.presets:
             look = with_preset(look, state.presets[shown["preset"]])
         for name in LAYERS:
@@ -50,7 +50,7 @@ class LookSettings:
     def commands(self, raw: dict[str, Any], target: str) -> list[LookCommand]:
         """What the user changed since the settings that this text is based on."""
         shown, revision = shown_in(raw), _revision(raw)
-        base = self._bases.get(revision, self._now)
+        base = self._bases.get(revision, self._now) if revision else self._now  # 0: OBS's "Defaults" has erased it
         self._keep(revision, shown)
         changed = [name for name in shown if shown[name] != base.get(name)]
         return [_command(name, shown[name], target) for name in ("preset", *LAYERS, "enabled") if name in changed]

@@ -27,6 +27,7 @@ from mirage_lsd.shared.settings import StreamSettings
 
 SIZE_SETTLES_S = 0.15
 RETRY_S = 1.0
+SEEN_WITHIN_S = 0.4
 PRESETS_WITHIN_S = 5.0
 LOOK_FIELDS = ("enabled", "layers", "prompt", "fade_ms")
 _FIELDS = [field.name for field in dataclasses.fields(StreamSettings) if field.name not in LOOK_FIELDS]
@@ -55,14 +56,10 @@ class FilterStream:
         self._wanted, self._wanted_since = (0, 0), 0.0
         self._opened = self._applied = (0, 0)
         self._retry_at = 0.0
+        self._applied_at, self._look_refused = 0.0, False
         for name in ("ready", "generation", "hold_ns", "off"):
             slot.put(name, 0)
         slot.put_text("status", "Starting")
-
-    @property
-    def alive(self) -> bool:
-        """False once the filter was removed, or its slot given to another one."""
-        return self.slot.get("instance") == self.instance
 
     @property
     def name(self) -> str:
@@ -169,7 +166,10 @@ class FilterStream:
             self.settings = changed
             self.generation += 1
         # What the user is just typing stays in the window although the worker does not know that word.
-        if self._look_revision != self._look_settings.written and origin != f"{WORKER}:{WINDOW}":
+        typing = origin == f"{WORKER}:{WINDOW}"
+        if self._look_refused and self._look_settings.shows_prompt(look) and (typing or not origin.startswith(WORKER)):
+            self._look_refused, self.problem = False, ""
+        if self._look_revision != self._look_settings.written and not typing:
             self.to_write = {**self.to_write, **self._look_settings.to_write(look, self._look_revision)}
 
     def _follow_size(self) -> None:
@@ -213,24 +213,33 @@ class FilterStream:
                 self._applied = (0, 0)
             self._opened = opened
         if self._applied != (worker.launch, self.generation):
-            self._apply(worker)
+            if self._last_one_is_seen():
+                self._apply(worker)
         else:
             self._desk.drawn(self.instance, self._look_revision, self.generation)
         self.slot.put("ready", 1)
 
+    def _last_one_is_seen(self) -> bool:
+        """Whether a frame of the last settings was shown, or none will be. A slider that is being dragged, or a crowd
+        of controllers, must not outdate every frame before it is shown."""
+        shown = self.slot.get("shown_generation") >= self.slot.get("generation")
+        patience_s = SEEN_WITHIN_S + self.slot.get("hold_ns") / 1e9
+        return shown or time.monotonic() - self._applied_at > patience_s
+
     def _apply(self, worker: WorkerProcess) -> None:
         """Lua learns of the generation before whoever asked for it: no older frame is shown after the answer."""
-        self._applied = (worker.launch, self.generation)
+        self._applied, self._applied_at = (worker.launch, self.generation), time.monotonic()
         try:
             worker.request(ApplySettings(self.instance, self.generation, self.settings))
         except RequestRefused as error:
             self._note_problem(error)
+            self._look_refused = True
             self._desk.refused(self.instance, self._look, self._look_revision, error)
             return
-        if self._look_settings.shows_prompt(self._look):
-            self.problem = ""
         self.slot.put("generation", self.generation)
         self._desk.drawn(self.instance, self._look_revision, self.generation)
+        if not self._look_refused:
+            self.problem = ""
 
     def _refused(self, error: MirageError) -> None:
         self._retry_at = time.monotonic() + RETRY_S

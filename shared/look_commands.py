@@ -52,68 +52,53 @@ class ApplyWords(LookCommand):
 
 
 @dataclass(frozen=True)
-class ClearLook(LookCommand):
+class _Plain(LookCommand):
+    """A command that says nothing but whose look and who asks; no message itself."""
+
+    target: str = string(MAX_TARGET_CHARS, default="")
+    origin: str = string(MAX_ORIGIN_CHARS, default="")
+
+
+@dataclass(frozen=True)
+class ClearLook(_Plain):
     """Take off every layer."""
 
-    target: str = string(MAX_TARGET_CHARS, default="")
-    origin: str = string(MAX_ORIGIN_CHARS, default="")
-
 
 @dataclass(frozen=True)
-class Undo(LookCommand):
+class Undo(_Plain):
     """Back to the look before; each filter has its own history."""
 
-    target: str = string(MAX_TARGET_CHARS, default="")
-    origin: str = string(MAX_ORIGIN_CHARS, default="")
-
 
 @dataclass(frozen=True)
-class Redo(LookCommand):
+class Redo(_Plain):
     """Take back an undo."""
 
-    target: str = string(MAX_TARGET_CHARS, default="")
-    origin: str = string(MAX_ORIGIN_CHARS, default="")
-
 
 @dataclass(frozen=True)
-class NextPreset(LookCommand):
+class NextPreset(_Plain):
     """The preset after the one applied last."""
 
-    target: str = string(MAX_TARGET_CHARS, default="")
-    origin: str = string(MAX_ORIGIN_CHARS, default="")
-
 
 @dataclass(frozen=True)
-class PreviousPreset(LookCommand):
+class PreviousPreset(_Plain):
     """The preset before the one applied last."""
 
-    target: str = string(MAX_TARGET_CHARS, default="")
-    origin: str = string(MAX_ORIGIN_CHARS, default="")
-
 
 @dataclass(frozen=True)
-class RandomPreset(LookCommand):
+class RandomPreset(_Plain):
     """Any other preset. draw: which, counted from 0 and wrapped around; AS_IT_IS: the desk draws."""
 
-    target: str = string(MAX_TARGET_CHARS, default="")
-    origin: str = string(MAX_ORIGIN_CHARS, default="")
     draw: int = integer(AS_IT_IS, default=AS_IT_IS)
 
 
 @dataclass(frozen=True)
-class TurnOff(LookCommand):
+class TurnOff(_Plain):
     """Show the source untouched, in the next OBS frame, whatever the worker does."""
-
-    target: str = string(MAX_TARGET_CHARS, default="")
-    origin: str = string(MAX_ORIGIN_CHARS, default="")
 
 
 @dataclass(frozen=True)
-class TurnOn(LookCommand):
+class TurnOn(_Plain):
     """Restyle again, in the look there was."""
-
-    target: str = string(MAX_TARGET_CHARS, default="")
-    origin: str = string(MAX_ORIGIN_CHARS, default="")
 
 
 @dataclass(frozen=True)

@@ -80,3 +80,10 @@ class TalkChanged(Event):
     """Broadcast: the push-to-talk key went down or up."""
 
     held: bool = flag()
+
+
+@dataclass(frozen=True)
+class Joined(Event):
+    """Broadcast after each Hello: a controller of this name is there, and hears events if it hears this."""
+
+    name: str = string(MAX_WORD_CHARS)

@@ -54,7 +54,7 @@ class LookState:
         if not target:
             return list(self.filters)
         exact = [number for number, one in self.filters.items() if one.name == target]
-        found = exact or [number for number, one in self.filters.items() if one.name.split("/")[0] == target]
+        found = exact or [number for number, one in self.filters.items() if one.name.startswith(target + "/")]
         if not found:
             known = ", ".join(one.name for one in self.filters.values()) or "none"
             raise LookError(f"no filter is called {target!r}; there are: {known}", "unknown_target")

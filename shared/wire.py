@@ -42,7 +42,7 @@ def message_classes() -> dict[str, type]:
     for module in MODULES:
         for value in vars(module).values():
             ours = isinstance(value, type) and issubclass(value, _BASES) and value.__module__ == module.__name__
-            if ours and dataclasses.is_dataclass(value):
+            if ours and dataclasses.is_dataclass(value) and not value.__name__.startswith("_"):
                 found[wire_name(value)] = value
     return found
 

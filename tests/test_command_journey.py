@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from worker_owner import WorkerOwner
 
-from mirage_lsd.shared.commands import PROTOCOL, GetStatus, Hello, Ping, SelectPreset, Shutdown
+from mirage_lsd.shared.commands import PROTOCOL, ApplySettings, GetStatus, Hello, Ping, Shutdown
 from mirage_lsd.shared.errors import RequestRefused
 from mirage_lsd.shared.events import State, Stats
+from mirage_lsd.shared.settings import StreamSettings
 
 PICTURE = np.full((48, 64, 4), 77, np.uint8)
 
@@ -28,7 +29,6 @@ def test_hello_tells_what_there_is(owner):
     welcome = owner.client.request(Hello(PROTOCOL, "test"))
     assert welcome.pid == owner.process.pid
     assert {"lsd", "passthrough"} <= set(welcome.pipelines)
-    assert "red-leather-jacket" in welcome.presets
     with pytest.raises(RequestRefused) as refused:
         owner.client.request(Hello(PROTOCOL + 1, "test"))
     assert refused.value.code == "wrong_protocol"
@@ -44,7 +44,7 @@ def test_older_settings_are_refused_and_newer_ones_stay(owner):
     other = owner.connect()
     owner.apply(1, 5, pipeline="passthrough")
     with pytest.raises(RequestRefused) as refused:
-        other.request(SelectPreset(1, 4, "forest"))
+        other.request(ApplySettings(1, 4, StreamSettings(prompt="forest")))
     assert refused.value.code == "stale_generation"
     other.close()
     assert owner.shown(1, owner.send(1, PICTURE)).header.generation == 5

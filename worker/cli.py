@@ -20,9 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     parser = build_parser()
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.run is not _train:
+    if rest and options.run not in (_train, _ctl):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    options.rest = rest  # the training options need torch to be read, so they are read only when training
+    options.rest = rest  # options that need torch (train) or take long to import (ctl) are read only where needed
     try:
         return options.run(options) or 0
     except MirageError as error:
@@ -110,11 +110,8 @@ def _add_presets(commands) -> None:
 
 
 def _add_ctl(commands) -> None:
-    from mirage_lsd.worker import ctl
-
-    control = commands.add_parser("ctl", help="change and follow the looks in a running OBS")
-    ctl.add_arguments(control)
-    control.set_defaults(run=ctl.run)
+    control = commands.add_parser("ctl", add_help=False, help="change and follow the looks in a running OBS")
+    control.set_defaults(run=_ctl)
 
 
 def _bench_transport(options) -> int:
@@ -143,6 +140,14 @@ def _train(options) -> int:
     parser = argparse.ArgumentParser(prog="mirage-lsd train")
     command.add_arguments(parser)
     return command.run(parser.parse_args(options.rest))
+
+
+def _ctl(options) -> int:
+    from mirage_lsd.worker import ctl
+
+    parser = argparse.ArgumentParser(prog="mirage-lsd ctl", description="Change and follow the looks in a running OBS.")
+    ctl.add_arguments(parser)
+    return ctl.run(parser.parse_args(options.rest))
 
 
 def _eval(options) -> int:

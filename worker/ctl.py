@@ -7,13 +7,17 @@ status 2.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
+import shlex
+import sys
 import time
 from typing import Any
 
 from mirage_lsd.shared import look_commands as asked
 from mirage_lsd.shared import look_events as told
+from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.look import FilterReport, Preset
 from mirage_lsd.shared.settings import LAYERS
 from mirage_lsd.worker.desk_client import DeskClient
@@ -29,6 +33,7 @@ SIMPLE = {
     "clear": (asked.ClearLook, "take everything off"),
 }
 WATCH_S = 0.5
+EXIT_REFUSED = 2
 
 
 def add_arguments(parser: Any) -> None:
@@ -48,28 +53,54 @@ def add_arguments(parser: Any) -> None:
     changing = [apply, wear, *(actions.add_parser(name, help=words) for name, (_, words) in SIMPLE.items())]
     for one in changing:
         one.add_argument("--target", default="", metavar="FILTER", help='"source/filter" or a source; default: all')
+    actions.add_parser("batch", help="actions from standard input, one a line, done at once")
     talk = actions.add_parser("talk", help="hold or release push-to-talk")
     talk.add_argument("held", choices=["down", "up"])
     actions.add_parser("status", help="what every filter wears and does")
     watch = actions.add_parser("watch", help="who does what, until stopped")
     watch.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
+    for one in actions.choices.values():
+        one.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def run(options: Any) -> int:
     """Does one action."""
     if options.action == "list" and options.offline:
         return _list(_offline(), options)
-    with DeskClient(options.who) as desk:
-        if options.action == "list":
-            return _list(desk.presets(), options)
-        if options.action == "status":
-            return _status(desk, options)
-        if options.action == "watch":
-            return _watch(desk, options)
-        if options.action == "talk":
-            desk.request(asked.Talk(options.held == "down"))
-            return 0
-        return _print_done(desk.do(command_of(options)), options)
+    with DeskClient(options.who, listen=options.action in ("watch", "batch")) as desk:
+        return _batch(desk, options) if options.action == "batch" else _act(desk, options)
+
+
+def _act(desk: DeskClient, options: Any) -> int:
+    if options.action == "list":
+        return _list(desk.presets(), options)
+    if options.action == "status":
+        return _status(desk, options)
+    if options.action == "watch":
+        return _watch(desk, options)
+    if options.action == "talk":
+        desk.request(asked.Talk(options.held == "down"))
+        return 0
+    return _print_done(desk.do(command_of(options)), options)
+
+
+def _batch(desk: DeskClient, options: Any) -> int:
+    """A line that is refused is told and ends nothing; status 2 if there was one."""
+    parser = argparse.ArgumentParser(prog="", exit_on_error=False)
+    add_arguments(parser)
+    refused = 0
+    for line in sys.stdin:
+        try:
+            one, rest = parser.parse_known_args(shlex.split(line) or ["status"])
+            if rest or one.action == "batch":
+                raise MirageError(f"not an action: {line.strip()}", "bad_line")
+            one.json = one.json or options.json
+            refused |= _act(desk, one)
+        except (MirageError, argparse.ArgumentError, ValueError) as error:
+            print(f"mirage-lsd: {error}", file=sys.stderr, flush=True)
+            refused = EXIT_REFUSED
+        sys.stdout.flush()
+    return refused
 
 
 def command_of(options: Any) -> asked.LookCommand:

@@ -7,29 +7,40 @@ Invariant: `looks` is what the desk last told; a missed event is noticed by its 
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from mirage_lsd.shared import desk_address
 from mirage_lsd.shared.channel import ControlClient
 from mirage_lsd.shared.commands import PROTOCOL, Hello
 from mirage_lsd.shared.desk_address import DeskAddress
+from mirage_lsd.shared.errors import ChannelTimeout, MirageError
 from mirage_lsd.shared.look import FilterReport, Preset
 from mirage_lsd.shared.look_commands import GetLooks, GetPresets, LookCommand
-from mirage_lsd.shared.look_events import LookChanged, LookDone, LooksReport
+from mirage_lsd.shared.look_events import Joined, LookChanged, LookDone, LooksReport
 
 ANSWER_WITHIN_S = 5.0
+JOIN_AGAIN_S = 0.1
 
 
 class DeskClient:
     """`revision`, `looks`: every filter by name, as the desk last told. Raises MirageError when there is no desk."""
 
-    def __init__(self, name: str, address: DeskAddress | None = None) -> None:
+    def __init__(self, name: str, address: DeskAddress | None = None, listen: bool = True) -> None:
+        """listen: wait until events come through; who only commands can do without."""
         address = address or desk_address.find()
         self._client = ControlClient(address.report, address.server_public_key, address.keys)
         self.revision = -1
         self.looks: dict[str, FilterReport] = {}
-        self._client.request(Hello(PROTOCOL, name), ANSWER_WITHIN_S)
-        self.ask()
+        try:
+            if listen:
+                self._join(name)
+                self.ask()
+            else:
+                self._client.request(Hello(PROTOCOL, name), ANSWER_WITHIN_S)
+        except MirageError:
+            self.close()
+            raise
 
     def __enter__(self) -> DeskClient:
         return self
@@ -72,6 +83,15 @@ class DeskClient:
                 self.revision = event.revision
                 self.looks.update({one.name: one for one in event.filters})
         return found
+
+    def _join(self, name: str) -> None:
+        """Say who we are until we hear it on the event stream: from then on no event is missed."""
+        until_s = time.monotonic() + ANSWER_WITHIN_S
+        while time.monotonic() < until_s:
+            self._client.request(Hello(PROTOCOL, name), ANSWER_WITHIN_S)
+            if Joined(name) in self._client.events(JOIN_AGAIN_S):
+                return
+        raise ChannelTimeout("the desk answers, but its events do not come through")
 
     def close(self) -> None:
         """Closes the sockets."""

@@ -25,6 +25,7 @@ from typing import Any
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "installers"), str(CHECKOUT / "tests" / "support")]
 
+from bench_options import add_obs_options  # noqa: E402
 from obs_config import Video  # noqa: E402
 from obs_scene import media_source, mirage_filter  # noqa: E402
 from obs_session import ObsSessionError  # noqa: E402
@@ -76,11 +77,8 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=20.0, help="measured time of each case")
-    parser.add_argument("--size", default="640x360", help="of the source and of OBS's canvas")
-    parser.add_argument("--fps", type=int, default=30, help="OBS's frames a second")
     parser.add_argument("--pipelines", default="passthrough,lsd")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
-    return parser.parse_args()
+    return add_obs_options(parser).parse_args()
 
 
 def _run(case: Case, folder: Path, clip: Path, video: Video, seconds: float) -> dict[str, Any]:

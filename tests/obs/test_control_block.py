@@ -70,12 +70,12 @@ def test_a_text_too_long_is_cut_at_a_character(block):
 
 
 def test_a_text_is_never_half_old_and_half_new(block):
-    texts = {"a" * 3000, "b" * 4000}
+    texts = {"a" * 3000, "b" * 3500}
     done = threading.Event()
 
     def write():
         for number in range(3000):
-            block.slots[0].put_text("status", "ab"[number % 2] * (3000 if number % 2 == 0 else 4000))
+            block.slots[0].put_text("status", "ab"[number % 2] * (3000 if number % 2 == 0 else 3500))
         done.set()
 
     block.slots[0].put_text("status", "a" * 3000)
@@ -91,8 +91,8 @@ def test_a_text_is_never_half_old_and_half_new(block):
 
 def log(slot: Area, number: int) -> None:
     """Write latency entry `number`, as Lua does."""
-    start = (control_block.LATENCY_OFFSET + number % control_block.LATENCY_ENTRIES * 64) // 8
-    for index in range(8):
+    start = (control_block.LATENCY_OFFSET + number % control_block.LATENCY_ENTRIES * 72) // 8
+    for index in range(9):
         slot._view[start + index] = number * 10 + index
     slot.put("latency_head", number + 1)
 
@@ -104,7 +104,7 @@ def test_the_latency_log_gives_the_newest_entries(block):
         log(slot, number)
     rows = read_latency(str(Path(block.path).parent))
     assert len(rows) == control_block.LATENCY_ENTRIES - 1
-    assert rows[-1] == Latency(*range(14990, 14998))
+    assert rows[-1] == Latency(*range(14990, 14999))
     assert rows[0].frame_id == (1500 - 1023) * 10
     assert slot.latencies(after=1498) == (1500, rows[-2:])
 

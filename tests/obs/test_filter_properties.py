@@ -13,8 +13,9 @@ from studio import FILTER_NAME, MIRAGE_SCRIPT, ROOT, Studio, alive, picture_file
 
 pytestmark = pytest.mark.obs
 CLICKER = Script(ROOT / "tests" / "obs" / "scripts" / "clicker.py")
-IN_ORDER = ["enabled", "status", "preset", "prompt", "strength", "steps", "working_size", "device", "seed",
-            "target_fps", "keep_in_sync"]  # fmt: skip
+IN_ORDER = ["enabled", "status", "preset", "outfit", "hair", "scene", "light", "prompt", "strength", "actions",
+            "presets_note", "open_presets", "steps", "working_size", "device", "seed", "target_fps",
+            "keep_in_sync"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,10 @@ def studio(folder):
         yield studio
 
 
+def settings(studio):
+    return studio.request("GetSourceFilter", sourceName="Still", filterName=FILTER_NAME)["filterSettings"]
+
+
 def look(studio, folder, button=""):
     """What the properties window holds; presses a button in it if one is named."""
     wanted, done = folder / "wanted.json", folder / "done.json"
@@ -43,13 +48,47 @@ def look(studio, folder, button=""):
     return json.loads(done.read_text())
 
 
-def test_the_window_shows_every_control_and_the_workers_presets(studio, folder):
+def test_the_window_shows_every_control_and_the_presets(studio, folder):
     studio.wait_styled("Still")
     shown = look(studio, folder)
     assert shown["names"][: len(IN_ORDER)] == IN_ORDER
     assert {"refresh", "restart_worker"} <= set(shown["names"])
-    assert shown["presets"][0] == ""
-    assert len(shown["presets"]) > 1
+    assert all(items[0] == "" for items in shown["lists"].values())
+    assert len(shown["lists"]["preset"]) > 24
+    assert {"red leather jacket", "navy suit"} <= set(shown["lists"]["outfit"])
+    assert shown["lists"]["light"] == ["", "daylight", "sunset", "night", "neon"]
+
+
+def test_the_buttons_change_the_look_and_the_lists_hold_whatever_is_worn(studio, folder):
+    studio.wait_styled("Still")
+    look(studio, folder, button="next")
+    studio.wait_until(lambda: settings(studio).get("preset") == "as-i-am", "the first preset")
+    assert "picture" in look(studio, folder)["names"]
+    look(studio, folder, button="previous")
+    studio.wait_until(lambda: settings(studio).get("preset") == "camper", "the last preset")
+    look(studio, folder, button="undo")
+    studio.wait_until(lambda: settings(studio).get("preset") == "as-i-am", "the preset before")
+    look(studio, folder, button="redo")
+    studio.wait_until(lambda: settings(studio).get("scene") == "forest", "the preset again")
+    look(studio, folder, button="random")
+    studio.wait_until(lambda: settings(studio)["preset"] not in ("", "camper"), "another preset")
+    look(studio, folder, button="off")
+    studio.wait_until(lambda: settings(studio).get("enabled") is False, "the box to be empty")
+    studio.wait_untouched("Still")
+    studio.set_filter("Still", enabled=True)
+    look(studio, folder, button="clear")
+    studio.wait_until(lambda: settings(studio).get("scene") == "", "a bare look")
+    studio.set_filter("Still", outfit="jacket in dark green")
+    studio.wait_until(lambda: "jacket in dark green" in look(studio, folder)["lists"]["outfit"], "words of one's own")
+    studio.set_filter("Still", outfit="")
+    studio.wait_styled("Still")
+
+
+def test_a_button_shows_the_users_own_presets(studio, folder):
+    look(studio, folder, button="open_presets")
+    path = studio.folder / "mirage-lsd" / "presets.toml"
+    studio.wait_until(path.exists, "the file")
+    studio.wait_until(lambda: str(path) in studio.block().header.text("presets_note"), "the file's path in the window")
 
 
 def test_the_status_line_tells_what_is_on_screen(studio, folder):

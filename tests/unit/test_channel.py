@@ -43,7 +43,7 @@ def test_a_request_is_answered(control_client: ControlClient) -> None:
 
 def test_a_refusal_is_raised_with_the_workers_words(control_client: ControlClient) -> None:
     with pytest.raises(RequestRefused, match="no such preset") as caught:
-        control_client.request(commands.SelectPreset(1, 2, "x"), 30)
+        control_client.request(commands.GetStatus(), 30)
     assert (caught.value.code, caught.value.field) == ("unknown_preset", "preset")
 
 

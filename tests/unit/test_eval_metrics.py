@@ -99,13 +99,15 @@ def test_full_flow_gives_the_background_the_cameras_motion():
     assert flow[10, 10] == pytest.approx((-0.5, -0.25))
 
 
-def test_matte_is_what_the_edit_did_not_paint():
+def test_matte_is_what_the_scene_does_not_cover():
     source = flat((255, 255, 255))
     source[:, 160:] = 0
-    maps = np.zeros((96, 160, 3), np.float32)
-    maps[..., 1], maps[..., 2] = 0.25, 0.5
-    alpha = matte.edit_alpha(source, maps)
+    maps = {"mask": np.zeros((1, 96, 160, 3), np.float32), "shares": np.ones((1, 96, 160, 4), np.float32)}
+    maps["mask"][..., 1], maps["mask"][..., 2] = 0.25, 0.5
+    alpha = matte.scene_alpha(source, maps)
     assert alpha[5, 10] == pytest.approx(0.75) and alpha[5, 300] == pytest.approx(0.25)
+    maps["shares"][..., 3] = 0.5
+    assert matte.scene_alpha(source, maps)[5, 10] == pytest.approx(0.375)
     person = np.zeros((192, 320), np.uint8)
     person[:, 160:] = 255
     assert matte.matte_error(np.where(person > 0, 0.0, 1.0), person) == 0.0

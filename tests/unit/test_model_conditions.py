@@ -57,13 +57,15 @@ def test_unknown_word_names_the_nearest():
     assert "hoodie" in str(caught.value)
 
 
-def test_tokens_are_indices_and_unit_colours():
-    ids, colors = parse_conditions("red leather jacket, space").to_tokens()
+def test_tokens_say_shapes_and_which_colours_are_given():
+    """Colour values, patterns, lights and which scene are put on outside the nets: these tokens are always the same."""
+    ids, colors = parse_conditions("striped red leather jacket, space, sunset light").to_tokens()
     assert ids.shape == (1, 7) and ids.dtype == np.int64
-    assert [list(CATEGORIES.values())[i][ids[0, i]] for i in (0, 5)] == ["leather jacket", "space"]
+    assert CATEGORIES["upper"][ids[0, 0]] == "leather jacket" and ids[0, 1:].tolist() == [0, 0, 0, 0, 1, 0]
     assert colors.shape == (1, 3, 4) and colors.dtype == np.float32
-    np.testing.assert_allclose(colors[0, 0], [200 / 255, 30 / 255, 35 / 255, 1.0])
-    assert not colors[0, 1:].any()
+    assert colors[0].tolist() == [[0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0]]
+    for one, two in zip((ids, colors), parse_conditions("green leather jacket, beach").to_tokens(), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize("bad", [{"upper": "toga"}, {"upper_color": (1, 2)}, {"hair_color": (0, 0, 300)}])

@@ -7,6 +7,7 @@ import pytest
 data = pytest.importorskip("skimage.data")
 pytest.importorskip("ai_edge_litert")
 
+from mirage_lsd.worker.eval.switches import Switches  # noqa: E402
 from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS, load_schedule  # noqa: E402
 from mirage_lsd.worker.train.preview import PreviewStream  # noqa: E402
 
@@ -21,7 +22,7 @@ def photo():
 
 
 def run(photo, prompt, frames=1, strength=1.0, **options):
-    stream = PreviewStream(photo, prompt, DEFAULT_WEIGHTS, "onnx", **options)
+    stream = PreviewStream(prompt, DEFAULT_WEIGHTS, "onnx", **options)
     return [stream(photo, strength) for _ in range(frames)][-1]
 
 
@@ -53,7 +54,7 @@ def test_the_scene_changes_and_the_face_stays(photo):
 
 
 def test_without_the_denoisers_output_the_picture_is_destroyed(photo, jacket):
-    broken = run(photo, "blue leather jacket", zero_velocity=True)
+    broken = run(photo, "blue leather jacket", switches=Switches.without("prediction"))
     assert change(jacket, broken, SUIT) > 25
     assert change(photo, broken, FACE) > 10 * max(change(photo, jacket, FACE), 1.0)
 

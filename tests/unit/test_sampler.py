@@ -50,8 +50,10 @@ def test_torch_form_is_the_same():
     from mirage_lsd.worker.train import schedule
 
     for steps in range(1, 6):
-        np.testing.assert_allclose(sampler.timesteps_from_gaps(initial_gaps(steps).numpy()),
-                                   sampler.uniform_timesteps(steps), atol=1e-6)
+        gaps = initial_gaps(steps)
+        times = 1.0 - gaps.softmax(dim=0).cumsum(dim=0)[:-1]
+        np.testing.assert_allclose(sampler.timesteps_from_gaps(gaps.numpy()), times.numpy(), atol=1e-6)
+        assert times[-1] <= sampler.uniform_timesteps(steps)[-1] + 1e-6
     latent, velocity = sampler.make_noise(1, (2, 3, 4, 4)), sampler.make_noise(2, (2, 3, 4, 4))
     found = schedule.clean_estimate(torch.from_numpy(latent), torch.from_numpy(velocity), torch.full((2,), 0.4))
     np.testing.assert_allclose(found.numpy(), sampler.clean_estimate(latent, velocity, 0.4), atol=1e-6)

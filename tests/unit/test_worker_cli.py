@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mirage_lsd.worker import presets, thumbnails
 from mirage_lsd.worker.bench.pipeline import moving_pictures
 from mirage_lsd.worker.cli import main
 from mirage_lsd.worker.presets import load_library
@@ -61,15 +62,53 @@ def test_the_pipeline_benchmark_reports_every_stage(tmp_path):
     assert main(["bench", "pipeline", "--frames", "3", "--size", "320x180", "--json", str(report)]) == 0
     figures = json.loads(report.read_text(encoding="utf-8"))
     assert {"fps", "p50_ms", "p95_ms", "p99_ms", "stages", "rss_mb_start", "rss_mb_end"} <= set(figures)
-    stages = ["upload", "flow", "encode", "condition", "denoise", "decode", "upscale", "download"]
+    stages = ["upload", "flow", "encode", "condition", "denoise", "decode", "upscale", "fade", "download"]
     assert sorted(figures["stages"]) == sorted(stages)
     assert sum(figures["stages"][name]["p50_ms"] for name in stages) <= 1.5 * figures["p50_ms"]
 
 
-def test_presets_are_listed(capsys):
-    assert main(["presets"]) == 0
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """The user's preset file, in a folder of the test."""
+    monkeypatch.setenv(presets.CONFIG_VARIABLE, str(tmp_path))
+    return presets.user_file()
+
+
+@pytest.mark.parametrize("arguments", [["presets"], ["ctl", "list", "--offline"]])
+def test_presets_are_listed_one_a_line_with_the_users_own(arguments, mine, capsys):
+    mine.write_text('[mine]\nname = "Mine"\nscene = "forest"\n', encoding="utf-8")
+    assert main(arguments) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == list(load_library())
+    assert listed == [*load_library(), "mine"]
+    mine.write_text("[mine]\n", encoding="utf-8")
+    assert main(arguments) == 2
+    assert f"{mine}: [mine]: name is missing" in capsys.readouterr().err
+
+
+def test_ctl_without_a_running_obs_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MIRAGE_LSD_SESSION_ROOT", str(tmp_path))
+    assert main(["ctl", "status"]) == 2
+    assert "start OBS first" in capsys.readouterr().err
+
+
+def test_the_users_presets_are_made_and_shown(mine, monkeypatch, capsys):
+    opened = []
+    monkeypatch.setattr(presets, "open_in_editor", opened.append)
+    assert main(["presets", "edit"]) == 0
+    assert opened == [mine]
+    assert capsys.readouterr().out.strip() == str(mine)
+    assert load_library(mine) == {}
+
+
+def test_the_model_draws_the_thumbnails_and_old_ones_go(tmp_path, monkeypatch):
+    pytest.importorskip("skimage")
+    wanted = {each: load_library()[each] for each in ("as-i-am", "forest")}
+    monkeypatch.setattr(thumbnails, "load_library", lambda: wanted)
+    (tmp_path / "gone.jpg").write_bytes(b"old")
+    assert main(["presets", "thumbnails", "--out", str(tmp_path)]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["as-i-am.jpg", "forest.jpg"]
+    pictures = [cv2.imread(str(tmp_path / f"{each}.jpg")) for each in wanted]
+    assert np.abs(pictures[0].astype(int) - pictures[1]).mean() > 10
 
 
 def test_the_whole_recipe_runs_from_nothing(tmp_path):
@@ -86,7 +125,10 @@ def test_an_unfinished_data_set_is_refused(tmp_path, capsys):
     assert "no file DONE" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["presets", "--nonsense"], ["bench", "pipeline", "--size", "0x0"], []])
+NONSENSE = [["presets", "--nonsense"], ["ctl", "nonsense"], ["bench", "pipeline", "--size", "0x0"], []]
+
+
+@pytest.mark.parametrize("arguments", NONSENSE)
 def test_nonsense_is_refused(arguments):
     with pytest.raises(SystemExit) as refused:
         main(arguments)

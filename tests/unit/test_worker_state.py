@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from mirage_lsd.shared.commands import ApplySettings, CloseStream, OpenStream, Ping, SelectPreset, Shutdown
+from mirage_lsd.shared.commands import ApplySettings, CloseStream, OpenStream, Ping, Shutdown
 from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker.state import (
     StaleEpochError,
@@ -40,12 +40,6 @@ def test_older_settings_lose(opened):
     assert newer.streams[1].settings.prompt == "beach"
 
 
-def test_a_preset_changes_nothing_else(opened):
-    worn = apply(opened, ApplySettings(1, 1, StreamSettings(strength=0.5)))
-    chosen = apply(worn, SelectPreset(1, 2, "forest")).streams[1]
-    assert (chosen.settings.preset, chosen.settings.strength, chosen.generation) == ("forest", 0.5, 2)
-
-
 def test_an_overtaken_close_keeps_the_new_stream(opened):
     reopened = apply(opened, OpenStream(1, 7, "in7", "out7"))
     assert 1 in apply(reopened, CloseStream(1, 5)).streams
@@ -54,7 +48,7 @@ def test_an_overtaken_close_keeps_the_new_stream(opened):
 
 def test_an_unknown_stream_is_named(opened):
     with pytest.raises(UnknownStreamError, match="stream 2 is not open"):
-        apply(opened, SelectPreset(2, 1, "forest"))
+        apply(opened, ApplySettings(2, 1, StreamSettings()))
 
 
 def test_questions_change_nothing_and_shutdown_stops(opened):

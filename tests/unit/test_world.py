@@ -5,12 +5,13 @@ Renders really (OpenGL on EGL); skipped, with the reason, only where no EGL cont
 """
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
-from mirage_lsd.worker.train.world import looks, scenes
+from mirage_lsd.worker.train.world import looks, paint, scenes
 from mirage_lsd.worker.train.world.backdrops import split_photos
 
 moderngl = pytest.importorskip("moderngl", reason="moderngl (training extra) is not installed")
@@ -34,9 +35,10 @@ def clip(world):
 
 
 def test_shapes_and_words(clip):
-    assert np.stack(clip["layers"]).shape == (3, 4, 192, 320, 4)
-    assert np.stack(clip["labels"]).shape == (3, 4, 192, 320)
-    assert clip["flow"].shape == (4, 48, 80, 2) and clip["flow"].dtype == np.float16
+    assert np.stack(clip["layers"]).shape == (3, 3, 192, 320, 4)
+    assert np.stack(clip["labels"]).shape == (3, 3, 192, 320)
+    assert np.stack(clip["surface"]).shape == (3, 3, 192, 320, 3)
+    assert clip["flow"].shape == (3, 48, 80, 2) and clip["flow"].dtype == np.float16
     for look in clip["looks"]:
         assert look["upper"] in looks.UPPER and look["pattern"] in looks.PATTERNS
         assert look["lower"] in looks.LOWER and look["hair"] in looks.HAIR
@@ -65,10 +67,41 @@ def test_flow_warps_the_previous_frame_onto_this_one(world):
     assert after < 0.6 * before
 
 
-def test_the_stored_colour_is_the_one_seen(world):
-    look = world.clip((0, 13, 0), looks_count=1, frames=1)["looks"][0]
-    if look["pattern"] == "plain":
-        assert np.abs(np.subtract(look["upper_color"], look["upper_main"])).max() < 0.25
+def test_cloth_is_rendered_undyed_and_dyed_as_the_words_say(world):
+    """Undyed cloth has next to no colour of its own; dyed, it has the asked one; skin stays as it is."""
+    clip = world.clip((0, 13, 2), looks_count=2, frames=1)
+    words = clip["looks"][1] | {"pattern": "plain", "upper_color": (0.8, 0.1, 0.1)}
+    rgb, labels = np.ascontiguousarray(clip["layers"][1][0][..., :3]), clip["labels"][1][0]
+    upper = cv2.erode((labels == 4).astype(np.uint8), np.ones((5, 5))) > 0
+    undyed, dyed = rgb[upper].mean(0), paint.dyed(rgb, labels, clip["surface"][1][0][..., :2], words)
+    assert np.ptp(undyed) < 40
+    seen = dyed[upper].mean(0)
+    assert seen[0] > 2.5 * seen[1] and seen[0] > 2.5 * seen[2]
+    skin = cv2.erode((labels == 2).astype(np.uint8), np.ones((5, 5))) > 0
+    assert np.array_equal(dyed[skin], rgb[skin])
+
+
+def test_surface_moves_with_the_body(world):
+    """The same cloth point is at the same canonical place in the next frame, wherever it is in the picture."""
+    clip = world.clip((0, 12, 0), looks_count=1)
+    flow = cv2.resize(clip["flow"][2].astype(np.float32), (320, 192), interpolation=cv2.INTER_LINEAR)
+    grid = np.stack(np.meshgrid(np.arange(320), np.arange(192)), -1).astype(np.float32) + flow
+    surface = np.stack(clip["surface"][0]).astype(np.float32)
+    moved = cv2.remap(surface[1], grid, None, cv2.INTER_LINEAR)
+    inside = cv2.erode((clip["labels"][0][2] == 4).astype(np.uint8), np.ones((9, 9))) > 0
+    assert inside.any()
+    assert np.abs(moved - surface[2])[inside][:, :2].mean() < 0.01
+
+
+def test_asked_looks_are_in_standard_form(world):
+    """Two looks with the same words are the same look."""
+    rng = np.random.default_rng(4)
+    one, two = (looks.standard(looks.sample_look(rng)) for _ in range(2))
+    same = replace(one, upper="jacket", lower="jeans", hair="long", pattern="dots", upper_main=(0.5, 0.1, 0.1))
+    other = replace(two, upper="jacket", lower="jeans", hair="long", pattern="dots", upper_main=(0.5, 0.1, 0.1))
+    shape = ("cut", "lower_hem", "dress_hem", "flare", "hair_shape", "upper_second", "pattern_scale", "logo")
+    one, two = looks.standard(same), looks.standard(other)
+    assert [getattr(one, name) for name in shape] == [getattr(two, name) for name in shape]
 
 
 def test_same_seed_same_clip_other_split_other_clip(world):
@@ -99,10 +132,11 @@ def test_a_split_on_disk_has_the_agreed_files(world, tmp_path):
     folder = generate(tmp_path / "val", "val", 2, 3, 2, backgrounds=2, scene_variants=1, world=world)
     arrays = {
         name: np.load(folder / f"{name}.npy")
-        for name in ("layers", "labels", "flow", "backgrounds", "scenes")
+        for name in ("layers", "labels", "surface", "flow", "backgrounds", "scenes")
     }
     assert arrays["layers"].shape == (2, 3, 2, 192, 320, 4)
     assert arrays["labels"].shape == (2, 3, 2, 192, 320) and arrays["labels"].max() <= 7
+    assert arrays["surface"].shape == (2, 3, 2, 192, 320, 3)
     assert arrays["flow"].shape == (2, 2, 48, 80, 2)
     assert arrays["backgrounds"].shape == (2, 224, 384, 3) and arrays["scenes"].shape == (6, 1, 224, 384, 3)
     clips = json.loads((folder / "clips.json").read_text())

@@ -23,7 +23,7 @@ from mirage_lsd.worker.models.tiny import MirageTiny, graph_modules
 # Where each graph's module sits in MirageTiny.
 _PREFIXES = {"condition": "conditioner.", "flow": "flow.", "encode": "encoder.", "warp": "", "denoise": "",
              "decode": "decoder.", "upscale": "upscaler."}
-_TRACE_PX = (256, 160)  # not the canvas's shape, so that fitting the scene canvas is traced
+_TRACE_PX = (256, 160)
 
 
 def export_skeletons(folder: Path = GRAPHS_DIR) -> None:
@@ -59,11 +59,11 @@ def weight_layout(model: MirageTiny) -> dict[str, dict]:
 
 
 def open_dimensions(spec: GraphSpec) -> dict[str, dict[int, str]]:
-    """Which axes stay open: picture rows and columns of every map but the scene canvas."""
+    """Which axes stay open: picture rows and columns of every map."""
     axes = {}
     for tensor in (*spec.inputs, *spec.outputs):
-        if len(tensor.shape) == 4 and tensor.name != "scene_map":
-            first = 1 if tensor.name in ("layer", "mask") else 2
+        if len(tensor.shape) == 4:
+            first = 1 if tensor.name in ("layer", "mask", "shares") else 2
             axes[tensor.name] = {first: f"{tensor.name}_rows", first + 1: f"{tensor.name}_columns"}
     return axes
 

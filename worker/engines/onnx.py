@@ -34,7 +34,7 @@ def _session(spec: GraphSpec, path: Path, threads: int) -> onnxruntime.Inference
     # Idle threads of seven sessions must not burn the cores that the other sessions and OBS need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     for tensor in spec.inputs:
-        if len(tensor.shape) == 4 and tensor.name != "scene_map":
+        if len(tensor.shape) == 4:
             options.add_free_dimension_override_by_name(f"{tensor.name}_rows", tensor.shape[2])
             options.add_free_dimension_override_by_name(f"{tensor.name}_columns", tensor.shape[3])
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dresses the person of a test clip: the look that is worn and the look that is asked for.
 
-Called by render_set.py. Invariant: the two looks differ in what the task names and in nothing else, and the
-colours that change differ visibly, so that "changed" is a question with an answer.
+Called by render_set.py. Invariant: the two looks differ in what the task names and in nothing else, the colours that
+change differ visibly, so that "changed" is a question with an answer, and what is asked for is in standard form
+(looks.standard), so that the prompt says all there is to know of it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from dataclasses import replace
 import numpy as np
 
 from mirage_lsd.worker.eval.tasks import SHAPE_CHANGES, Task, far_enough
-from mirage_lsd.worker.train.world.looks import Look, sample_look
+from mirage_lsd.worker.train.world.looks import Look, sample_look, standard
 
 OUTFIT_FIELDS = ("upper", "pattern", "upper_main", "upper_second", "cut", "pattern_scale", "pattern_angle",
-                 "shirt_color")  # fmt: skip
+                 "dress_hem", "flare", "shirt_color")  # fmt: skip
 LOWER_FIELDS = ("lower", "lower_color", "lower_hem")
 HAIR_FIELDS = ("hair", "hair_shape")
 DRAWS = 5000
@@ -27,13 +28,13 @@ def dress(rng: np.random.Generator, task: Task) -> tuple[Look, Look]:
     worn = draw(rng, lambda look: _may_be_worn(look, task))
     if not task.changes_outfit:
         longer = draw(rng, lambda look: look.hair == "long")
-        return worn, replace(worn, **_fields(longer, HAIR_FIELDS))
+        return worn, replace(worn, **_fields(standard(longer), HAIR_FIELDS))
     top = draw(rng, lambda look: _fits(look, worn, task))
-    asked = replace(worn, **_fields(top, OUTFIT_FIELDS), logo=0)
+    asked = replace(worn, **_fields(standard(top), OUTFIT_FIELDS), logo=0)
     if task.changes_shape or asked.upper == "dress":
         return worn, asked
     below = draw(rng, lambda look: far_enough(look.lower_color, worn.lower_color))
-    return worn, replace(asked, **_fields(below, LOWER_FIELDS))
+    return worn, replace(asked, **_fields(standard(below), LOWER_FIELDS))
 
 
 def draw(rng: np.random.Generator, wanted: Callable[[Look], bool]) -> Look:

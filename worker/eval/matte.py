@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The matte a scene edit was made with, and its error.
 
-The model's picture is source + alpha * (layer - source), alpha = clamp(offset + slope * luma) with the maps that
-the upscale graph returns. When only the scene is asked for, alpha says "background": 1 - alpha is the model's
-person matte. It is taken from that very run, at full size, by the arithmetic of models/apply_layer.py.
+The model's picture is source + alpha * (layer - source), alpha = clamp(offset + slope * luma), and a share of the
+layer is the scene picture: alpha * share of a pixel shows the new scene, and 1 minus that is the model's person matte.
+It is taken from the maps of that very run, at full size, by the arithmetic of models/apply_layer.py.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+SCENE = 3  # the scene's place among the upscale graph's shares
 
-def edit_alpha(source: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """source u8 BGR(A) [H,W,3|4], mask f32 [h,w,3] (detail, offset, slope) → how much was painted, f32 [H,W] 0..1."""
-    height, width = source.shape[:2]
-    maps = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
+
+def scene_alpha(source: np.ndarray, maps: dict[str, np.ndarray]) -> np.ndarray:
+    """source u8 BGR(A) [H,W,3|4], the upscale graph's outputs → how much of each pixel is the scene, f32 [H,W] 0..1."""
+    size = source.shape[1::-1]
+    mask = cv2.resize(maps["mask"][0], size, interpolation=cv2.INTER_LINEAR)
+    share = cv2.resize(np.ascontiguousarray(maps["shares"][0, ..., SCENE]), size, interpolation=cv2.INTER_LINEAR)
     luma = cv2.cvtColor(np.ascontiguousarray(source[..., :3]), cv2.COLOR_BGR2GRAY).astype(np.float32) / 255.0
-    return np.clip(maps[..., 1] + maps[..., 2] * luma, 0.0, 1.0)
+    return np.clip(mask[..., 1] + mask[..., 2] * luma, 0.0, 1.0) * share
 
 
 def matte_error(alpha: np.ndarray, person: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mirage_lsd.shared.settings import StreamSettings
-from mirage_lsd.worker.eval.matte import edit_alpha
+from mirage_lsd.worker.eval.matte import scene_alpha
 from mirage_lsd.worker.eval.switches import EvalHost
 from mirage_lsd.worker.run_file import Restyler
 
@@ -35,7 +35,7 @@ def play(host: EvalHost, sources: Iterable[np.ndarray], settings: StreamSettings
         film.pictures.append(picture)
         film.frame_ms.append(spent_ms)
         if want_alpha:
-            film.alphas.append(edit_alpha(source, host.last_engine.mask))
+            film.alphas.append(scene_alpha(source, host.last_engine.maps))
 
     stream(host, sources, settings, keep)
     return film

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,8 +47,8 @@ class ClipRenderer:
                 break
         words, shots = [], []
         for look in (0, 1):
-            shots.append([shoot(look, t) for t in range(frames)])
-            words.append(paint.describe(shoot.looks[look], shots[-1][0].labels, shots[-1][0].albedo))
+            words.append(paint.describe(shoot.looks[look]))
+            shots.append([dyed(shoot(look, t), words[-1]) for t in range(frames)])
         return words, shots
 
     def _stage(self, rng: np.random.Generator, index: int, frames: int) -> Stage:
@@ -80,6 +80,12 @@ class Stage:
         self.renderer.set(**self.person, **paint.look_uniforms(self.looks[look]))
         with canvas(WIDTH_PX, HEIGHT_PX):
             return self.renderer.draw(self.pieces[look], t, self.camera, self.light)
+
+
+def dyed(shot: render.Drawn, words: dict) -> render.Drawn:
+    """The drawing in the colours and the pattern of its words."""
+    rgb = paint.dyed(np.ascontiguousarray(shot.rgba[..., :3]), shot.labels, shot.surface[..., :2], words)
+    return replace(shot, rgba=np.dstack([rgb, shot.rgba[..., 3]]))
 
 
 def is_worth_asking(shot: render.Drawn, task: Task) -> bool:

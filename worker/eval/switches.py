@@ -8,7 +8,7 @@ other frames, temporal convolutions) is changed in a copy of the weights. Nothin
 | part             | off means                                                                              |
 |------------------|----------------------------------------------------------------------------------------|
 | flow             | no motion, nothing occluded: latent and caches stay where they were                    |
-| cache            | no features of the last frame or of the anchor; history flags 0                        |
+| cache            | no features or body surface of the last frame, none of the anchor; history flags 0     |
 | attention        | the weights' bias towards last and anchor frame is -30: only now and the words are seen |
 | temporal         | the temporal convolutions' mixing weights are 0                                        |
 | hidden_state     | the last latent is 0: every frame starts from the noise alone                          |
@@ -32,6 +32,7 @@ from mirage_lsd.worker.models.sampler import Schedule
 from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS, load_schedule, load_weights, save_weights
 from mirage_lsd.worker.stages.context import ANCHORS, CACHES
 
+ELSEWHERE_M = 1e3  # no body surface lies there, so nothing is steadied by it (models/surface.py)
 UNSEEN = -30.0  # a logit that the softmax takes for "not there", as in models/blocks.py
 
 
@@ -71,19 +72,18 @@ def cut_weights(tensors: dict[str, np.ndarray], switches: Switches) -> dict[str,
 
 
 class SwitchedEngine:
-    """An engine with parts switched off; also remembers the last mask of the upscale graph, which the matte
-    is made of (see matte.py)."""
+    """An engine with parts switched off; also remembers the upscale graph's last maps, which the matte is made of
+    (see matte.py)."""
 
     def __init__(self, engine: engines.Engine, switches: Switches) -> None:
         self.name, self.specs = engine.name, engine.specs
-        self.mask: np.ndarray | None = None
+        self.maps: dict[str, np.ndarray] = {}
         self._engine, self._switches = engine, switches
 
     def run(self, graph_name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if graph_name == "upscale":
-            result = self._upscale(inputs)
-            self.mask = result["mask"][0]
-            return result
+            self.maps = self._upscale(inputs)
+            return self.maps
         if graph_name == "denoise" and not self._switches.cache:
             inputs = {**inputs, **{name: np.zeros_like(inputs[name]) for name in (*CACHES, *ANCHORS, "history")}}
         result = self._engine.run(graph_name, inputs)
@@ -97,21 +97,24 @@ class SwitchedEngine:
             gone = ("latent_out",)
         if graph_name == "denoise" and not self._switches.prediction:
             gone = ("velocity",)
-        return {**result, **{name: np.zeros_like(result[name]) for name in gone}}
+        result = {**result, **{name: np.zeros_like(result[name]) for name in gone}}
+        if graph_name == "warp" and not self._switches.cache:
+            result["surface_out"] = np.full_like(result["surface_out"], ELSEWHERE_M)
+        return result
 
     def _upscale(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if self._switches.super_resolution:
             return self._engine.run("upscale", inputs)
-        return plain_upscale(inputs["rgba"])
+        return plain_upscale(inputs["buffers"])
 
 
-def plain_upscale(rgba: np.ndarray) -> dict[str, np.ndarray]:
-    """The upscale graph's outputs with no net: rgba f32 [1,4,h,w] → layer BGR 0..255, mask (0, alpha, 0)."""
-    picture = rgba.transpose(0, 2, 3, 1)
+def plain_upscale(buffers: np.ndarray) -> dict[str, np.ndarray]:
+    """The upscale graph's outputs with no net: buffers f32 [1,8,h,w] → layer BGR 0..510, mask (0, alpha, 0), shares."""
+    picture = buffers.transpose(0, 2, 3, 1)
     layer = np.ascontiguousarray(picture[..., 2::-1] * 255.0, np.float32)
     mask = np.zeros_like(layer)
     mask[..., 1] = picture[..., 3]
-    return {"layer": layer, "mask": mask}
+    return {"layer": layer, "mask": mask, "shares": np.ascontiguousarray(picture[..., 4:])}
 
 
 class EnginePool:

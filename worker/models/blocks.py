@@ -105,7 +105,8 @@ class FrameAttention(nn.Module):
                 ) -> Tensor:
         """x, cache, anchor: [B,C,H,W]; tokens: [B,N,D]; history: [B,2]. cache None: no history at all (training)."""
         batch, channels, height, width = x.shape
-        cells = [as_tokens(self.norm(item)) for item in (x, cache, anchor) if item is not None]
+        # Contiguous: torch 2.13's GroupNorm backward crashes on channels-last input that needs no gradient.
+        cells = [as_tokens(self.norm(item.contiguous())) for item in (x, cache, anchor) if item is not None]
         key, value = torch.cat([self.key_value(torch.cat(cells, dim=1)), self.token_key_value(tokens)],
                                dim=1).chunk(2, dim=2)
         query, key, value = (self._split(item) for item in (self.query(cells[0]), key, value))

@@ -127,13 +127,17 @@ class Conditions:
         return self == Conditions() or self == Conditions(pattern=self.pattern)
 
     def to_tokens(self) -> tuple[np.ndarray, np.ndarray]:
-        """ids int64 [1,7] in CATEGORIES order and colors float32 [1,3,4] (r, g, b in 0..1, given 0 or 1)."""
+        """What the nets are told: ids int64 [1,7] in CATEGORIES order, colors float32 [1,3,4] (0, 0, 0, given 0 or 1).
+
+        Only what changes shape: colours (but for "given"), pattern, which scene and light are put on outside the nets,
+        so that any of them works exactly (apply_layer.py). The scene's id is 1 where there is one.
+        """
         ids = np.array([[words.index(getattr(self, field)) for field, words in CATEGORIES.items()]], np.int64)
+        fields = list(CATEGORIES)
+        ids[0, [fields.index("pattern"), fields.index("light")]] = 0
+        ids[0, fields.index("scene")] = int(self.scene != "keep")
         colors = np.zeros((1, 3, 4), np.float32)
-        for index, field in enumerate(COLOR_FIELDS):
-            color = getattr(self, field)
-            if color is not None:
-                colors[0, index] = (*(part / 255.0 for part in color), 1.0)
+        colors[0, :, 3] = [getattr(self, field) is not None for field in COLOR_FIELDS]
         return ids, colors
 
 

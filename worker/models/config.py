@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ARCHITECTURE = "mirage-lsd-tiny/1"
-GRAPHS_VERSION = 1  # bump when an exported graph's inputs, outputs or arithmetic change
+ARCHITECTURE = "mirage-lsd-tiny/2"
+GRAPHS_VERSION = 2  # bump when an exported graph's inputs, outputs or arithmetic change
 LATENT_FACTOR = 8  # picture px per latent cell
 REGIONS = ("background", "skin", "face", "hair", "upper", "lower", "other", "hat")
+BUFFERS = ("red", "green", "blue", "alpha", "upper", "lower", "hair", "scene")  # of an edit layer; see autoencoder.py
+SURFACE = ("x", "z", "arm")  # canonical metres, sleeve coordinate; see encoder.py
 MAX_STEPS = 5
 
 
@@ -19,15 +21,14 @@ MAX_STEPS = 5
 class TinyConfig:
     """Channel counts of every net (all pictures NCHW, sides multiples of 32)."""
 
-    latent: int = 16
+    latent: int = 24
     widths: tuple[int, int, int] = (48, 64, 96)  # denoiser and source features at 1/8, 1/16, 1/32
     token: int = 64  # width of a condition token
-    region_token: int = 40  # learned part (32) + direct part (8) of what a region is told
+    region_token: int = 32  # what a region is told
     decoder: tuple[int, int, int] = (64, 32, 16)  # at 1/8, 1/4, 1/2
     upscaler: int = 16
     flow: int = 24
-    canvas: tuple[int, int] = (24, 40)  # rows, columns of a learned scene canvas
-    canvases_per_scene: int = 1
+    stem: int = 32  # source features at 1/4 that guide the decoder
 
 
 TINY = TinyConfig()

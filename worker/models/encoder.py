@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The source encoder: what is where in the source picture. Runs once a frame; no condition, no history.
 
-Besides features it gives region probabilities (skin, upper garment, background, ...), which route what
-each condition says to the cells that it is about. They are supervised in training at 1/4 size.
+Besides features it gives region probabilities (skin, upper garment, background, ...), which route what each
+condition says to the cells that it is about, and the body surface: which point of the unposed body (canonical x and z
+in metres, and how far down the arm) each place shows, which cloth patterns are anchored to. Both are supervised in
+training at 1/4 size. The mean colour of each region (the person's skin, the light) is added to every cell.
 """
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mirage_lsd.worker.models.blocks import PlainBlock, as_tokens, conv_norm
-from mirage_lsd.worker.models.config import REGIONS, TinyConfig
+from mirage_lsd.worker.models.config import REGIONS, SURFACE, TinyConfig
 
 
 class GlobalMix(nn.Module):
@@ -30,7 +32,8 @@ class GlobalMix(nn.Module):
 
 
 class SourceEncoder(nn.Module):
-    """source [B,3,H,W] 0..1, person_mask [B,1,H,W] 0..1 -> features at 1/8, 1/16, 1/32 and regions at 1/8."""
+    """source [B,3,H,W] 0..1, person_mask [B,1,H,W] 0..1 -> features at 1/8, 1/16, 1/32, regions at 1/8, stem features
+    x4 and surface at 1/4."""
 
     def __init__(self, config: TinyConfig):
         super().__init__()
@@ -48,21 +51,36 @@ class SourceEncoder(nn.Module):
         self.fuse8 = PlainBlock(w8)
         self.out8 = nn.Conv2d(w8, w8, 1)
         self.parse = nn.Conv2d(w8, 4 * len(REGIONS), 1)  # 2 x 2 sub-cells a cell
+        self.palette = nn.Linear(3 * len(REGIONS), w8)
+        self.locate = nn.Sequential(conv_norm(w8, w8), nn.Conv2d(w8, 4 * len(SURFACE), 1))
 
-    def features(self, source: Tensor, person_mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """s8, s16, s32 and region LOGITS [B,8,H/4,W/4] (for the training loss)."""
-        x4 = self.stem(torch.cat([source - 0.5, person_mask - 0.5], dim=1) * 2)
+    def stem_features(self, source: Tensor, person_mask: Tensor) -> Tensor:
+        """x4 [B,32,H/4,W/4]: edges and colours, which also guide the layer decoder."""
+        return self.stem(torch.cat([source - 0.5, person_mask - 0.5], dim=1) * 2)
+
+    def features(self, source: Tensor, person_mask: Tensor) -> tuple[Tensor, ...]:
+        """s8, s16, s32, region LOGITS [B,8,H/4,W/4] (for the training loss), x4 [B,32,H/4,W/4], surface [B,3,..]."""
+        x4 = self.stem_features(source, person_mask)
         x8 = self.down8(x4)
         x16 = self.down16(torch.cat([x8, coordinates(x8)], dim=1))
         x32 = self.mix(self.down32(x16))
         y16 = self.fuse16(x16 + F.interpolate(self.up16(x32), scale_factor=2.0, mode="nearest"))
         y8 = self.fuse8(x8 + F.interpolate(self.up8(y16), scale_factor=2.0, mode="nearest"))
         logits = F.pixel_shuffle(self.parse(y8), 2)
-        return self.out8(y8), self.out16(y16), self.out32(x32), logits
+        means = mean_colors(F.avg_pool2d(source, 8), regions_from_logits(logits))
+        s8 = self.out8(y8) + self.palette(means.flatten(1) - 0.5)[:, :, None, None]
+        return s8, self.out16(y16), self.out32(x32), logits, x4, F.pixel_shuffle(self.locate(y8), 2)
 
-    def forward(self, source: Tensor, person_mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        s8, s16, s32, logits = self.features(source, person_mask)
-        return s8, s16, s32, regions_from_logits(logits)
+    def forward(self, source: Tensor, person_mask: Tensor) -> tuple[Tensor, ...]:
+        s8, s16, s32, logits, x4, surface = self.features(source, person_mask)
+        return s8, s16, s32, regions_from_logits(logits), x4, surface
+
+
+def mean_colors(color: Tensor, regions: Tensor) -> Tensor:
+    """Mean colour [B,8,3] of each region; color [B,3,h,w], regions [B,8,h,w]. Grey where a region is not there."""
+    weight = regions.flatten(2)
+    total = weight.sum(dim=2, keepdim=True)
+    return (weight @ color.flatten(2).transpose(1, 2) + 0.5) / (total + 1.0)
 
 
 def regions_from_logits(logits: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ RGB float32 0..1 NCHW; l8 = (h/8, w/8), l16 = (h/16, w/16), l32 = (h/32, w/32). 
 
 condition: when the settings change
     in   ids i64 [1,7], colors f32 [1,3,4]: Conditions.to_tokens()
-    out  tokens [1,8,64], pooled [1,64], region_tokens [1,8,40], scene_map [1,16,24,40]
+    out  tokens [1,8,64], pooled [1,64], region_tokens [1,8,32]
 flow: each frame but the first
     in   previous, source: pictures [1,3,h,w]
     out  flow [1,2,l8]: dx, dy in latent cells; cell x of now was at x + flow before
@@ -14,19 +14,21 @@ flow: each frame but the first
 encode: each frame
     in   source [1,3,h,w], person_mask [1,1,h,w] 0..1
     out  s8 [1,48,l8], s16 [1,64,l16], s32 [1,96,l32], regions [1,8,l8]: probabilities in REGIONS order
+         x4 [1,32,h/4,w/4]: guides the decoder; surface [1,3,h/4,w/4]: in SURFACE order, before smoothing
 warp: each frame but the first
-    in   flow, occlusion, latent [1,16,l8], c8 [1,48,l8], c16 [1,64,l16], c32 [1,96,l32]
-    out  latent_out, c8_out, c16_out, c32_out: moved to now; caches fade to 0 where occluded
+    in   flow, occlusion, latent [1,24,l8], c8 [1,48,l8], c16 [1,64,l16], c32 [1,96,l32], surface [1,3,h/4,w/4]
+    out  latent_out, c8_out, c16_out, c32_out, surface_out: moved to now; caches fade to 0 where occluded
 denoise: 1..5 times a frame
-    in   latent [1,16,l8], timestep f32 [1], s8, s16, s32, regions, tokens, pooled, region_tokens, scene_map,
+    in   latent [1,24,l8], timestep f32 [1], s8, s16, s32, regions, tokens, pooled, region_tokens,
          c8, c16, c32, a16 [1,64,l16], a32 [1,96,l32], history f32 [1,2]: has cache, has anchor (0 or 1)
-    out  velocity [1,16,l8], c8_out, c16_out, c32_out
+    out  velocity [1,24,l8], c8_out, c16_out, c32_out
 decode: each frame
-    in   latent [1,16,l8]
-    out  rgba [1,4,h,w] 0..1, straight alpha
+    in   latent [1,24,l8], x4, source
+    out  buffers [1,8,h,w] in BUFFERS order, colour 0..2, the others 0..1; see autoencoder.py
 upscale: each frame
-    in   source [1,3,h,w], rgba [1,4,h,w]
-    out  layer [1,h,w,3] BGR 0..255 and mask [1,h,w,3] (detail, offset, slope), for apply_layer.LayerApplier
+    in   source [1,3,h,w], buffers [1,8,h,w]
+    out  layer [1,h,w,3] BGR 0..510, mask [1,h,w,3] (detail, offset, slope) and shares [1,h,w,4] (upper, lower, hair,
+         scene), for apply_layer.LayerApplier
 
 The life of a frame (see sampler.py for the numpy arithmetic):
 1. flow(previous, source); on the first frame or after reset() skip flow and warp.
@@ -47,7 +49,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirage_lsd.worker.models.config import LATENT_FACTOR, TINY, TinyConfig
+from mirage_lsd.worker.models.config import BUFFERS, LATENT_FACTOR, SURFACE, TINY, TinyConfig
 
 GRAPH_NAMES = ("condition", "flow", "encode", "warp", "denoise", "decode", "upscale")
 
@@ -101,31 +103,35 @@ def graph_specs(shapes: GraphShapes, config: TinyConfig = TINY) -> dict[str, Gra
     def pick(names: str) -> tuple[TensorSpec, ...]:
         return tuple(tensors[name] for name in names.split())
 
-    conditions = "tokens pooled region_tokens scene_map"
+    conditions = "tokens pooled region_tokens"
     caches_out = "c8_out c16_out c32_out"
     return {spec.name: spec for spec in (
         GraphSpec("condition", pick("ids colors"), pick(conditions)),
         GraphSpec("flow", pick("previous source"), pick("flow occlusion")),
-        GraphSpec("encode", pick("source person_mask"), pick("s8 s16 s32 regions")),
-        GraphSpec("warp", pick("flow occlusion latent c8 c16 c32"), pick(f"latent_out {caches_out}")),
+        GraphSpec("encode", pick("source person_mask"), pick("s8 s16 s32 regions x4 surface")),
+        GraphSpec("warp", pick("flow occlusion latent c8 c16 c32 surface"),
+                  pick(f"latent_out {caches_out} surface_out")),
         GraphSpec("denoise", pick(f"latent timestep s8 s16 s32 regions {conditions} c8 c16 c32 a16 a32 history"),
                   pick(f"velocity {caches_out}")),
-        GraphSpec("decode", pick("latent"), pick("rgba")),
-        GraphSpec("upscale", pick("source rgba"), pick("layer mask")),
+        GraphSpec("decode", pick("latent x4 source"), pick("buffers")),
+        GraphSpec("upscale", pick("source buffers"), pick("layer mask shares")),
     )}
 
 
 def _tensors(shapes: GraphShapes, config: TinyConfig) -> dict[str, TensorSpec]:
     width, height = shapes.working_px
+    l4 = shapes.cells(LATENT_FACTOR // 2)
     l8, l16, l32 = (shapes.cells(LATENT_FACTOR * scale) for scale in (1, 2, 4))
     w8, w16, w32 = config.widths
     table = {
         "ids": (1, 7), "colors": (1, 3, 4), "timestep": (1,), "history": (1, 2),
-        "source": (1, 3, height, width), "previous": (1, 3, height, width), "rgba": (1, 4, height, width),
+        "source": (1, 3, height, width), "previous": (1, 3, height, width), "buffers": (1, len(BUFFERS), height, width),
         "person_mask": (1, 1, height, width), "layer": (1, height, width, 3), "mask": (1, height, width, 3),
+        "shares": (1, height, width, 4), "x4": (1, config.stem, *l4), "surface": (1, len(SURFACE), *l4),
+        "surface_out": (1, len(SURFACE), *l4),
         "flow": (1, 2, *l8), "occlusion": (1, 1, *l8), "regions": (1, 8, *l8),
         "latent": (1, config.latent, *l8), "latent_out": (1, config.latent, *l8),
-        "velocity": (1, config.latent, *l8), "scene_map": (1, config.latent, *config.canvas),
+        "velocity": (1, config.latent, *l8),
         "tokens": (1, 8, config.token), "pooled": (1, config.token), "region_tokens": (1, 8, config.region_token),
         "a16": (1, w16, *l16), "a32": (1, w32, *l32),
     }

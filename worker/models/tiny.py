@@ -40,15 +40,18 @@ class MirageTiny(nn.Module):
 
 
 def initial_gaps(steps: int) -> Tensor:
-    """Gap parameters that give sampler.uniform_timesteps."""
-    places = torch.cat([torch.ones(1), torch.from_numpy(uniform_timesteps(steps)), torch.zeros(1)])
+    """Gap parameters to start learning from: uniform steps, squared, so that late steps refine what early ones found
+    instead of burying it under noise again."""
+    times = torch.from_numpy(uniform_timesteps(steps))
+    places = torch.cat([torch.ones(1), 0.9 * times.square() if steps > 1 else 0.9 * times, torch.zeros(1)])
     return (places[:-1] - places[1:]).log()
 
 
 class WarpGraph(nn.Module):
-    def forward(self, flow: Tensor, occlusion: Tensor, latent: Tensor, c8: Tensor, c16: Tensor, c32: Tensor
-                ) -> tuple[Tensor, ...]:
-        return warp_state(flow, occlusion, latent, Caches(c8, c16, c32))
+    def forward(self, flow: Tensor, occlusion: Tensor, latent: Tensor, c8: Tensor, c16: Tensor, c32: Tensor,
+                surface: Tensor) -> tuple[Tensor, ...]:
+        finer = 2.0 * nn.functional.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return *warp_state(flow, occlusion, latent, Caches(c8, c16, c32)), warp_by_flow(surface, finer)
 
 
 def warp_state(flow: Tensor, occlusion: Tensor, latent: Tensor, caches: Caches) -> tuple[Tensor, ...]:
@@ -68,10 +71,10 @@ class DenoiseGraph(nn.Module):
         super().__init__()
         self.unet = model.unet
 
-    def forward(self, latent, timestep, s8, s16, s32, regions, tokens, pooled, region_tokens, scene_map,
+    def forward(self, latent, timestep, s8, s16, s32, regions, tokens, pooled, region_tokens,
                 c8, c16, c32, a16, a32, history) -> tuple[Tensor, ...]:
         velocity, caches = self.unet(latent, timestep, SourceFeatures(s8, s16, s32, regions),
-                                     ConditionFeatures(tokens, pooled, region_tokens, scene_map),
+                                     ConditionFeatures(tokens, pooled, region_tokens),
                                      Caches(c8, c16, c32), Anchor(a16, a32), history)
         return velocity, *caches
 

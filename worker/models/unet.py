@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mirage_lsd.worker.models.blocks import FilmBlock, FrameAttention, TemporalConv, timestep_features
-from mirage_lsd.worker.models.config import TinyConfig
+from mirage_lsd.worker.models.config import REGIONS, TinyConfig
 
 
 class SourceFeatures(NamedTuple):
@@ -32,7 +32,6 @@ class ConditionFeatures(NamedTuple):
     tokens: Tensor
     pooled: Tensor
     region_tokens: Tensor
-    scene_map: Tensor
 
 
 class Caches(NamedTuple):
@@ -60,7 +59,7 @@ class SpatioTemporalUNet(nn.Module):
         self.embed = nn.Sequential(nn.Linear(32 + config.token, condition), nn.SiLU(), nn.Linear(condition, condition),
                                    nn.SiLU())
         self.enter = nn.Conv2d(config.latent, w8, 3, padding=1)
-        self.told = nn.Conv2d(config.region_token + config.latent + 8, w8, 1)
+        self.told = nn.Conv2d(config.region_token + len(REGIONS), w8, 1)
         self.block8 = FilmBlock(w8, condition)
         self.time8 = TemporalConv(w8)
         self.down16 = nn.Conv2d(w8, w16, 3, 2, 1)
@@ -112,11 +111,7 @@ def velocity_of(latent: Tensor, clean: Tensor, timestep: Tensor) -> Tensor:
 
 
 def routed(regions: Tensor, condition: ConditionFeatures) -> Tensor:
-    """What each cell is told: its regions' tokens, the scene canvas where background, and the regions."""
+    """What each cell is told: its regions' tokens, and the regions themselves."""
     batch, count, height, width = regions.shape
     told = condition.region_tokens.transpose(1, 2) @ regions.flatten(2)
-    told = told.reshape(batch, -1, height, width)
-    scene = condition.scene_map
-    if scene.shape[2:] != regions.shape[2:]:
-        scene = F.interpolate(scene, size=regions.shape[2:], mode="bilinear", align_corners=False)
-    return torch.cat([told, scene, regions], dim=1)
+    return torch.cat([told.reshape(batch, -1, height, width), regions], dim=1)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""condition: the look as tokens, and the stream's hidden state moved to where this frame needs it.
+"""condition: the look as tokens and dyes, and the stream's hidden state moved to where this frame needs it.
 
-Writes tensors tokens, pooled, region_tokens, scene_map, warped (latent), c8, c16, c32, a16, a32, history. Called
-by the worker's loop thread. Invariant: the tokens are those of the job's own settings, so a frame never mixes looks.
+Writes tensors tokens, pooled, region_tokens, dyes, strength, warped (latent), c8, c16, c32, a16, a32, history and
+surface (now steadied by the past). Called by the worker's loop thread. Invariant: the tokens are those of the job's
+own settings, so a frame never mixes looks.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from mirage_lsd.worker.looks import look_for
+from mirage_lsd.worker.models.dye import dyes_for
 from mirage_lsd.worker.models.graphs import graph_specs
+from mirage_lsd.worker.models.surface import steadied
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ANCHORS, CACHES, ModelContext
 
@@ -34,7 +37,9 @@ class Condition:
             self._key = key
         job.tensors.update(self._tokens)
         job.tensors["strength"] = look.strength
+        job.tensors["dyes"] = dyes_for(look.conditions, job.settings.seed)
         job.tensors.update(self._past(job))
+        self._context.history.surface = job.tensors["surface"]
         return job
 
     def reset(self) -> None:
@@ -54,10 +59,13 @@ class Condition:
             flow=job.tensors["flow"],
             occlusion=job.tensors["occlusion"],
             latent=history.latent,
+            surface=history.surface,
             **history.caches,
         )
+        surface = steadied(job.tensors["surface"], moved["surface_out"], job.tensors["occlusion"])
         past = {name: moved[f"{name}_out"] for name in CACHES}
-        return {**past, **history.anchor, "warped": moved["latent_out"], "history": _flags(1.0, 1.0)}
+        given = {"warped": moved["latent_out"], "surface": surface, "history": _flags(1.0, 1.0)}
+        return {**past, **history.anchor, **given}
 
     def _nothing(self) -> dict[str, np.ndarray]:
         specs = {tensor.name: tensor for tensor in graph_specs(self._context.shapes)["denoise"].inputs}

@@ -29,18 +29,20 @@ def shapes_for(width_px: int, height_px: int, working_size: str) -> GraphShapes:
 class History:
     """What a stream remembers of its past (see worker/models/graphs.py for shapes).
 
-    latent: the last output latent, or None after a reset. caches: features of the last frame (kv_cache).
+    latent: the last output latent, or None after a reset. surface: the last body surface, steadied.
+    caches: features of the last frame (kv_cache).
     anchor: features of an older frame that the look is held to. frames: how many frames since the reset.
     """
 
     latent: np.ndarray | None = None
+    surface: np.ndarray | None = None
     caches: dict[str, np.ndarray] = field(default_factory=dict)
     anchor: dict[str, np.ndarray] = field(default_factory=dict)
     frames: int = 0
 
     def clear(self) -> None:
         """Forgets everything."""
-        self.latent = None
+        self.latent = self.surface = None
         self.caches = {}
         self.anchor = {}
         self.frames = 0

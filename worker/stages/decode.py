@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""decode: clean latent → edit layer (RGB and how much of it covers the source) at the working size.
+"""decode: clean latent → the edit layer's buffers (undyed colour, alpha, shares) at the working size.
 
-Writes tensor rgba. Called by the worker's loop thread. Stateless.
+Writes tensor buffers. Called by the worker's loop thread. Stateless.
 """
 
 from __future__ import annotations
@@ -19,5 +19,6 @@ class Decode(StatelessStage):
         self._context = context
 
     def __call__(self, job: Job) -> Job:
-        job.tensors.update(self._context.run("decode", latent=job.tensors["latent"]))
+        given = {name: job.tensors[name] for name in ("latent", "x4", "source")}
+        job.tensors.update(self._context.run("decode", **given))
         return job

@@ -16,7 +16,7 @@ from mirage_lsd.worker.stages.context import ANCHORS, CACHES, ModelContext
 
 ANCHOR_EVERY_FRAMES = 48
 _GIVEN = (
-    *("s8", "s16", "s32", "regions", "tokens", "pooled", "region_tokens", "scene_map"),
+    *("s8", "s16", "s32", "regions", "tokens", "pooled", "region_tokens"),
     *(*CACHES, *ANCHORS, "history"),
 )
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""encode: source picture + person mask → source features and region probabilities.
+"""encode: source picture + person mask → source features, region probabilities and the body surface.
 
-Writes tensors person_mask, s8, s16, s32, regions. Called by the worker's loop thread. Stateless: each mask is made
-from its own frame.
+Writes tensors person_mask, s8, s16, s32, regions, x4, surface (as seen in this frame alone). Called by the worker's
+loop thread. Stateless: each mask is made from its own frame.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""upscale: edit layer + full-size source → the finished picture at full size.
+"""upscale: the layer's buffers + full-size source → the finished picture at full size.
 
 Writes job.output. Called by the worker's loop thread. Invariant: at strength 0 the output is the source, bit by bit.
 """
@@ -8,30 +8,41 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage_lsd.worker.models.apply_layer import LayerApplier
+from mirage_lsd.worker.models.apply_layer import LayerApplier, LayerMaps
+from mirage_lsd.worker.models.light import LightGrade
+from mirage_lsd.worker.models.scenes import ScenePictures
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
 
 
 class Upscale:
-    """Runs the super-resolution net at the working size, then blends at full size; keeps one picture's buffers."""
+    """Runs the super-resolution net at the working size, then dyes, blends and lights at full size.
+
+    Keeps one picture's buffers, and the scene picture and light of the newest look at that size.
+    """
 
     name = "upscale"
 
     def __init__(self, context: ModelContext) -> None:
         self._context = context
+        self._scenes = ScenePictures()
         self._applier: LayerApplier | None = None
+        self._light: LightGrade | None = None
         self._output: np.ndarray | None = None
 
     def __call__(self, job: Job) -> Job:
+        height_px, width_px = job.source.shape[:2]
         if self._output is None or self._output.shape != job.source.shape:
-            height_px, width_px = job.source.shape[:2]
-            self._applier = LayerApplier(width_px, height_px)
+            self._applier, self._light = LayerApplier(width_px, height_px), LightGrade(width_px, height_px)
             self._output = np.empty_like(job.source)
-        result = self._context.run("upscale", source=job.tensors["source"], rgba=job.tensors["rgba"])
-        job.output = self._applier.apply(
-            job.source, result["layer"][0], result["mask"][0], job.tensors["strength"], self._output
-        )
+        dyes, strength = job.tensors["dyes"], job.tensors["strength"]
+        result = self._context.run("upscale", source=job.tensors["source"], buffers=job.tensors["buffers"])
+        scene = self._scenes.fitted(dyes.scene, dyes.seed, (width_px, height_px)) if dyes.scene else None
+        surface = np.ascontiguousarray(job.tensors["surface"][0, :2].transpose(1, 2, 0))
+        maps = LayerMaps(result["layer"][0], result["mask"][0], result["shares"][0], surface)
+        job.output = self._applier.apply(job.source, maps, dyes, strength, scene, self._output)
+        if dyes.light:
+            self._light.apply(job.output, dyes.light, strength)
         return job
 
     def reset(self) -> None:
@@ -39,4 +50,4 @@ class Upscale:
 
     def flush(self) -> None:
         """Gives the buffers back."""
-        self._applier = self._output = None
+        self._applier = self._light = self._output = None

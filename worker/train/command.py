@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clips", type=int, default=1600, help="clips to render")
     parser.add_argument("--photos", type=Path, metavar="DIR", help="photographs for half of the backgrounds")
     parser.add_argument("--minutes", type=float, help="total training time, shared out over the stages")
+    parser.add_argument("--start", type=Path, metavar="FILE", help="weights to start from instead of random ones")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--until", choices=STAGES, default=STAGES[-1], help="stop after this stage")
@@ -78,7 +79,8 @@ def render_worlds(options: argparse.Namespace) -> list[Path]:
 def configured(options: argparse.Namespace, worlds: tuple[Path, ...]) -> TrainConfig:
     """The recipe's configuration for these options."""
     out = options.out or options.run_dir / "mirage-lsd-tiny.safetensors"
-    config = TrainConfig(worlds, options.run_dir, out, seed=options.seed, threads=options.threads)
+    config = TrainConfig(worlds, options.run_dir, out, seed=options.seed, threads=options.threads,
+                         start=options.start)
     stages = config.stages
     if options.minutes is not None:
         share = options.minutes * 60.0 / sum(stage.seconds for stage in stages.values())

@@ -11,26 +11,35 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.models.conditions import HAIRS, LOWERS, PATTERNS, SCENES, UPPERS, Conditions
+from mirage_lsd.worker.models.cloth import NEUTRAL, albedo
 from mirage_lsd.worker.train import degrade
 from mirage_lsd.worker.train.dataset import World, Worlds
-from mirage_lsd.worker.train.edits import LIGHTS, Edit, recolor, sample_edit, vary_clothes
+from mirage_lsd.worker.train.edits import Edit, sample_edit, sample_worn, vary_clothes
+from mirage_lsd.worker.train.world.paint import multiplier, shares
 
-_CHOSEN_SCENES = (2, 4, 0, 2, 5, 3)
 SKIN, FACE, HAIR, UPPER, LOWER, OTHER, HAT = range(1, 8)
 CHANGED_LABELS = {"upper": (UPPER,), "lower": (LOWER,), "hair": (HAIR, HAT), "expression": (FACE,)}
 
 
 @dataclass(frozen=True)
 class Sample:
-    """T consecutive frames. source f32 [T,3,H,W], mask f32 [T,1,H,W], layer f32 [T,4,H,W] (straight RGBA target),
-    labels u8 [T,H,W] of the source, flow f32 [T,2,H/8,W/8] in cells and occlusion f32 [T,1,H/8,W/8] to t-1,
-    ids i64 [7], colors f32 [3,4]."""
+    """T consecutive frames at the working size.
+
+    source f32 [T,3,H,W]; mask f32 [T,1,H,W]: person mask as a segmenter errs; layer f32 [T,8,H,W]: target buffers in
+    config.BUFFERS order; dye f32 [T,3,H,W]: upper cloth's albedo / NEUTRAL; tints f32 [2,3]: the same of lower and
+    hair; place f32 [3,H,W]: the scene picture; labels u8 [T,H,W] of the source; surface f32 [T,3,H/4,W/4]: of the
+    source, in config.SURFACE order; flow f32 [T,2,H/8,W/8] in cells and occlusion f32 [T,1,H/8,W/8] to t-1;
+    ids i64 [7]; colors f32 [3,4].
+    """
 
     source: np.ndarray
     mask: np.ndarray
     layer: np.ndarray
+    dye: np.ndarray
+    tints: np.ndarray
+    place: np.ndarray
     labels: np.ndarray
+    surface: np.ndarray
     flow: np.ndarray
     occlusion: np.ndarray
     ids: np.ndarray
@@ -41,22 +50,16 @@ def compose(world: World | Worlds, rng: np.random.Generator, frames: int, size_p
     """One random sample of `frames` consecutive frames at a working size (width, height)."""
     number = int(rng.integers(world.clips))
     part, number = world.locate(number) if isinstance(world, Worlds) else (world, number)
-    before, after = rng.choice(part.layers.shape[1], 2, replace=False)
+    before = int(rng.integers(part.layers.shape[1]))
+    after = int(rng.choice([look for look in range(1, part.layers.shape[1]) if look != before]))  # in standard form
     edit = sample_edit(rng, part.looks[number][before], part.looks[number][after])
     if edit.same_look:
         after = before
     view = sample_view(rng, size_px, part.layers.shape[4] / part.layers.shape[3])
     start = int(rng.integers(part.frames - frames + 1))
-    stage = _Stage(part, scene_pictures(world), rng, view, edit)
-    shots = [stage.shoot(number, int(before), int(after), start + t, t) for t in range(frames)]
+    stage = _Stage(part, rng, view, edit)
+    shots = [stage.shoot(number, before, after, start + t, t) for t in range(frames)]
     return _pack(shots, stage, edit)
-
-
-def scene_pictures(world: World | Worlds) -> list[np.ndarray]:
-    """One picture a scene, u8 [H,W,3], SCENES order: the model learns these by heart (its scene canvases), so
-    they come from the first folder only and are chosen by eye."""
-    scenes = (world.parts[0] if isinstance(world, Worlds) else world).scenes
-    return [np.asarray(scenes[index, chosen % scenes.shape[1]]) for index, chosen in enumerate(_CHOSEN_SCENES)]
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,10 @@ class View:
     matrix: np.ndarray
     mirrored: bool
 
-    def layer(self, picture: np.ndarray, nearest: bool = False) -> np.ndarray:
+    def layer(self, picture: np.ndarray, nearest: bool = False, edge: bool = False) -> np.ndarray:
+        """The picture in the view; outside it zeros, or with `edge` its border repeated."""
         flags = (cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP
-        border = cv2.BORDER_CONSTANT
+        border = cv2.BORDER_REPLICATE if edge else cv2.BORDER_CONSTANT
         return cv2.warpAffine(picture, self.matrix, self.size_px, flags=flags, borderMode=border)
 
 
@@ -90,20 +94,32 @@ def sample_view(rng: np.random.Generator, size_px: tuple[int, int], aspect: floa
 
 
 @dataclass(frozen=True)
+class _Look:
+    """One rendered look in the view: undyed RGB u8, labels and person u8, surface f32 [H,W,3]."""
+
+    rgb: np.ndarray
+    labels: np.ndarray
+    person: np.ndarray
+    surface: np.ndarray
+
+
+@dataclass(frozen=True)
 class _Shot:
     source: np.ndarray
     mask: np.ndarray
     layer: np.ndarray
+    dye: np.ndarray
     labels: np.ndarray
+    surface: np.ndarray
     person: np.ndarray
     flow: np.ndarray
 
 
 class _Stage:
-    """What stays the same over the frames of one sample: background, drift, faults, colours."""
+    """What stays the same over the frames of one sample: background, drift, faults, dyes."""
 
-    def __init__(self, part: World, scenes: list[np.ndarray], rng: np.random.Generator, view: View, edit: Edit):
-        self.part, self.scenes, self.rng, self.view, self.edit = part, scenes, rng, view, edit
+    def __init__(self, part: World, rng: np.random.Generator, view: View, edit: Edit):
+        self.part, self.rng, self.view, self.edit = part, rng, view, edit
         width, height = view.size_px
         self.background = np.asarray(part.backgrounds[int(rng.integers(len(part.backgrounds)))])
         if rng.random() < 0.5:
@@ -116,33 +132,52 @@ class _Stage:
         self.photometry = degrade.sample_photometry(rng).table()
         self.webcam = degrade.sample_webcam(rng)
         self.fault = degrade.sample_mask_fault(rng, width, height)
-        self.clothes = vary_clothes(rng, part.backgrounds)
+        self.clothes, self.worn = vary_clothes(rng, part.backgrounds), sample_worn(rng)
+        places = part.scenes.reshape(-1, *part.scenes.shape[2:])
+        self.place = cv2.resize(np.asarray(places[int(rng.integers(len(places)))]), view.size_px,
+                                interpolation=cv2.INTER_AREA)
 
     def shoot(self, clip: int, before: int, after: int, frame: int, t: int) -> _Shot:
-        part, view, edit = self.part, self.view, self.edit
-        labels = merge_inner_shirt(view.layer(np.asarray(part.labels[clip, before, frame]), nearest=True))
-        worn = view.layer(np.asarray(part.layers[clip, before, frame]))
-        worn_rgb, person = cv2.LUT(self.clothes(worn[..., :3], labels), self.photometry), worn[..., 3]
+        edit = self.edit
+        worn = self._look(clip, before, frame)
+        cloth = albedo(self.worn.cloth, np.ascontiguousarray(worn.surface[..., :2]))
+        factor = multiplier(shares(worn.labels), cloth, self.worn.lower, self.worn.hair)
+        colored = self.clothes(cv2.multiply(worn.rgb, factor, dtype=cv2.CV_8U), worn.labels)
         behind = cv2.LUT(self._background(t), self.photometry)
-        source = over(worn_rgb, person, behind)
-        if edit.same_look:
-            new_rgb, new_labels, new_person = recolor(worn_rgb, labels, edit), labels, person
+        source = over(cv2.LUT(colored, self.photometry), worn.person, behind)
+        asked = worn if after == before else self._look(clip, after, frame)
+        undyed = cv2.LUT(asked.rgb, self.photometry)
+        labels = merge_inner_shirt(worn.labels.copy())
+        new_labels = merge_inner_shirt(asked.labels.copy())
+        alpha = edit_alpha(labels, new_labels, worn.person, asked.person, edit)
+        layer = self._layer(alpha, undyed, asked, worn, behind)
+        dye = albedo(edit.cloth, np.ascontiguousarray(asked.surface[..., :2])) / NEUTRAL
+        return _Shot(self.webcam.apply(source, self.rng), self.fault.apply(worn.person), layer, dye, labels,
+                     worn.surface, worn.person, self._flow(clip, frame, worn.person))
+
+    def _look(self, clip: int, look: int, frame: int) -> _Look:
+        part, view = self.part, self.view
+        rgba = view.layer(np.asarray(part.layers[clip, look, frame]))
+        labels = view.layer(np.asarray(part.labels[clip, look, frame]), nearest=True)
+        surface = view.layer(np.asarray(part.surface[clip, look, frame]).astype(np.float32), edge=True)
+        if view.mirrored:
+            surface[..., 0] *= -1
+        return _Look(np.ascontiguousarray(rgba[..., :3]), labels, np.ascontiguousarray(rgba[..., 3]), surface)
+
+    def _layer(self, alpha: np.ndarray, undyed: np.ndarray, asked: _Look, worn: _Look, behind: np.ndarray
+               ) -> np.ndarray:
+        """Target buffers f32 [H,W,8]. Colours at the person's outline are the person's own; what the background shows
+        there the scene share says."""
+        edit = self.edit
+        dyes = shares(asked.labels) * np.float32([name in edit.names for name in ("upper", "lower", "hair")])
+        if edit.scene:
+            color = undyed
+            scene = 1.0 - (asked.person if edit.names else worn.person).astype(np.float32) / 255.0
         else:
-            new = view.layer(np.asarray(part.layers[clip, after, frame]))
-            new_labels = merge_inner_shirt(view.layer(np.asarray(part.labels[clip, after, frame]), nearest=True))
-            new_rgb, new_person = cv2.LUT(np.ascontiguousarray(new[..., :3]), self.photometry), new[..., 3]
-        place = behind if edit.scene < 0 else cv2.resize(self.scenes[edit.scene], view.size_px,
-                                                         interpolation=cv2.INTER_AREA)
-        alpha = edit_alpha(labels, new_labels, person, new_person, edit)
-        # Pixels that are only uncovered by the change show the new picture; kept ones the person as worn.
-        target = over(new_rgb, new_person, place)
-        if edit.scene >= 0 and not edit.names:
-            target = over(worn_rgb, person, place)
-        elif edit.scene >= 0:
-            target = np.where(region_of(labels, new_labels, edit)[..., None], target, over(worn_rgb, person, place))
-        layer = add_light(target, alpha, edit.light)
-        return _Shot(self.webcam.apply(source, self.rng), self.fault.apply(person), layer, labels, person,
-                     self._flow(clip, frame, person))
+            color = over(undyed, asked.person, behind)
+            scene = np.zeros_like(alpha)
+        planes = [color.astype(np.float32) / 255.0, alpha[..., None], dyes, scene[..., None]]
+        return np.concatenate(planes, axis=2)
 
     def _background(self, t: int) -> np.ndarray:
         left, top = self.corner - self.drift * t * self.zoom
@@ -201,37 +236,26 @@ def edit_alpha(labels: np.ndarray, new_labels: np.ndarray, person: np.ndarray, n
     if edit.names:
         region = region_of(labels, new_labels, edit).astype(np.uint8)
         alpha = cv2.blur(cv2.dilate(region, np.ones((2, 2), np.uint8)).astype(np.float32), (3, 3))
-    if edit.scene >= 0:
+    if edit.scene:
         uncovered = np.clip((255.0 - person) * (3.0 / 255.0), 0.0, 1.0).astype(np.float32)
         alpha = np.maximum(alpha, uncovered)
     return alpha
 
 
-def add_light(target: np.ndarray, alpha: np.ndarray, light: int) -> np.ndarray:
-    """f32 RGBA [H,W,4] of the edit layer with a translucent layer of coloured light over it (0 = none)."""
-    rgb = target.astype(np.float32) * (1.0 / 255.0)
-    if light:
-        tint, share = LIGHTS[light]
-        total = 1.0 - (1.0 - alpha) * (1.0 - share)
-        below = ((1.0 - share) * alpha)[..., None] * rgb
-        rgb = (share * np.float32(tint) + below) / np.maximum(total, 1e-3)[..., None]
-        alpha = total
-    return np.concatenate([rgb, alpha[..., None]], axis=2)
-
-
 def _pack(shots: list[_Shot], stage: _Stage, edit: Edit) -> Sample:
-    def planes(pictures: list[np.ndarray]) -> np.ndarray:
-        return np.stack([np.ascontiguousarray(item.transpose(2, 0, 1)) for item in pictures])
+    def planes(name: str) -> np.ndarray:
+        pictures = [getattr(shot, name) for shot in shots]
+        return np.stack([item.transpose(2, 0, 1) for item in pictures]).astype(np.float32)
 
     occlusion = [np.zeros((1, *shots[0].flow.shape[1:]), np.float32)]
     for previous, now in zip(shots[:-1], shots[1:], strict=True):
         occlusion.append(occluded(previous.person, now.person, now.flow))
     ids, colors = edit.conditions.to_tokens()
-    return Sample(planes([shot.source for shot in shots]).astype(np.float32) / 255.0,
-                  np.stack([shot.mask[None] for shot in shots]).astype(np.float32) / 255.0,
-                  planes([shot.layer for shot in shots]).astype(np.float32),
-                  np.stack([shot.labels for shot in shots]), np.stack([shot.flow for shot in shots]),
-                  np.stack(occlusion), ids[0], colors[0])
+    return Sample(planes("source") / 255.0, np.stack([shot.mask[None] for shot in shots]).astype(np.float32) / 255.0,
+                  planes("layer"), planes("dye"), np.float32([edit.lower, edit.hair]) / NEUTRAL,
+                  stage.place.transpose(2, 0, 1).astype(np.float32) / 255.0, np.stack([shot.labels for shot in shots]),
+                  planes("surface")[:, :, 2::4, 2::4], np.stack([shot.flow for shot in shots]), np.stack(occlusion),
+                  ids[0], colors[0])
 
 
 def occluded(before: np.ndarray, now: np.ndarray, flow: np.ndarray) -> np.ndarray:
@@ -244,5 +268,3 @@ def occluded(before: np.ndarray, now: np.ndarray, flow: np.ndarray) -> np.ndarra
                       borderValue=-1)
     return (np.abs(moved - is_now) > 0.45).astype(np.float32)[None]
 
-
-__all__ = ["Conditions", "HAIRS", "LOWERS", "PATTERNS", "SCENES", "UPPERS", "Sample", "compose"]

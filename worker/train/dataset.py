@@ -22,11 +22,13 @@ class DatasetError(MirageError):
 
 @dataclass(frozen=True)
 class World:
-    """layers u8 [N,V,T,192,320,4], labels u8 [N,V,T,192,320], flow f16 [N,T,48,80,2] (full-size px, to t-1),
-    backgrounds u8 [M,224,384,3], scenes u8 [6,K,224,384,3], looks[n][v] = the words of a look."""
+    """layers u8 [N,V,T,192,320,4] (undyed), labels u8 [N,V,T,192,320], surface f16 [N,V,T,192,320,3] (canonical x, z in
+    metres, sleeve coordinate), flow f16 [N,T,48,80,2] (full-size px, to t-1), backgrounds u8 [M,224,384,3],
+    scenes u8 [6,K,224,384,3], looks[n][v] = the words of a look."""
 
     layers: np.ndarray
     labels: np.ndarray
+    surface: np.ndarray
     flow: np.ndarray
     backgrounds: np.ndarray
     scenes: np.ndarray
@@ -78,12 +80,13 @@ def _open_one(folder: Path) -> World:
     try:
         looks = [clip["looks"] for clip in json.loads((folder / "clips.json").read_text())]
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r")
-                  for name in ("layers", "labels", "flow", "backgrounds", "scenes")}
+                  for name in ("layers", "labels", "surface", "flow", "backgrounds", "scenes")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"the data set in {folder} is damaged ({error}); delete it and make it again",
                            "dataset_damaged") from error
     world = World(looks=looks, **arrays)
-    if world.layers.shape[0] != len(looks) or world.labels.shape != world.layers.shape[:-1]:
+    if world.layers.shape[0] != len(looks) or world.labels.shape != world.layers.shape[:-1] or (
+            world.surface.shape[:-1] != world.labels.shape):
         raise DatasetError(f"the data set in {folder} is damaged: {len(looks)} clips are described, the arrays hold "
                            f"{world.layers.shape[0]}; delete it and make it again", "dataset_damaged")
     return world

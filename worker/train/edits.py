@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which change a training sample shows, in words, and colour changes made on the rendered layers."""
+"""Which change a training sample shows, in words, and the dyes of what is worn and what is asked for."""
 from __future__ import annotations
 
 import colorsys
@@ -9,116 +9,108 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.models.conditions import EXPRESSIONS, HAIRS, LOWERS, SCENES, UPPERS, Conditions
-from mirage_lsd.worker.models.conditions import LIGHTS as LIGHT_WORDS
+from mirage_lsd.worker.models.cloth import Cloth, standard_cloth
+from mirage_lsd.worker.models.conditions import EXPRESSIONS, HAIRS, LOWERS, PATTERNS, SCENES, UPPERS, Conditions
+from mirage_lsd.worker.train.world.looks import sample_hair_color
 
-HAIR, UPPER, LOWER = 3, 4, 5
-# Coloured light as a translucent layer: (tint, share of it), in LIGHT_WORDS order.
-LIGHTS = (((0, 0, 0), 0.0), ((1.0, 0.97, 0.9), 0.22), ((1.0, 0.45, 0.12), 0.3), ((0.04, 0.07, 0.25), 0.5),
-          ((0.85, 0.1, 0.9), 0.3))
-assert len(LIGHTS) == len(LIGHT_WORDS)
-
-
+UPPER, LOWER = 4, 5
 @dataclass(frozen=True)
 class Edit:
-    """names: what is repainted ("upper", "lower", "hair", "expression"); scene: -1 or index in SCENES; light: index;
-    same_look: the target is the source's own look, with `recolors` (label -> rgb 0..255) applied."""
+    """names: what is repainted ("upper", "lower", "hair", "expression"); scene: whether the background becomes another
+    picture; same_look: the shapes stay as they are; cloth, lower, hair: the dyes that are asked for, sRGB 0..1."""
 
     conditions: Conditions
     names: frozenset[str]
-    scene: int
-    light: int
+    scene: bool
     same_look: bool
-    recolors: dict[int, tuple[int, int, int]]
+    cloth: Cloth
+    lower: tuple[float, float, float]
+    hair: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Worn:
+    """The dyes of what is worn in the source, varied freely from sample to sample."""
+
+    cloth: Cloth
+    lower: tuple[float, float, float]
+    hair: tuple[float, float, float]
 
 
 def sample_edit(rng: np.random.Generator, worn: dict, other: dict) -> Edit:
-    """50 % clothes, 20 % scene, 20 % both, 10 % nothing; some with a light."""
+    """56 % clothes and hair, 18 % scene, 18 % both, 8 % nothing."""
     kind = rng.random()
-    light = int(rng.integers(1, len(LIGHTS))) if rng.random() < 0.1 else 0
-    scene = int(rng.integers(len(SCENES))) if 0.5 <= kind < 0.9 else -1
-    words: dict[str, object] = {"scene": SCENES[scene] if scene >= 0 else "keep", "light": LIGHT_WORDS[light]}
-    if kind >= 0.9 or 0.5 <= kind < 0.7:
-        return Edit(Conditions(**words), frozenset(), scene, light, True, {})
-    if rng.random() < 0.35:
-        return _recolor_edit(rng, worn, words, scene, light)
-    return _exchange_edit(rng, worn, other, words, scene, light)
+    scene = bool(0.56 <= kind < 0.92)
+    words: dict[str, object] = {"scene": SCENES[0] if scene else "keep"}
+    names: set[str] = set()
+    same_look = kind >= 0.92 or 0.74 <= kind < 0.92
+    if not same_look:
+        same_look = bool(rng.random() < 0.2)
+        names = _recolored(rng, worn, words) if same_look else _exchanged(rng, other, worn, words)
+    pattern = str(rng.choice(PATTERNS[1:6])) if rng.random() < 0.45 else "plain"
+    return Edit(Conditions(**words), frozenset(names), scene, same_look,
+                standard_cloth(pattern, sample_color(rng)), sample_color(rng), sample_color(rng))
 
 
-def _recolor_edit(rng: np.random.Generator, worn: dict, words: dict, scene: int, light: int) -> Edit:
+def _recolored(rng: np.random.Generator, worn: dict, words: dict) -> set[str]:
     """The same garments in other colours."""
     names = set()
-    recolors: dict[int, tuple[int, int, int]] = {}
-    for name, label, share in (("upper", UPPER, 0.85), ("lower", LOWER, 0.3), ("hair", HAIR, 0.15)):
+    for name, share, known in (("upper", 0.85, UPPERS), ("lower", 0.3, LOWERS), ("hair", 0.15, HAIRS)):
         if rng.random() < share:
             names.add(name)
-            recolors[label] = sample_color(rng)
-            words[f"{name}_color"] = recolors[label]
-            known = {"upper": UPPERS, "lower": LOWERS, "hair": HAIRS}[name]
-            if rng.random() < 0.5 and worn[name] in known[1:]:
+            words[f"{name}_color"] = (0, 0, 0)
+            if rng.random() < 0.3 and worn[name] in known[1:]:
                 words[name] = worn[name]
-                if name == "upper":
-                    words["pattern"] = worn["pattern"]
-    return Edit(Conditions(**words), frozenset(names), scene, light, True, recolors)
+    return names
 
 
-def _exchange_edit(rng: np.random.Generator, worn: dict, other: dict, words: dict, scene: int, light: int) -> Edit:
+def _exchanged(rng: np.random.Generator, other: dict, worn: dict, words: dict) -> set[str]:
     """Garments (hair, expression) of another rendered look of the same person."""
-    names = {"upper"} if rng.random() < 0.9 else set()
-    if "dress" in (worn["upper"], other["upper"]) or rng.random() < 0.4 or not names:
+    names = {"upper"} if rng.random() < 0.92 else set()
+    if "dress" in (worn["upper"], other["upper"]) or rng.random() < 0.35 or not names:
         names.add("lower")
-    if "long" in (worn["hair"], other["hair"]) or "hat" in (worn["hair"], other["hair"]) or rng.random() < 0.3:
+    hair_differs = other["hair"] != worn["hair"]
+    if "long" in (worn["hair"], other["hair"]) or "hat" in (worn["hair"], other["hair"]) or (
+            rng.random() < (0.6 if hair_differs else 0.15)):
         names.add("hair")
     if rng.random() < 0.15 and other["expression"] in EXPRESSIONS[1:]:
         names.add("expression")
         words["expression"] = other["expression"]
     if "upper" in names:
-        words.update(upper=other["upper"], upper_color=_color(other["upper_color"]), pattern=other["pattern"])
+        words.update(upper=other["upper"], upper_color=(0, 0, 0))
     if "lower" in names and other["upper"] != "dress" and other["lower"] in LOWERS:
-        words.update(lower=other["lower"], lower_color=_color(other["lower_color"]))
+        words.update(lower=other["lower"], lower_color=(0, 0, 0))
     if "hair" in names and other["hair"] in HAIRS:
         words.update(hair=other["hair"])
         if other["hair"] != "bald":
-            words.update(hair_color=_color(other["hair_color"]))
-    return Edit(Conditions(**words), frozenset(names), scene, light, False, {})
+            words.update(hair_color=(0, 0, 0))
+    return names
 
 
-def _color(value: list) -> tuple[int, int, int]:
-    return tuple(int(np.clip(part * 255.0, 0, 255)) for part in value)  # stored as 0..1
+def sample_worn(rng: np.random.Generator) -> Worn:
+    """Any colours, patterns, scales and angles: the encoder must know garments by place and shape, not by cloth."""
+    pattern = str(rng.choice(PATTERNS[1:6])) if rng.random() < 0.4 else "plain"
+    angle = float(rng.choice([0, 0, np.pi / 2, rng.uniform(-0.6, 0.6)]))
+    cloth = Cloth(pattern, sample_color(rng), sample_color(rng), float(rng.uniform(0.6, 1.7)), angle)
+    return Worn(cloth, sample_color(rng), sample_hair_color(rng))
 
 
-def sample_color(rng: np.random.Generator) -> tuple[int, int, int]:
-    """A garment colour over the whole gamut, sRGB 0..255."""
-    saturation = rng.uniform(0.6, 1.0) if rng.random() < 0.6 else rng.uniform(0.0, 0.5)
-    value = rng.uniform(0.08, 0.95)
-    return tuple(int(255 * part) for part in colorsys.hsv_to_rgb(rng.random(), saturation, value))
-
-
-def recolor(rgb: np.ndarray, labels: np.ndarray, edit: Edit) -> np.ndarray:
-    """u8 person colours with each label of edit.recolors in its new colour, shaded as before."""
-    out = rgb
-    for label, color in edit.recolors.items():
-        place = labels == label
-        if place.any():
-            light = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
-            level = max(float(light[place].mean()), 4.0)
-            shade = np.clip(light / level, 0.3, 1.8) ** 0.8
-            painted = np.clip(shade[..., None] * np.float32(color), 0, 255).astype(np.uint8)
-            out = np.where(place[..., None], painted, out)
-    return out
+def sample_color(rng: np.random.Generator) -> tuple[float, float, float]:
+    """A garment colour over the whole gamut, sRGB 0..1."""
+    saturation = rng.uniform(0.6, 1.0) if rng.random() < 0.5 else rng.uniform(0.0, 0.5)
+    return colorsys.hsv_to_rgb(rng.random(), saturation, rng.uniform(0.06, 0.97))
 
 
 def vary_clothes(rng: np.random.Generator, photos: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """A fixed random change of the SOURCE's cloth, hair and skin colours and textures, so that the encoder learns
-    garments by place and shape rather than by our renderer's cloth."""
+    """A fixed random change of the SOURCE's colours by part, and sometimes a photograph as its cloth."""
     gains = np.ones((8, 3), np.float32)
     gains[1:] = np.exp(rng.normal(0, 0.08, (7, 1)))
-    for label in (UPPER, LOWER, HAIR, 6, 7):
+    for label in (6, 7):
         if rng.random() < 0.4:
             gains[label] = np.exp(rng.normal(0, 0.35)) * np.exp(rng.normal(0, 0.25, 3))
     mix = np.zeros(8, np.float32)
     texture = None
-    if rng.random() < 0.35:
+    if rng.random() < 0.2:
         mix[UPPER] = rng.uniform(0.2, 0.9)
         mix[LOWER] = rng.uniform(0.0, 0.6)
         photo = np.asarray(photos[int(rng.integers(len(photos)))])

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Losses on layers, latents, regions and flow. Pictures [B,C,H,W]; layers are straight RGBA."""
+"""Losses on layers, latents, regions, surface and flow. Pictures [B,C,H,W]; layers are buffers, see autoencoder.py."""
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from mirage_lsd.worker.models.autoencoder import ALPHA, DYES, SCENE, composite, finish
 
 
 def gradient_loss(one: Tensor, two: Tensor, scales: int = 3) -> Tensor:
@@ -17,19 +19,44 @@ def gradient_loss(one: Tensor, two: Tensor, scales: int = 3) -> Tensor:
     return total / scales
 
 
-def layer_losses(raw: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """Decoder output before `finish` (rgb, alpha logit) against a target layer; colour counts where it shows."""
-    alpha = target[:, 3:]
-    shown = (raw[:, :3] - target[:, :3]) * alpha
-    painted, wanted = torch.sigmoid(raw[:, 3:]) * raw[:, :3], alpha * target[:, :3]
-    return {"color": 4.0 * shown.abs().mean(), "alpha": F.binary_cross_entropy_with_logits(raw[:, 3:], alpha),
-            "edges": 3.0 * gradient_loss(painted, wanted) + 2.0 * gradient_loss(torch.sigmoid(raw[:, 3:]), alpha)}
+def dyes_of(batch: dict[str, Tensor], t: int) -> tuple[Tensor, Tensor, Tensor]:
+    """What autoencoder.composite puts on the layer of frame t: dye, tints, place."""
+    return batch["dye"][:, t], batch["tints"], batch["place"]
+
+
+def layer_losses(raw: Tensor, target: Tensor, source: Tensor, dyes: tuple[Tensor, Tensor, Tensor]) -> dict[str, Tensor]:
+    """Decoder output before `finish` against target buffers; colours and shares count where they show."""
+    alpha, scene = target[:, ALPHA : ALPHA + 1], target[:, SCENE:]
+    shown = alpha * (1.0 - scene)
+    color = ((raw[:, :3] - target[:, :3]) * shown).abs().mean()
+    cover = F.binary_cross_entropy_with_logits(raw[:, ALPHA : ALPHA + 1], alpha)
+    dyed = F.binary_cross_entropy_with_logits(raw[:, DYES], target[:, DYES], shown.expand(-1, 3, -1, -1))
+    place = F.binary_cross_entropy_with_logits(raw[:, SCENE:], scene, alpha + 0.1)
+    found = finish(raw)
+    wanted, got = composite(source, target, *dyes), composite(source, found, *dyes)
+    edges = gradient_loss(found[:, ALPHA : ALPHA + 1], alpha)
+    return {"color": 3.0 * color, "alpha": cover, "shares": dyed + 0.5 * place,
+            "edges": 2.0 * edges + 2.0 * gradient_loss(got, wanted), "shown": 3.0 * (got - wanted).abs().mean()}
 
 
 def region_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy of region logits [B,8,H/4,W/4] with labels u8 [B,H,W] at cell centres; small regions count more."""
     weight = logits.new_tensor([0.6, 1.5, 1.2, 1.5, 1.2, 1.2, 1.0, 1.5], dtype=torch.float32)
     return F.cross_entropy(logits.float(), labels[:, 2::4, 2::4].long(), weight)
+
+
+def surface_loss(found: Tensor, true: Tensor, labels: Tensor) -> Tensor:
+    """Error of surface maps [B,3,H/4,W/4] in metres (a tenth for the sleeve coordinate): on the person, and with less
+    weight around, where a new garment may come to lie. Neighbouring places must differ as the true ones do."""
+    person = (labels[:, None, 2::4, 2::4] > 0).float()
+    near = F.max_pool2d(person, 5, 1, 2)
+    weight = (0.02 + 0.15 * near + person) / 1.17
+    scale = found.new_tensor([1.0, 1.0, 0.1])[None, :, None, None]
+    gap = (found - true) * scale
+    within = person[..., 1:] * person[..., :-1], person[..., 1:, :] * person[..., :-1, :]
+    steps = (gap[..., 1:] - gap[..., :-1]).abs(), (gap[..., 1:, :] - gap[..., :-1, :]).abs()
+    smooth = sum((step.clamp(max=0.05) * inside).mean() for step, inside in zip(steps, within, strict=True))
+    return (gap.abs() * weight).mean() + 2.0 * smooth
 
 
 def flow_losses(flow: Tensor, occlusion_logit: Tensor, true_flow: Tensor, occluded: Tensor) -> dict[str, Tensor]:
@@ -40,3 +67,4 @@ def flow_losses(flow: Tensor, occlusion_logit: Tensor, true_flow: Tensor, occlud
     return {"flow": (gap * visible * weight).mean(),
             "occlusion": 0.2 * F.binary_cross_entropy_with_logits(occlusion_logit, occluded,
                                                                   pos_weight=occluded.new_tensor(4.0))}
+

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 import torch
+from safetensors.torch import load_file
 
 from mirage_lsd.worker.engines.eager import model_tensors
 from mirage_lsd.worker.models.tiny import MirageTiny
@@ -28,10 +29,10 @@ _RUN = {"autoencoder": train_autoencoder, "flow": train_flow, "denoiser": train_
 
 
 def _default_stages() -> dict[str, StageConfig]:
-    return {"autoencoder": StageConfig(20_000, 600.0, 8, 2e-3),
-            "flow": StageConfig(10_000, 300.0, 6, 1e-3, frames=2),
-            "denoiser": StageConfig(60_000, 2400.0, 8, 1.2e-3),
-            "stream": StageConfig(20_000, 900.0, 6, 4e-4, frames=2)}
+    return {"autoencoder": StageConfig(20_000, 420.0, 16, 2e-3, halved=True),
+            "flow": StageConfig(10_000, 180.0, 6, 1e-3, frames=2),
+            "denoiser": StageConfig(60_000, 2100.0, 16, 1.5e-3, halved=True),
+            "stream": StageConfig(20_000, 2400.0, 4, 5e-4, frames=2)}
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class TrainConfig:
     size_px: tuple[int, int] = (320, 192)
     stages: dict[str, StageConfig] = field(default_factory=_default_stages)
     seed: int = 0
+    start: Path | None = None  # weights to start from, where names and shapes are the same
     threads: int = 1  # more only helps on an idle machine: waiting for a taken core costs more than it gives
 
 
@@ -61,11 +63,24 @@ def train(config: TrainConfig, report: Callable[[str], None] = print, until: str
     config.run_dir.mkdir(parents=True, exist_ok=True)
     world = open_world(list(config.worlds))
     model = MirageTiny()
+    if config.start is not None:
+        report(f"{start_from(model, config.start)} tensors start as in {config.start.name}")
     for name in STAGES[: STAGES.index(until) + 1]:
         report(f"stage {name}")
-        _RUN[name](model, world, config.run_dir, config.stages[name], config.size_px, config.seed, report)
+        stage = config.stages[name]
+        size_px = tuple(side // 2 for side in config.size_px) if stage.halved else config.size_px
+        _RUN[name](model, world, config.run_dir, stage, size_px, config.seed, report)
         write_weights(model, config.out, name)
     return model.eval()
+
+
+def start_from(model: MirageTiny, weights: Path) -> int:
+    """Copy every tensor of a weights file (of any architecture) whose name and shape the model has; how many."""
+    own = model.state_dict()
+    same = {name: value.to(own[name].dtype) for name, value in load_file(weights).items()
+            if name in own and value.shape == own[name].shape and not name.startswith("gaps.")}
+    model.load_state_dict(same, strict=False)
+    return len(same)
 
 
 def write_weights(model: MirageTiny, out: Path, stage: str) -> None:

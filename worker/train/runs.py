@@ -8,13 +8,14 @@ but the time.
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 import os
-import queue
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import cv2
@@ -25,59 +26,66 @@ from torch import Tensor, nn
 from mirage_lsd.worker.train.compose import Sample, compose
 from mirage_lsd.worker.train.dataset import World, Worlds
 
+TIMELESS = ("tints", "place", "ids", "colors")
 _PAUSE_S = 5.0  # a gap between steps longer than this was a pause, not work
 
 
 @dataclass(frozen=True)
 class StageConfig:
-    """Size and length of one stage: it ends at `steps` or after `seconds` of work, whichever is first."""
+    """Size and length of one stage: it ends at `steps` or after `seconds` of work, whichever is first. halved: it sees
+    pictures of half the working size, which teach layout four times as fast."""
 
     steps: int
     seconds: float
     batch: int
     rate: float
     frames: int = 1
+    halved: bool = False
 
 
 class Loader:
-    """Endless batches of composed samples from background threads; batch k is the same for a seed."""
+    """Endless batches of composed samples, made a few ahead on background threads; batch k is the same for a seed. An
+    error while composing is raised where the batch is taken."""
 
     def __init__(self, world: World | Worlds, batch: int, frames: int, size_px: tuple[int, int], seed: int,
                  first: int = 0, threads: int = 1):
         self._world, self._batch, self._frames, self._size_px, self._seed = world, batch, frames, size_px, seed
-        self._queues = [queue.Queue(3) for _ in range(threads)]
-        self._stopped = threading.Event()
-        self._threads = [threading.Thread(target=self._fill, args=(i, first), daemon=True) for i in range(threads)]
-        for thread in self._threads:
-            thread.start()
-
-    def _fill(self, lane: int, first: int) -> None:
-        number = first + lane
-        while not self._stopped.is_set():
-            rng = np.random.default_rng((self._seed, number))
-            batch = stack([compose(self._world, rng, self._frames, self._size_px) for _ in range(self._batch)])
-            number += len(self._queues)
-            while not self._stopped.is_set():
-                try:
-                    self._queues[lane].put(batch, timeout=0.5)
-                    break
-                except queue.Full:
-                    continue
+        self._pool = ThreadPoolExecutor(threads, "loader")
+        self._numbers = itertools.count(first)
+        self._ahead = deque(self._next() for _ in range(3 * threads))
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        lane = 0
         while True:
-            yield self._queues[lane].get()
-            lane = (lane + 1) % len(self._queues)
+            batch = self._ahead.popleft().result()
+            self._ahead.append(self._next())
+            yield batch
 
     def close(self) -> None:
-        self._stopped.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def _next(self) -> Future:
+        return self._pool.submit(self._compose, next(self._numbers))
+
+    def _compose(self, number: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng((self._seed, number))
+        return stack([compose(self._world, rng, self._frames, self._size_px) for _ in range(self._batch)])
 
 
 def stack(samples: list[Sample]) -> dict[str, Tensor]:
     """Samples -> tensors [B,T,...] by field name; ids [B,7], colors [B,3,4]."""
-    return {name: torch.from_numpy(np.stack([getattr(sample, name) for sample in samples]))
-            for name in ("source", "mask", "layer", "labels", "flow", "occlusion", "ids", "colors")}
+    return {field.name: torch.from_numpy(np.stack([getattr(sample, field.name) for sample in samples]))
+            for field in fields(Sample)}
+
+
+def frame_of(batch: dict[str, Tensor], t: int) -> dict[str, Tensor]:
+    """A batch's tensors of frame t only, [B,...]; what has no time axis stays as it is."""
+    return {name: value if name in TIMELESS else value[:, t] for name, value in batch.items()}
+
+
+def fast_math() -> torch.autocast:
+    """bfloat16 where the processor computes it natively; elsewhere it would be several times slower than float32."""
+    native = torch.cpu._is_avx512_bf16_supported()
+    return torch.autocast("cpu", torch.bfloat16, enabled=native)
 
 
 class Average:

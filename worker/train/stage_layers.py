@@ -1,29 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage 1: the edit-layer autoencoder, on crops; then the scene canvases are filled from it."""
+"""Stage 1: the edit-layer autoencoder, with the source encoder's stem as the decoder's guide."""
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mirage_lsd.worker.models.autoencoder import composite, finish
 from mirage_lsd.worker.models.tiny import MirageTiny
-from mirage_lsd.worker.train.compose import scene_pictures
 from mirage_lsd.worker.train.dataset import World, Worlds
-from mirage_lsd.worker.train.losses import layer_losses
-from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, tile
+from mirage_lsd.worker.train.losses import dyes_of, layer_losses
+from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, fast_math, tile
 
 _NOISE = 0.12  # latent noise the decoder must bear, in latent standard deviations
 
 
 def train_autoencoder(model: MirageTiny, world: World | Worlds, folder: Path, config: StageConfig,
                       size_px: tuple[int, int], seed: int, report: Callable[[str], None]) -> None:
-    """Train layer_encoder and decoder, then freeze them and fill the canvases."""
-    both = nn.ModuleList([model.layer_encoder, model.decoder])
+    """Train layer_encoder and decoder; the encoder then stays frozen, because it defines the latent space."""
+    both = nn.ModuleList([model.layer_encoder, model.decoder, model.encoder.stem])
     run = StageRun(folder, "autoencoder", config, both, list(both.parameters()), report)
     loader = Loader(world, config.batch, 1, size_px, seed + 1, run.step)
     generator = torch.Generator().manual_seed(seed + run.step)
@@ -31,48 +29,37 @@ def train_autoencoder(model: MirageTiny, world: World | Worlds, folder: Path, co
 
     def losses(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         both.train()
-        layer = crop_layers(batch["layer"][:, 0], generator)
-        latest["layer"] = layer
-        with torch.autocast("cpu", torch.bfloat16):
+        latest.update(batch)
+        layer, source = batch["layer"][:, 0], batch["source"][:, 0]
+        with fast_math():
             latent = model.layer_encoder(layer)
-            raw = model.decoder.raw(latent + _NOISE * torch.randn(latent.shape, generator=generator))
-        return layer_losses(raw.float(), layer)
+            noisy = latent + _NOISE * torch.randn(latent.shape, generator=generator)
+            raw = model.decoder.raw(noisy, model.encoder.stem_features(source, batch["mask"][:, 0]), source)
+        return layer_losses(raw.float(), layer, source, dyes_of(batch, 0))
 
-    def sheet() -> np.ndarray:
-        return layer_sheet(model, latest["layer"][:6])
-
-    run.run(iter(loader), losses, sheet)
+    run.run(iter(loader), losses, lambda: layer_sheet(model, latest))
     loader.close()
     both.eval()
-    for parameter in both.parameters():
+    for parameter in model.layer_encoder.parameters():
         parameter.requires_grad_(False)
-    fill_canvases(model, world)
 
 
-def crop_layers(layer: Tensor, generator: torch.Generator, side: int = 192) -> Tensor:
-    """The same random crop [B,4,side,side] of a batch of layers (pictures smaller than that stay whole)."""
-    rows, columns = layer.shape[2:]
-    height, width = min(side, rows), min(side, columns)
-    top = int(torch.randint(0, rows - height + 1, (), generator=generator))
-    left = int(torch.randint(0, columns - width + 1, (), generator=generator))
-    return layer[:, :, top : top + height, left : left + width]
-
-
-def layer_sheet(model: MirageTiny, layer: Tensor) -> np.ndarray:
-    """Target on grey, decoded on grey, target alpha, decoded alpha."""
-    model.layer_encoder.eval()
-    model.decoder.eval()
+def layer_sheet(model: MirageTiny, batch: dict[str, Tensor], count: int = 6) -> np.ndarray:
+    """Source, target, decoded; undyed colour, coverage and dye shares, true and decoded."""
+    both = nn.ModuleList([model.layer_encoder, model.decoder, model.encoder.stem])
+    both.eval()
+    source, layer = batch["source"][:count, 0], batch["layer"][:count, 0]
+    dyes = tuple(value[:count] for value in dyes_of(batch, 0))
     with torch.no_grad():
-        decoded = finish(model.decoder.raw(model.layer_encoder(layer)))
-    grey = torch.full_like(layer[:, :3], 0.5)
-    return tile([composite(grey, layer), composite(grey, decoded), layer[:, 3:], decoded[:, 3:]])
+        x4 = model.encoder.stem_features(source, batch["mask"][:count, 0])
+        found = finish(model.decoder.raw(model.layer_encoder(layer), x4, source))
+    return layers_shown(source, layer, found, dyes)
 
 
-def fill_canvases(model: MirageTiny, world: World | Worlds) -> None:
-    """Start each scene's canvas as the latent of its picture, at full coverage."""
-    width, height = model.config.canvas[1] * 8, model.config.canvas[0] * 8
-    pictures = [cv2.resize(scene, (width, height), interpolation=cv2.INTER_AREA) for scene in scene_pictures(world)]
-    rgb = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255.0
-    layer = torch.cat([rgb, torch.ones_like(rgb[:, :1])], dim=1)
-    with torch.no_grad():
-        model.conditioner.scene_canvas.copy_(model.layer_encoder(layer))
+def layers_shown(source: Tensor, layer: Tensor, found: Tensor, dyes: tuple[Tensor, ...],
+                 more: tuple[Tensor, ...] = ()) -> np.ndarray:
+    """The columns of every stage's sheet: source, target, found, then the buffers of both."""
+    columns = [source, composite(source, layer, *dyes), composite(source, found, *dyes), *more]
+    for item in (layer, found):
+        columns += [item[:, :3] * item[:, 3:4] * (1 - item[:, 7:]), item[:, 3:4], item[:, 4:7]]
+    return tile(columns)

@@ -3,13 +3,15 @@
 losses on decoded and upscaled pixels train the nets, the time-steps, the decoder and the upscaler together, and
 the flow net learns on from the same pairs.
 
-History is corrupted on purpose (noise, blur, another look, none), so that errors die out instead of building up
-and a new prompt takes over at once.
+History is either corrupted truth (noise, blur, another look, none), so that errors die out instead of building up
+and a new prompt takes over at once, or the model's own frame before, and then its error must move along with the
+picture: what does not change does not flicker.
 """
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,19 +19,40 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mirage_lsd.worker.models.autoencoder import composite, finish
+from mirage_lsd.worker.models.blocks import warp_by_flow
 from mirage_lsd.worker.models.tiny import MirageTiny, warp_state
-from mirage_lsd.worker.models.unet import Anchor, ConditionFeatures
+from mirage_lsd.worker.models.unet import Anchor, Caches, ConditionFeatures
 from mirage_lsd.worker.train import schedule
 from mirage_lsd.worker.train.dataset import World, Worlds
-from mirage_lsd.worker.train.losses import flow_losses, gradient_loss, layer_losses, region_loss
-from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, tile
-from mirage_lsd.worker.train.stage_denoise import clean_weight, encode_source, look_nets
+from mirage_lsd.worker.train.losses import (
+    dyes_of,
+    flow_losses,
+    gradient_loss,
+    layer_losses,
+    region_loss,
+    surface_loss,
+)
+from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, fast_math, frame_of
+from mirage_lsd.worker.train.stage_denoise import clean_weight, encode_source, look_nets, surface_shown
+from mirage_lsd.worker.train.stage_layers import layers_shown
 
 _STEPS = (3, 3, 3, 3, 3, 3, 2, 4, 1, 5)  # how often each step count is trained
+_OWN = 0.5  # share of batches whose history is the model's own frame
+
+
+class Past(NamedTuple):
+    """What frame 1 starts from. start: warped latent; flags [B,2]: has cache, has anchor; error: warped error of the
+    model's own frame 0 and where it counts, or None with corrupted truth."""
+
+    start: Tensor
+    caches: Caches
+    anchor: Anchor
+    flags: Tensor
+    error: tuple[Tensor, Tensor] | None
 
 
 def stream_nets(model: MirageTiny) -> nn.ModuleList:
-    return nn.ModuleList([*look_nets(model), model.upscaler, model.gaps, model.decoder, model.flow])
+    return nn.ModuleList([*look_nets(model), model.upscaler, model.gaps, model.flow])
 
 
 def train_stream(model: MirageTiny, world: World | Worlds, folder: Path, config: StageConfig,
@@ -65,66 +88,81 @@ def corrupt_history(latent: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(choice < 0.45, noisy, torch.where(choice < 0.7, blurred, other))
 
 
+@torch.no_grad()
 def first_frame(model: MirageTiny, batch: dict[str, Tensor], condition: ConditionFeatures, noise: Tensor,
-                flow: Tensor, occlusion: Tensor, generator: torch.Generator) -> tuple[Tensor, object, Tensor]:
-    """Warped latent and caches of frame 0 and its anchor, without gradients; history flags [B,2]."""
-    with torch.no_grad():
-        latent = corrupt_history(model.layer_encoder(batch["layer"][:, 0]), generator)
-        source, _ = encode_source(model, batch["source"][:, 0], batch["mask"][:, 0])
-        caches, anchor, history = schedule.empty_history(model, latent.shape[0], *latent.shape[2:])
-        last = model.timesteps(3)[-1:].expand(latent.shape[0])
+                motion: tuple[Tensor, Tensor], generator: torch.Generator) -> Past:
+    """Frame 0 without gradients, moved to frame 1 by motion (flow, occlusion)."""
+    first = frame_of(batch, 0)
+    truth = model.layer_encoder(first["layer"])
+    source, *_ = encode_source(model, first["source"], first["mask"])
+    caches, anchor, nothing = schedule.empty_history(model, len(truth), *truth.shape[2:])
+    own = bool(torch.rand((), generator=generator) < _OWN)
+    if own:
+        times = model.timesteps(3)
+        latent, caches = schedule.run_sampler(model, noise * schedule.alpha_sigma(times[:1])[1], 3, source, condition,
+                                              caches, anchor, nothing)
+    else:
+        latent = corrupt_history(truth, generator)
+        last = model.timesteps(3)[-1:].expand(len(latent))
         noisy = schedule.add_noise(latent, noise, last)
-        _, caches = model.unet(noisy, last, source, condition, caches, anchor, history)
-        moved, *warped = warp_state(flow, occlusion, latent, caches)
-        flags = (torch.rand(latent.shape[0], 2, generator=generator) < torch.tensor([0.85, 0.75])).float()
-        flags[:, 1] *= flags[:, 0]
-        start = moved * (1 - occlusion) * flags[:, :1, None, None]
-    return start, (type(caches)(*warped), Anchor(caches.c16, caches.c32)), flags
+        _, caches = model.unet(noisy, last, source, condition, caches, anchor, nothing)
+    moved, *warped = warp_state(*motion, latent, caches)
+    flags = (torch.rand(len(latent), 2, generator=generator) < torch.tensor([0.85, 0.75])).float()
+    flags[:, 1] *= flags[:, 0]
+    start = moved * (1 - motion[1]) * flags[:, :1, None, None]
+    error = None
+    if own:
+        error = warp_by_flow(latent - truth, motion[0]), (1 - motion[1]) * flags[:, :1, None, None]
+    return Past(start, Caches(*warped), Anchor(caches.c16, caches.c32), flags, error)
 
 
 def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, generator: torch.Generator
                   ) -> dict[str, Tensor]:
     """Losses of frame 1 of a two-frame run."""
-    layer, frame = batch["layer"][:, 1], batch["source"][:, 1]
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    now = frame_of(batch, 1)
+    layer, frame, dyes = now["layer"], now["source"], dyes_of(batch, 1)
+    with torch.no_grad(), fast_math():
         target = model.layer_encoder(layer).float()
     noise = torch.randn(target.shape, generator=generator)
     flow, hidden = model.flow.raw(batch["source"][:, 0], frame)
-    motion = flow_losses(flow, hidden, batch["flow"][:, 1], batch["occlusion"][:, 1])
-    with torch.autocast("cpu", torch.bfloat16):
+    motion = flow_losses(flow, hidden, now["flow"], now["occlusion"])
+    with fast_math():
         condition = ConditionFeatures(*model.conditioner(batch["ids"], batch["colors"]))
-        start, (caches, anchor), history = first_frame(model, batch, condition, noise, flow.detach(),
-                                                         hidden.detach().sigmoid(), generator)
-        source, logits = encode_source(model, frame, batch["mask"][:, 1])
-        times = model.timesteps(steps)
-        latent, _ = schedule.run_sampler(model, schedule.add_noise(start, noise, times[:1].expand(len(noise))), steps,
-                                         source, condition, caches, anchor, history)
-        raw = model.decoder.raw(latent)
-        picture = model.upscaler.picture(frame, frame, finish(raw.detach()).float())
-    gap = (latent.float() - target).abs() * clean_weight(layer, target)
-    wanted = composite(frame, layer)
-    pixels = {name: 0.5 * value for name, value in layer_losses(raw.float(), layer).items()}
-    regions = 0.15 * region_loss(logits, batch["labels"][:, 1])
-    return {"latent": 0.5 * gap.mean(), "regions": regions, **pixels, **motion,
+        past = first_frame(model, batch, condition, noise, (flow.detach(), hidden.detach().sigmoid()), generator)
+        source, logits, x4, surface = encode_source(model, frame, now["mask"])
+        first = model.timesteps(steps)[:1].expand(len(noise))
+        latent, _ = schedule.run_sampler(model, schedule.add_noise(past.start, noise, first), steps, source, condition,
+                                         past.caches, past.anchor, past.flags)
+        raw = model.decoder.raw(latent, x4, frame)
+        picture = model.upscaler.picture(frame, finish(raw.detach()).float(), *dyes)
+    gap = latent.float() - target
+    steady = latent.new_zeros(())
+    if past.error is not None:
+        steady = ((gap - past.error[0]).abs() * past.error[1]).mean()
+    wanted = composite(frame, layer, *dyes)
+    pixels = {name: 0.5 * value for name, value in layer_losses(raw.float(), layer, frame, dyes).items()}
+    return {"latent": 0.5 * (gap.abs() * clean_weight(layer, target)).mean(), "steady": 0.4 * steady,
+            "regions": 0.15 * region_loss(logits, now["labels"]),
+            "surface": 2.0 * surface_loss(surface.float(), now["surface"], now["labels"]), **pixels, **motion,
             "picture": 2.0 * (picture.float() - wanted).abs().mean() + gradient_loss(picture.float(), wanted)}
 
 
-def stream_sheet(model: MirageTiny, batch: dict[str, Tensor]) -> np.ndarray:
-    """Source, target, a 3-step result at frame 1 with history (decoded, then upscaled), true and found coverage."""
+def stream_sheet(model: MirageTiny, batch: dict[str, Tensor], count: int = 6) -> np.ndarray:
+    """Source, target, a 3-step result at frame 1 with history, upscaled, surface, then true and found buffers."""
     stream_nets(model).eval()
-    batch = {name: value[:6] for name, value in batch.items()}
+    batch = {name: value[:count] for name, value in batch.items()}
+    now, dyes = frame_of(batch, 1), dyes_of(batch, 1)
     generator = torch.Generator().manual_seed(0)
-    frame, layer = batch["source"][:, 1], batch["layer"][:, 1]
+    frame = now["source"]
     with torch.no_grad():
         condition = ConditionFeatures(*model.conditioner(batch["ids"], batch["colors"]))
-        noise = torch.randn(len(frame), model.config.latent, *condition.scene_map.shape[2:], generator=generator)
-        noise = F.interpolate(noise, size=(frame.shape[2] // 8, frame.shape[3] // 8))
-        start, (caches, anchor), history = first_frame(model, batch, condition, noise,
-                                                         *model.flow(batch["source"][:, 0], frame), generator)
-        source, _ = encode_source(model, frame, batch["mask"][:, 1])
+        rows, columns = frame.shape[2] // 8, frame.shape[3] // 8
+        noise = torch.randn(len(frame), model.config.latent, rows, columns, generator=generator)
+        past = first_frame(model, batch, condition, noise, model.flow(batch["source"][:, 0], frame), generator)
+        source, _, x4, surface = encode_source(model, frame, now["mask"])
         first = model.timesteps(3)[:1].expand(len(noise))
-        latent, _ = schedule.run_sampler(model, schedule.add_noise(start, noise, first), 3, source, condition, caches,
-                                         anchor, history)
-        found = model.decoder(latent)
-        sharp = model.upscaler.picture(frame, frame, found)
-    return tile([frame, composite(frame, layer), composite(frame, found), sharp, layer[:, 3:], found[:, 3:]])
+        latent, _ = schedule.run_sampler(model, schedule.add_noise(past.start, noise, first), 3, source, condition,
+                                         past.caches, past.anchor, past.flags)
+        found = model.decoder(latent, x4, frame)
+        sharp = model.upscaler.picture(frame, found, *dyes)
+    return layers_shown(frame, now["layer"], found, dyes, (sharp, surface_shown(surface, frame)))

@@ -14,6 +14,7 @@ import time
 import obspython as obs
 
 FOLDER = os.environ["CLICKER_FOLDER"]
+LISTS = ("preset", "outfit", "hair", "scene", "light")
 _stop = threading.Event()
 _libobs = ctypes.CDLL("libobs.so.0")
 _POINTER, _TEXT = ctypes.c_void_p, ctypes.c_char_p
@@ -45,21 +46,24 @@ def _names(properties):
     return names
 
 
+def _items(one):
+    count = _libobs.obs_property_list_item_count(one)
+    return [_libobs.obs_property_list_item_string(one, index).decode() for index in range(count)]
+
+
 def _click(wanted):
     parent = _libobs.obs_get_source_by_name(wanted["source"].encode())
     found = _libobs.obs_source_get_filter_by_name(parent, wanted["filter"].encode())
     properties = _libobs.obs_source_properties(found)
     status = _libobs.obs_property_description(_libobs.obs_properties_get(properties, b"status")).decode()
-    presets = _libobs.obs_properties_get(properties, b"preset")
-    count = _libobs.obs_property_list_item_count(presets)
-    items = [_libobs.obs_property_list_item_string(presets, index).decode() for index in range(count)]
+    lists = {name: _items(_libobs.obs_properties_get(properties, name.encode())) for name in LISTS}
     names = _names(properties)
     if wanted["button"]:
         _libobs.obs_property_button_clicked(_libobs.obs_properties_get(properties, wanted["button"].encode()), found)
     _libobs.obs_properties_destroy(properties)
     _libobs.obs_source_release(found)
     _libobs.obs_source_release(parent)
-    return {"names": names, "status": status, "presets": items}
+    return {"names": names, "status": status, "lists": lists}
 
 
 def _follow():

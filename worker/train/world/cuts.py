@@ -2,7 +2,7 @@
 """The cut of each upper garment: a table of numbers, ranges and alternatives.
 
 Called by looks.py. In CUTS a number is fixed, a pair is a range to draw from, a list holds equally likely
-alternatives of either kind.
+alternatives of either kind, of which the first is the standard one.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ CUTS: dict[str, dict[str, Range | list[Range]]] = {
         "opening": 0, "offset": (0.008, 0.014), "folds": 0.5, "gloss": 0.03, "collar": 0,
     },
     "shirt": {
-        "hem": (-0.04, 0.05), "sleeve": [(0.5, 0.75), 2.0], "neck": 0, "vee": (0.02, 0.06),
+        "hem": (-0.04, 0.05), "sleeve": [2.0, (0.5, 0.75)], "neck": 0, "vee": (0.02, 0.06),
         "opening": 0, "offset": (0.009, 0.014), "folds": 0.7, "gloss": 0.06, "collar": (0.032, 0.042),
     },
     "hoodie": {
@@ -56,7 +56,7 @@ CUTS: dict[str, dict[str, Range | list[Range]]] = {
         "opening": 0.006, "offset": (0.016, 0.02), "folds": 0.35, "gloss": 0.06, "collar": 0.028,
     },
     "dress": {
-        "hem": 0.1, "sleeve": [0.04, (0.0, 0.1), (0.2, 0.4), (1.2, 2)], "neck": (-0.05, -0.02),
+        "hem": 0.1, "sleeve": [(0.2, 0.4), 0.04, (0.0, 0.1), (1.2, 2)], "neck": (-0.05, -0.02),
         "vee": [(0, 0.03), (0.05, 0.1)], "opening": 0, "offset": (0.006, 0.01), "folds": 0.4, "gloss": 0.08,
         "collar": 0,
     },
@@ -72,3 +72,14 @@ def sample_cut(rng: np.random.Generator, upper: str) -> Cut:
         return float(rng.uniform(*value)) if isinstance(value, tuple) else value
 
     return Cut(**{name: draw(value) for name, value in CUTS[upper].items()})
+
+
+def standard_cut(upper: str) -> Cut:
+    """The cut that the garment's word alone stands for: of every range the middle."""
+
+    def middle(value: Range | list[Range]) -> float:
+        if isinstance(value, list):
+            return middle(value[0])
+        return sum(value) / 2 if isinstance(value, tuple) else value
+
+    return Cut(**{name: middle(value) for name, value in CUTS[upper].items()})

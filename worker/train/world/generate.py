@@ -32,8 +32,9 @@ class World:
         self.tailor, self.hairdresser = Tailor(self.body, anatomy), Hairdresser(self.body, anatomy)
         self.renderer = Renderer()
 
-    def clip(self, seed: tuple[int, ...], looks_count: int = 3, frames: int = 4) -> dict:
-        """One clip: layers u8 [V,T,H,W,4], labels u8 [V,T,H,W], flow f16 [T,H/4,W/4,2], words."""
+    def clip(self, seed: tuple[int, ...], looks_count: int = 3, frames: int = 3) -> dict:
+        """One clip: layers u8 [V,T,H,W,4] (undyed), labels u8 [V,T,H,W], surface f16 [V,T,H,W,3], flow f16
+        [T,H/4,W/4,2], words. Look 0 is as people dress, the others are in standard form."""
         rng = np.random.default_rng(seed)
         crop = motion.sample_crop(rng)
         phenotype, moves = motion.sample_phenotype(rng), motion.sample_motion(rng, frames, crop)
@@ -46,7 +47,7 @@ class World:
         skins = {e: self.tailor.skin_pieces(p) for e, p in posed.items()}
         joints = self._joints(next(iter(posed.values())))
         camera = motion.sample_camera(rng, crop, joints)
-        clip = {"crop": crop, "layers": [], "labels": [], "flow": None, "looks": []}
+        clip = {"crop": crop, "layers": [], "labels": [], "surface": [], "flow": None, "looks": []}
         for look in wear:
             skin, *rest = skins[look.expression]
             pieces = [skin, self.tailor.bare(skin, look), *rest] + self._dressed(posed[look.expression], look)
@@ -89,7 +90,8 @@ class World:
         ]
         clip["layers"].append(np.stack([s.rgba for s in shots]))
         clip["labels"].append(np.stack([s.labels for s in shots]))
-        clip["looks"].append(paint.describe(look, shots[0].labels, shots[0].albedo))
+        clip["surface"].append(np.stack([s.surface for s in shots]).astype(np.float16))
+        clip["looks"].append(paint.describe(look))
         if clip["flow"] is None:
             clip["flow"] = np.stack([small_flow(s.flow, s.rgba[..., 3]) for s in shots])
 
@@ -104,11 +106,12 @@ def small_flow(flow: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def _open_arrays(out_dir: Path, clips: int, looks_count: int, frames: int) -> list[np.ndarray]:
-    """Memory maps of layers, labels and flow, to be filled clip by clip."""
+    """Memory maps of layers, labels, surface and flow, to be filled clip by clip."""
     shape = (clips, looks_count, frames, HEIGHT_PX, WIDTH_PX)
     wanted = {
         "layers": (np.uint8, (*shape, 4)),
         "labels": (np.uint8, shape),
+        "surface": (np.float16, (*shape, 3)),
         "flow": (np.float16, (clips, frames, HEIGHT_PX // FLOW_STEP_PX, WIDTH_PX // FLOW_STEP_PX, 2)),
     }
     return [np.lib.format.open_memmap(out_dir / f"{n}.npy", "w+", *spec) for n, spec in wanted.items()]
@@ -119,7 +122,7 @@ def generate(
     split: str,
     clips: int,
     seed: int,
-    frames: int = 4,
+    frames: int = 3,
     looks_count: int = 3,
     backgrounds: int = 0,
     scene_variants: int = 0,
@@ -129,6 +132,7 @@ def generate(
     """Write one folder of the data set and return it.
 
     Files: clips.json (words of every look), layers.npy u8 [N,V,T,192,320,4], labels.npy u8 [N,V,T,192,320],
+    surface.npy f16 [N,V,T,192,320,3] (canonical x, z in metres, sleeve coordinate; see render.Drawn),
     flow.npy f16 [N,T,48,80,2] (to the previous frame, full-size px), backgrounds.npy u8 [M,224,384,3],
     scenes.npy u8 [6,K,224,384,3] and, last, the empty file DONE. photos: a folder with photographs, searched
     for jpg, png and webp; without it all backgrounds are painted. Raises ValueError on a bad split or count.
@@ -140,13 +144,13 @@ def generate(
     out_dir.mkdir(parents=True, exist_ok=True)
     write_backdrops(out_dir, split, seed, backgrounds, scene_variants, photos)
     world, described = world or World(), []
-    layers, labels, flow = _open_arrays(out_dir, clips, looks_count, frames)
+    layers, labels, surface, flow = _open_arrays(out_dir, clips, looks_count, frames)
     for index in range(clips):
         clip = world.clip((SPLITS.index(split), seed, index), looks_count, frames)
         layers[index], labels[index] = np.stack(clip["layers"]), np.stack(clip["labels"])
-        flow[index] = clip["flow"]
+        surface[index], flow[index] = np.stack(clip["surface"]), clip["flow"]
         described.append({"looks": clip["looks"], "crop": clip["crop"]})
-    for array in (layers, labels, flow):
+    for array in (layers, labels, surface, flow):
         array.flush()
     (out_dir / "clips.json").write_text(json.dumps(described))
     (out_dir / "DONE").write_text("")
@@ -160,7 +164,7 @@ def main() -> None:
     parser.add_argument("--split", choices=SPLITS, required=True)
     parser.add_argument("--clips", type=int, required=True)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--frames", type=int, default=4)
+    parser.add_argument("--frames", type=int, default=3)
     parser.add_argument("--backgrounds", type=int, default=200)
     parser.add_argument("--scene-variants", type=int, default=24)
     parser.add_argument("--photos", type=Path, default=None, help="folder with photographs for backgrounds")

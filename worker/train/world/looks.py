@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mirage_lsd.worker.train.world.cuts import Cut, sample_cut
+from mirage_lsd.worker.models.cloth import standard_cloth
+from mirage_lsd.worker.train.world.cuts import Cut, sample_cut, standard_cut
 
 UPPER = ("t-shirt", "shirt", "hoodie", "jacket", "leather jacket", "suit", "dress")
 LOWER = ("trousers", "jeans", "shorts", "skirt")
@@ -41,6 +42,8 @@ class Look:
     cut: Cut
     lower_hem: float
     hair_shape: tuple[float, float, float]
+    dress_hem: float = -0.45
+    flare: float = 0.1
     logo: int = 0
     extras: tuple[str, ...] = field(default=())
 
@@ -113,6 +116,8 @@ def _dress_up(rng: np.random.Generator, base: Look | None = None) -> dict:
         "cut": sample_cut(rng, upper),
         "pattern_scale": float(rng.uniform(0.7, 1.6)),
         "pattern_angle": float(rng.choice([0, 0, np.pi / 2, rng.uniform(-0.6, 0.6)])),
+        "dress_hem": float(rng.uniform(-0.6, -0.2)),
+        "flare": float(rng.uniform(0.02, 0.18)),
         "shirt_color": sample_color(rng) if rng.random() < 0.5 else (0.92, 0.92, 0.93),
         "logo": int(rng.integers(0, 4)) if pattern == "plain" and upper in ("t-shirt", "hoodie") else 0,
     }
@@ -136,6 +141,22 @@ def _lower(rng: np.random.Generator) -> dict:
     return {"lower": lower, "lower_color": color, "lower_hem": float(hem), "shoe_color": sample_color(rng)}
 
 
+STANDARD_HEMS = {"trousers": -0.77, "jeans": -0.76, "shorts": -0.32, "skirt": -0.42}
+STANDARD_SHIRT = (0.92, 0.92, 0.93)
+
+
+def standard(look: Look) -> Look:
+    """The look as its words alone stand for it: standard cuts, hems, hair and cloth; so a target is what a prompt says
+    and no more."""
+    cloth = standard_cloth(look.pattern, look.upper_main)
+    return replace(
+        look, cut=standard_cut(look.upper), lower_hem=STANDARD_HEMS[look.lower], dress_hem=-0.45, flare=0.1, logo=0,
+        hair_shape=(0.5, 0.5, 0.5), shirt_color=STANDARD_SHIRT, upper_main=tuple(map(float, cloth.main)),
+        upper_second=tuple(map(float, cloth.second)),
+        pattern_scale=1.0, pattern_angle=0.0,
+    )  # fmt: skip
+
+
 def _hair(rng: np.random.Generator) -> dict:
     hair = str(rng.choice(HAIR, p=HAIR_SHARES))
     color = sample_color(rng) if hair == "hat" else sample_hair_color(rng)
@@ -155,7 +176,8 @@ def sample_look(rng: np.random.Generator) -> Look:
 
 
 def vary_look(rng: np.random.Generator, look: Look) -> Look:
-    """Another look of the same person: other upper garment always; lower, hair, expression sometimes."""
+    """Another look of the same person, in standard form: other upper garment always; lower, hair, expression
+    sometimes."""
     changes = _dress_up(rng)
     if rng.random() < 0.15:
         changes |= {"upper": look.upper, "cut": look.cut}
@@ -165,4 +187,4 @@ def vary_look(rng: np.random.Generator, look: Look) -> Look:
         changes |= _hair(rng) if rng.random() < 0.7 else {"hair_color": sample_hair_color(rng)}
     if rng.random() < 0.2:
         changes["expression"] = str(rng.choice(EXPRESSION))
-    return replace(look, **changes)
+    return standard(replace(look, **changes))

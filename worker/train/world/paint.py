@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns a person and a look into shader uniforms, and a rendered look into the words stored with a clip.
+"""Turns a person and a look into shader uniforms, a look into the words stored with a clip, and dyes pictures.
 
-Called by generate.py. Invariant: `upper_color` and `lower_color` are the mean sRGB albedo really seen.
+Called by generate.py and compose.py. Invariant: what is rendered is undyed; `dyed` puts on the colours and the
+pattern of the words, with the very cloths (worker/models/cloth.py) that the live filter paints.
 """
 
+import cv2
 import numpy as np
 
-from mirage_lsd.worker.train.world.looks import HAIR, LOWER, PATTERNS, UPPER, Look
+from mirage_lsd.worker.models.cloth import NEUTRAL, Cloth, albedo, emission
+from mirage_lsd.worker.train.world.looks import HAIR, LOWER, UPPER, Look
 
 SKINS = (
     (0.96, 0.80, 0.72),
@@ -19,7 +22,8 @@ SKINS = (
 )
 IRISES = ((0.30, 0.19, 0.10), (0.20, 0.13, 0.08), (0.35, 0.45, 0.55), (0.32, 0.42, 0.28), (0.45, 0.36, 0.2))
 CLOTH = {"leather jacket": 2, "hoodie": 3}
-MIN_SEEN_PX = 60
+HAIR_LABELS, UPPER_LABEL, LOWER_LABEL = (3, 7), 4, 5
+DIM = 0.25  # a logo on undyed cloth is this bright, or white
 
 
 def sample_person(rng: np.random.Generator) -> dict:
@@ -57,43 +61,64 @@ def look_uniforms(look: Look) -> dict:
     return {
         "upper_cut": (cut.hem, cut.sleeve, cut.neck, cut.vee),
         "upper_more": (cut.opening, cut.collar, cut.folds, cut.gloss),
-        "lower_hem": look.lower_hem if look.upper != "dress" else min(look.lower_hem, -0.2),
+        "lower_hem": look.lower_hem if look.upper != "dress" else look.dress_hem,
         "upper_kind": UPPER.index(look.upper),
         "lower_kind": LOWER.index(look.lower),
-        "pattern": PATTERNS.index(look.pattern),
         "cloth": CLOTH.get(look.upper, 0),
-        "main_color": look.upper_main,
-        "second_color": look.upper_second,
-        "lower_color": look.lower_color,
+        "main_color": (NEUTRAL,) * 3,
+        "second_color": (DIM if sum(look.upper_second) < 1.5 else 1.0,) * 3,
+        "lower_color": (NEUTRAL,) * 3,
         "shirt_color": look.shirt_color,
         "shoe_color": look.shoe_color,
-        "pattern_shape": (look.pattern_scale, look.pattern_angle),
         "logo": look.logo,
         "jacket": int(cut.opening > 0),
-        "hair_color": look.hair_color,
+        "hair_color": (NEUTRAL,) * 3,
         "hair": (float(HAIR.index(look.hair)), look.hair_shape[1], length, 0.0),
     }
 
 
-def _seen(labels: np.ndarray, albedo: np.ndarray, label: int, fallback: tuple) -> list[float]:
-    chosen = labels == label
-    mean = albedo[chosen].mean(0) / 255 if chosen.sum() >= MIN_SEEN_PX else np.asarray(fallback)
-    return [round(float(v), 4) for v in mean]
-
-
-def describe(look: Look, labels: np.ndarray, albedo: np.ndarray) -> dict:
-    """The words of a look, with colours measured on its first frame (labels u8 [H,W], albedo u8 [H,W,3])."""
-    hair_label = 7 if look.hair == "hat" else 3
+def describe(look: Look) -> dict:
+    """The words of a look; colours are the sRGB 0..1 of the dyes."""
     return {
         "upper": look.upper,
-        "upper_color": _seen(labels, albedo, 4, look.upper_main),
-        "pattern": look.pattern,
-        "upper_main": list(map(float, look.upper_main)),
+        "upper_color": list(map(float, look.upper_main)),
         "upper_second": list(map(float, look.upper_second)),
+        "pattern": look.pattern,
+        "pattern_scale": look.pattern_scale,
+        "pattern_angle": look.pattern_angle,
         "lower": look.lower,
-        "lower_color": _seen(labels, albedo, 5, look.lower_color),
+        "lower_color": list(map(float, look.lower_color)),
         "hair": look.hair,
-        "hair_color": _seen(labels, albedo, hair_label, look.hair_color),
+        "hair_color": list(map(float, look.hair_color)),
         "expression": look.expression,
         "extras": list(look.extras),
     }
+
+
+def cloth_of(words: dict) -> Cloth:
+    """The upper garment's cloth of a described look."""
+    return Cloth(words["pattern"], tuple(words["upper_color"]), tuple(words["upper_second"]),
+                 words["pattern_scale"], words["pattern_angle"])
+
+
+def shares(labels: np.ndarray) -> np.ndarray:
+    """Soft shares f32 [H,W,3] 0..1 of what is dyed: upper, lower, hair (or hat); labels u8 [H,W]."""
+    hard = np.stack([labels == UPPER_LABEL, labels == LOWER_LABEL, np.isin(labels, HAIR_LABELS)], 2)
+    return cv2.blur(hard.astype(np.float32), (3, 3))
+
+
+def multiplier(shares: np.ndarray, cloth: np.ndarray, lower: tuple, hair: tuple) -> np.ndarray:
+    """What undyed colours are multiplied by, f32 [H,W,3]; cloth: albedo f32 [H,W,3] of the upper garment."""
+    out = 1.0 + shares[..., :1] * (cloth / NEUTRAL - 1.0)
+    out += shares[..., 1:2] * (np.asarray(lower, np.float32) / NEUTRAL - 1.0)
+    return out + shares[..., 2:] * (np.asarray(hair, np.float32) / NEUTRAL - 1.0)
+
+
+def dyed(rgb: np.ndarray, labels: np.ndarray, xz: np.ndarray, words: dict) -> np.ndarray:
+    """u8 [H,W,3] RGB of an undyed render in the colours and pattern of its words; xz f32 [H,W,2] metres."""
+    cloth = albedo(cloth_of(words), np.ascontiguousarray(xz, np.float32))
+    parts = shares(labels)
+    factor = multiplier(parts, cloth, words["lower_color"], words["hair_color"]).astype(np.float32)
+    out = cv2.multiply(rgb, factor, dtype=cv2.CV_8U)
+    glow = emission(cloth_of(words), xz, parts[..., 0])
+    return out if glow is None else cv2.add(out, glow * 255.0, dtype=cv2.CV_8U)

@@ -1,27 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws pieces with OpenGL on EGL into colour + alpha, labels, flow and albedo.
+"""Draws pieces with OpenGL on EGL into undyed colour + alpha, labels, flow and surface coordinates.
 
 One Renderer per process (one GL context). Supersamples 2x2 and averages premultiplied, so alpha edges
-are antialiased; labels take one sample of the four; flow is averaged over the person's samples.
+are antialiased; labels take one sample of the four; flow and surface are averaged over the person's samples.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from mirage_lsd.worker.train.world.motion import Camera
 from mirage_lsd.worker.train.world.pieces import EYE, LOWER, SHIRT, SHOE, SKIN, UPPER, Piece
 
 WIDTH_PX, HEIGHT_PX, SUPER = 320, 192, 2
-SWITCHES = ("upper_kind", "lower_kind", "pattern", "cloth", "logo", "jacket")
+SWITCHES = ("upper_kind", "lower_kind", "cloth", "logo", "jacket")
 SWITCHES_OF = {
     SKIN: ("upper_kind", "lower_kind", "jacket"),
-    UPPER: ("upper_kind", "pattern", "cloth", "logo", "jacket"),
+    UPPER: ("upper_kind", "cloth", "logo", "jacket"),
     LOWER: ("upper_kind", "lower_kind", "jacket"),
     SHIRT: ("upper_kind", "jacket"),
 }
 ONE_SIDED = (SKIN, EYE, SHOE, LOWER)
+ARM_SPAN = 3.4  # the sleeve coordinate is coded as (arm + 1) / ARM_SPAN
 ATTRIBUTES = {"position": 3, "previous": 3, "normal": 3, "canon": 3, "aux": 4}  # name: floats
 
 
@@ -45,13 +47,14 @@ class Light:
 
 @dataclass(frozen=True)
 class Drawn:
-    """rgba u8 [H,W,4] straight alpha; labels u8 [H,W]; flow f32 [H,W,2] px to the previous frame;
-    albedo u8 [H,W,3]."""
+    """rgba u8 [H,W,4] straight alpha, cloth and hair undyed; labels u8 [H,W]; flow f32 [H,W,2] px to the previous
+    frame; surface f32 [H,W,3]: canonical x and z in metres and the sleeve coordinate, outside the person those of
+    the nearest covered pixel."""
 
     rgba: np.ndarray
     labels: np.ndarray
     flow: np.ndarray
-    albedo: np.ndarray
+    surface: np.ndarray
 
 
 def sample_light(rng: np.random.Generator) -> Light:
@@ -97,11 +100,10 @@ class Renderer:
         self.targets = [
             self.gl.texture(size, 4),
             self.gl.texture(size, 4),
-            self.gl.texture(size, 2, dtype="f4"),
+            self.gl.texture(size, 4, dtype="f4"),
         ]
         depth = self.gl.depth_renderbuffer(size)
-        self.still_frame = self.gl.framebuffer(self.targets[:2], depth)
-        self.flow_frame = self.gl.framebuffer(self.targets, depth)
+        self.frame = self.gl.framebuffer(self.targets, depth)
         self.gl.enable(moderngl.DEPTH_TEST)
         self.shadow = self.gl.depth_texture((SHADOW_PX, SHADOW_PX))
         self.shadow.compare_func = "<="
@@ -138,9 +140,8 @@ class Renderer:
         pieces[0] is the whole body, which only casts the shadow; the others are drawn.
         """
         self._cast_shadow(pieces[0], index, light)
-        frame = self.flow_frame if want_flow else self.still_frame
-        frame.use()
-        frame.clear(0, 0, 0, 0)
+        self.frame.use()
+        self.frame.clear(0, 0, 0, 0)
         self.set(
             view_projection=camera.view_projection.T,
             eye=camera.eye,
@@ -196,17 +197,27 @@ class Renderer:
         total = _box(colour.astype(np.uint16)).astype(np.float32)  # rgb is 0 where nothing was drawn
         samples = total[..., 3:] / 255
         rgba = np.concatenate([total[..., :3] / np.maximum(samples, 1), total[..., 3:] / SUPER**2], -1)
-        flow = np.zeros((HEIGHT_PX, WIDTH_PX, 2), np.float32)
-        if want_flow:
-            flow = (
-                _box(self._plane(2, np.float32, 2)) / np.maximum(samples, 1) * (WIDTH_PX / 2, -HEIGHT_PX / 2)
-            )
+        motion = _box(self._plane(2, np.float32, 4)) / np.maximum(samples, 1)
+        flow = motion[..., :2] * (WIDTH_PX / 2, -HEIGHT_PX / 2) if want_flow else np.zeros_like(motion[..., :2])
         one = coded[::SUPER, ::SUPER]
-        return Drawn((rgba + 0.5).astype(np.uint8), one[..., 3].copy(), flow.astype(np.float32), one[..., :3])
+        arm = one[..., :1].astype(np.float32) * (ARM_SPAN / 255) - 1
+        surface = extended(np.concatenate([motion[..., 2:], arm], -1), one[..., 3] > 0)
+        return Drawn((rgba + 0.5).astype(np.uint8), one[..., 3].copy(), flow.astype(np.float32), surface)
 
     def _plane(self, index: int, dtype: type, channels: int) -> np.ndarray:
         raw = np.frombuffer(self.targets[index].read(), dtype)
         return raw.reshape(HEIGHT_PX * SUPER, WIDTH_PX * SUPER, channels)[::-1]
+
+
+def extended(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """values f32 [H,W,C] with each unknown pixel taking those of the nearest known one (zeros where none is)."""
+    if not known.any():
+        return np.zeros_like(values, np.float32)
+    _, nearest = cv2.distanceTransformWithLabels((~known).astype(np.uint8), cv2.DIST_L2, 3,
+                                                 labelType=cv2.DIST_LABEL_PIXEL)
+    table = np.zeros((nearest.max() + 1, values.shape[2]), np.float32)
+    table[nearest[known]] = values[known]
+    return table[nearest]
 
 
 def light_matrix(direction: np.ndarray, centre: np.ndarray) -> np.ndarray:

@@ -143,7 +143,7 @@ class Tailor:
     def _skirt(self, posed: Posed, part: int, look: Look) -> Piece:
         used, faces = self.tables["skirt"]
         canon = self.anatomy.canon[used]
-        flare = 0.008 + (0.02 + 0.16 * look.hair_shape[2]) * np.clip(0.1 - canon[:, 2], 0, 0.6)
+        flare = 0.008 + look.flare * np.clip(0.1 - canon[:, 2], 0, 0.6)
         aux = np.tile(np.array([-1, 0, 1, 0], np.float32), (len(used), 1))
         normals = posed.normals[:, used]
         return Piece(

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where garments cover the body (signed distances in canonical metres), patterns, seams and folds.
+// Where garments cover the body (signed distances in canonical metres), seams and folds. Cloth comes undyed:
+// colours and patterns are put on afterwards (worker/models/cloth.py), as the live filter does.
 uniform vec4 upper_cut;   // hem, sleeve, neck, vee
 uniform vec4 upper_more;  // opening, collar, folds, gloss
 uniform float lower_hem;
 uniform vec3 main_color; uniform vec3 second_color; uniform vec3 lower_color; uniform vec3 shirt_color; uniform vec3 shoe_color;
-uniform vec2 pattern_shape;
-const float PI = 3.14159265;
 
 float neckline(vec3 p, float neck, float vee) { // > 0 below the neckline
     float line = 0.512 + neck + 0.38 * (p.y + 0.08) + 0.35 * abs(p.x);
@@ -31,47 +30,6 @@ float covers_jacket(vec3 p, float arm, float raise) {
 float covers_shirt(vec3 p, float arm) { return min(min(neckline(p, 0.004, 0.03) * 0.9, p.z + 0.02), (0.6 - arm) * 0.2); }
 float covers_lower(vec3 p, float arm) { return min(min(0.125 - p.z, p.z - lower_hem), (-0.5 - arm)); }
 
-vec2 cloth_point(bool leg) { // metres over the cloth
-    if (a.x > -0.1 && !leg) return vec2(a.y, a.x * 0.27);
-    if (leg && c.z < 0.0) return vec2(atan(abs(c.x) - 0.11, -c.y) * 0.08, c.z);
-    return vec2(atan(c.x, -(c.y - 0.02)) * 0.15, c.z);
-}
-float band(float x, float share) { float w = fwidth(x) + 1e-4; float f = abs(fract(x) - 0.5); return smoothstep(share * 0.5 + w, share * 0.5 - w, f); }
-vec3 flowers(vec2 p, vec3 base) {
-    for (int layer = 0; layer < 2; layer++) {
-        vec2 q = p * (18.0 + 7.0 * layer) / pattern_shape.x + float(layer) * 0.37;
-        vec2 cell = floor(q);
-        vec2 jitter = vec2(hash(vec3(cell, 1.0 + layer)), hash(vec3(cell, 2.0 + layer))) * 0.36 + 0.32;
-        vec2 d = q - cell - jitter;
-        float turn = atan(d.y, d.x) + 6.28 * hash(vec3(cell, 3.0)), r = length(d);
-        float petal = 0.20 + 0.10 * cos(turn * 5.0);
-        float leaf = 0.33 * pow(max(0.0, cos(turn * 1.5 + 2.0)), 3.0);
-        base = mix(base, main_color * 0.45 + vec3(0.02, 0.10, 0.03), step(r, leaf));
-        base = mix(base, mix(second_color, second_color.gbr, 0.25 * float(layer)), step(r, petal));
-        base = mix(base, vec3(0.95, 0.78, 0.25), step(r, 0.075));
-    }
-    return base;
-}
-vec3 patterned(vec2 p, float edge) {
-    float s = sin(pattern_shape.y), k = cos(pattern_shape.y);
-    vec2 q = mat2(k, -s, s, k) * p / pattern_shape.x;
-    if (pattern == 1) return mix(main_color, second_color, band(q.y * 20.0, 0.42));
-    if (pattern == 2) return mix(main_color, second_color, 0.5 * band(q.x * 17.0, 0.5) + 0.5 * band(q.y * 17.0, 0.5));
-    if (pattern == 3) {
-        vec2 g = q * 24.0; g.x += 0.5 * mod(floor(g.y), 2.0);
-        float r = length(fract(g) - 0.5), w = fwidth(r) + 1e-4;
-        return mix(main_color, second_color, smoothstep(0.29 + w, 0.29 - w, r));
-    }
-    if (pattern == 4) {
-        vec3 z = vec3(q * 19.0, 1.5) + seed;
-        vec3 color = main_color;
-        color = mix(color, main_color * 0.5, smoothstep(0.53, 0.55, fbm(z)));
-        color = mix(color, mix(main_color, vec3(0.9), 0.45), smoothstep(0.56, 0.58, fbm(z * 1.1 + 31.0)));
-        return mix(color, main_color * 0.22, smoothstep(0.60, 0.62, fbm(z * 1.3 + 57.0)));
-    }
-    if (pattern == 5) return flowers(p, main_color);
-    return main_color;
-}
 vec3 logo_color(vec3 color) {
     if (logo == 0 || c.y > 0.0 || a.x > -0.1) return color;
     vec2 p = (c.xz - vec2(0.0, 0.35));
@@ -90,10 +48,8 @@ Surface fold(vec3 albedo, float depth, float gloss, float shine) {
     return Surface(albedo, normalize(n + depth * 1.7 * (g + fine)), gloss, shine, 0.15);
 }
 Surface upper_surface(float edge) {
-    vec2 p = cloth_point(false);
-    vec3 color = logo_color(patterned(p, edge));
+    vec3 color = logo_color(main_color);
     float x = abs(c.x), front = step(c.y, 0.0) * step(a.x, -0.1);
-    float glow = 0.0;
     if (upper_kind == 1) { // shirt: placket and buttons
         float button = step(length(vec2(c.x, mod(c.z, 0.07) - 0.035)), 0.006) * front;
         color = mix(color * (1.0 - 0.22 * front * smoothstep(0.0022, 0.0010, abs(x - 0.014))), vec3(0.88), button);
@@ -112,14 +68,10 @@ Surface upper_surface(float edge) {
         color = mix(color, color * 0.3, step(length(vec2(c.x - 0.015, mod(c.z, 0.09) - 0.03)), 0.009) * front * step(c.z, 0.27) * step(0.02, c.z));
     }
     float ribs = upper_kind == 2 ? step(edge, 0.045) : 0.0;
-    color *= 1.0 - 0.16 * ribs * step(0.5, fract(p.x * 130.0));
+    color *= 1.0 - 0.16 * ribs * step(0.5, fract((c.x + a.x * 0.2) * 130.0));
     color *= 1.0 - 0.16 * smoothstep(0.0025, 0.001, abs(edge - 0.018));
     Surface s = fold(color, upper_more.z, upper_more.w, cloth == 2 ? 26.0 : 10.0);
     return s;
-}
-float neon(float edge) {
-    float side = a.x > -0.1 ? smoothstep(0.005, 0.0025, abs(a.y)) : smoothstep(0.005, 0.0025, abs(abs(c.x) - 0.10)) * step(c.y, 0.0);
-    return pattern == 6 ? max(smoothstep(0.011, 0.007, abs(edge - 0.010)), side) : 0.0;
 }
 Surface lower_surface() {
     vec3 color = lower_color;

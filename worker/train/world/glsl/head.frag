@@ -3,8 +3,8 @@
 // Shared declarations, noise, skin, face, eyes and hair.
 in vec3 world; in vec3 n; in vec3 c; in vec4 a; in vec4 now; in vec4 before;
 layout(location = 0) out vec4 out_color;
-layout(location = 1) out vec4 out_albedo; // and the label / 255
-layout(location = 2) out vec2 out_flow;   // in clip units
+layout(location = 1) out vec4 out_code;   // sleeve coordinate, 0, 0, label / 255
+layout(location = 2) out vec4 out_motion; // flow in clip units, canonical x and z in metres
 uniform vec3 eye; uniform vec3 key_direction; uniform vec3 key; uniform vec3 fill_direction; uniform vec3 fill;
 uniform vec3 sky; uniform vec3 ground;
 uniform float label; uniform vec3 solid_color; uniform float solid_gloss;
@@ -51,7 +51,7 @@ Surface skin_surface() {
     float arch = 0.7225 + 0.010 * (1.0 - pow((x - 0.038) / 0.026, 2.0)) - 0.004;
     float brow = smoothstep(0.0046, 0.0022, abs(c.z - arch) + 0.0016 * noise(c * 500.0)) * smoothstep(0.012, 0.016, x) * smoothstep(0.062, 0.052, x) * front;
     albedo = mix(albedo, brow_color, 0.85 * brow);
-    if (hair.x < 2.5) albedo = mix(albedo, 0.7 * hair_color, 0.8 * smoothstep(0.008, 0.022, hairline(c, 0.0)) * (1.0 - a.z));
+    if (hair.x < 2.5) albedo = mix(albedo, 0.7 * hair_color, 0.4 * smoothstep(0.008, 0.022, hairline(c, 0.0)) * (1.0 - a.z));
     return Surface(albedo, normalize(n + 0.03 * (vec3(noise(c * 250.0), noise(c * 250.0 + 9.0), noise(c * 250.0 + 19.0)) - 0.5)), 0.16, 14.0, 0.35);
 }
 Surface eye_surface() {

@@ -2,7 +2,7 @@
 // Chooses the surface of each part, cuts it to shape and lights it.
 void main() {
     Surface s = Surface(solid_color, normalize(n), solid_gloss, 30.0, 0.1);
-    float kind = label, glow = 0.0;
+    float kind = label;
     bool dress = upper_kind == 6;
     if (part == 0) {
         if (a.w < 0.5) {
@@ -23,7 +23,7 @@ void main() {
             edge = covers_jacket(c, a.x, upper_more.y);
             if (edge < 0.0) discard;
         }
-        s = upper_surface(edge); glow = neon(edge);
+        s = upper_surface(edge);
     } else if (part == 4) {
         if (a.z > 0.5) { if (c.z < lower_hem || c.z > 0.13) discard; }
         else if (covers_lower(c, a.x) < 0.0) discard;
@@ -71,8 +71,7 @@ void main() {
     vec3 h = normalize(view + key_direction);
     color += s.gloss * key * pow(max(dot(m, h), 0.0), s.shine) * step(0.0, dot(m, key_direction));
     color += 0.10 * s.gloss * sky * pow(1.0 - max(dot(m, view), 0.0), 3.0);
-    if (glow > 0.0) color = mix(color, pow(second_color, vec3(2.2)) * 1.5, glow);
     out_color = vec4(pow(clamp(color, 0.0, 1.0), vec3(1.0 / 2.2)), 1.0);
-    out_albedo = vec4(mix(s.albedo, second_color, glow), kind / 255.0);
-    out_flow = before.xy / before.w - now.xy / now.w;
+    out_code = vec4((clamp(a.x, -1.0, 2.4) + 1.0) / 3.4, 0.0, 0.0, kind / 255.0);
+    out_motion = vec4(before.xy / before.w - now.xy / now.w, c.x, c.z);
 }

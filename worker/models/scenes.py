@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scene pictures that ship in data/scenes, fitted to a stream's size. OpenCV and numpy only.
+
+Called by the upscale stage, on one thread. The files are made by train/world/backdrop_files.py. Invariant: the same
+name, seed and size give the same picture; seed 0 gives the first variant.
+"""
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.worker.models.weights import DATA_DIR
+
+SCENES_DIR = DATA_DIR / "scenes"
+
+
+class SceneFileError(MirageError):
+    """A scene picture cannot be read."""
+
+    code = "scene_missing"
+
+
+class ScenePictures:
+    """Keeps the last picture fitted."""
+
+    def __init__(self) -> None:
+        self._key: object = None
+        self._picture: np.ndarray | None = None
+
+    def fitted(self, name: str, seed: int, size_px: tuple[int, int]) -> np.ndarray:
+        """u8 [H,W,3] BGR of a scene, covering size_px (width, height); not to be written to."""
+        key = (name, seed, size_px)
+        if key != self._key:
+            self._picture, self._key = cover(load_variant(name, seed), size_px), key
+        return self._picture
+
+
+def variants(name: str) -> list:
+    """The files of one scene, in order."""
+    return sorted(SCENES_DIR.glob(f"{name.replace(' ', '-')}_*.webp"))
+
+
+def load_variant(name: str, seed: int) -> np.ndarray:
+    """u8 [h,w,3] BGR as shipped; the seed chooses the variant."""
+    files = variants(name)
+    picture = cv2.imread(str(files[seed % len(files)]), cv2.IMREAD_COLOR) if files else None
+    if picture is None:
+        raise SceneFileError(f"the picture of the scene {name!r} is missing or damaged in {SCENES_DIR}; "
+                             "reinstall Mirage LSD")
+    return picture
+
+
+def cover(picture: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
+    """The middle of a picture, scaled so that it covers size_px; u8. Fine noise keeps smooth skies free of bands."""
+    width_px, height_px = size_px
+    scale = max(width_px / picture.shape[1], height_px / picture.shape[0])
+    wide, high = (round(side / scale) for side in size_px)
+    left, top = (picture.shape[1] - wide) // 2, (picture.shape[0] - high) // 2
+    part = picture[top : top + high, left : left + wide].astype(np.float32)
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    fitted = cv2.resize(part, (width_px, height_px), interpolation=way)
+    fitted += np.random.default_rng(1).random((height_px, width_px, 1), np.float32) * 2.0 - 1.0
+    return np.clip(np.rint(fitted), 0, 255).astype(np.uint8)
