@@ -12,7 +12,7 @@ from mirage_lsd.worker.models.tiny import MirageTiny  # noqa: E402
 from mirage_lsd.worker.train.compose import CHANGED_LABELS, compose  # noqa: E402
 from mirage_lsd.worker.train.dataset import DatasetError, open_world  # noqa: E402
 from mirage_lsd.worker.train.recipe import STAGES, smoke_config, start_from, train  # noqa: E402
-from mirage_lsd.worker.train.runs import Loader  # noqa: E402
+from mirage_lsd.worker.train.runs import Loader, StageConfig  # noqa: E402
 from mirage_lsd.worker.train.toy import write_toy_world  # noqa: E402
 
 
@@ -107,10 +107,18 @@ def test_smoke_run_resumes_and_exports(world_dir, tmp_path):
     assert buffers.shape == (1, 8, 96, 128) and np.isfinite(buffers).all()
 
 
+def test_batches_of_several_sizes_cost_alike(world_dir):
+    config = StageConfig(1, 1.0, 2, 1e-3, scales=(0.5, 1.0))
+    loader = Loader(open_world(world_dir), config, (128, 64), 3)
+    shapes = {tuple(batch["source"].shape) for _, batch in zip(range(12), loader, strict=False)}
+    loader.close()
+    assert shapes == {(2, 1, 3, 64, 128), (8, 1, 3, 32, 64)}
+
+
 def test_an_error_in_the_loader_reaches_the_training(world_dir):
     world = open_world(world_dir)
-    with pytest.raises(ZeroDivisionError):
-        next(iter(Loader(world, 1, 1, (0, 0), 1)))
+    with pytest.raises(ValueError):
+        next(iter(Loader(world, StageConfig(1, 1.0, 1, 1e-3, scales=()), (64, 64), 1)))
 
 
 def test_a_run_may_start_from_other_weights(world_dir, tmp_path):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scene pictures that ship in data/scenes, fitted to a stream's size. OpenCV and numpy only.
 
-Called by the upscale stage, on one thread. The files are made by train/world/backdrop_files.py. Invariant: the same
+Called by the upscale stage, on one thread. The files are made by train/world/places/files.py. Invariant: the same
 name, seed and size give the same picture; seed 0 gives the first variant.
 """
 from __future__ import annotations

@@ -14,7 +14,8 @@ import numpy as np
 from mirage_lsd.worker.models.cloth import NEUTRAL, albedo
 from mirage_lsd.worker.train import degrade
 from mirage_lsd.worker.train.dataset import World, Worlds
-from mirage_lsd.worker.train.edits import Edit, sample_edit, sample_worn, vary_clothes
+from mirage_lsd.worker.train.edits import Edit, sample_edit, sample_worn, vary_extras
+from mirage_lsd.worker.train.prints import printed, sample_light_field, sample_print
 from mirage_lsd.worker.train.world.paint import multiplier, shares
 
 SKIN, FACE, HAIR, UPPER, LOWER, OTHER, HAT = range(1, 8)
@@ -81,7 +82,7 @@ def sample_view(rng: np.random.Generator, size_px: tuple[int, int], aspect: floa
     """Mostly close to the rendered framing; sometimes zoomed in to the upper part, as webcams are."""
     width, height = size_px
     base = max(320 / width, 192 / height) if aspect < width / height else min(320 / width, 192 / height)
-    zoom = float(rng.uniform(0.55, 1.0)) if rng.random() < 0.6 else float(rng.uniform(1.0, 1.15))
+    zoom = float(rng.uniform(0.42, 1.0)) if rng.random() < 0.7 else float(rng.uniform(1.0, 1.15))
     scale = base * zoom
     left = (320 - width * scale) * float(rng.uniform(0.25, 0.75))
     spare = 192 - height * scale
@@ -132,7 +133,8 @@ class _Stage:
         self.photometry = degrade.sample_photometry(rng).table()
         self.webcam = degrade.sample_webcam(rng)
         self.fault = degrade.sample_mask_fault(rng, width, height)
-        self.clothes, self.worn = vary_clothes(rng, part.backgrounds), sample_worn(rng)
+        self.extras, self.worn = vary_extras(rng), sample_worn(rng)
+        self.print, self.light = sample_print(rng, part.backgrounds), sample_light_field(rng, view.size_px)
         places = part.scenes.reshape(-1, *part.scenes.shape[2:])
         self.place = cv2.resize(np.asarray(places[int(rng.integers(len(places)))]), view.size_px,
                                 interpolation=cv2.INTER_AREA)
@@ -141,8 +143,9 @@ class _Stage:
         edit = self.edit
         worn = self._look(clip, before, frame)
         cloth = albedo(self.worn.cloth, np.ascontiguousarray(worn.surface[..., :2]))
-        factor = multiplier(shares(worn.labels), cloth, self.worn.lower, self.worn.hair)
-        colored = self.clothes(cv2.multiply(worn.rgb, factor, dtype=cv2.CV_8U), worn.labels)
+        cloth = printed(cloth, self.print, worn.surface)
+        factor = multiplier(shares(worn.labels), cloth, self.worn.lower, self.worn.hair) * self.extras[worn.labels]
+        colored = cv2.multiply(worn.rgb, factor.astype(np.float32), dtype=cv2.CV_8U)
         behind = cv2.LUT(self._background(t), self.photometry)
         source = over(cv2.LUT(colored, self.photometry), worn.person, behind)
         asked = worn if after == before else self._look(clip, after, frame)
@@ -162,7 +165,10 @@ class _Stage:
         surface = view.layer(np.asarray(part.surface[clip, look, frame]).astype(np.float32), edge=True)
         if view.mirrored:
             surface[..., 0] *= -1
-        return _Look(np.ascontiguousarray(rgba[..., :3]), labels, np.ascontiguousarray(rgba[..., 3]), surface)
+        rgb = np.ascontiguousarray(rgba[..., :3])
+        if self.light is not None:
+            rgb = cv2.multiply(rgb, self.light, dtype=cv2.CV_8U)
+        return _Look(rgb, labels, np.ascontiguousarray(rgba[..., 3]), surface)
 
     def _layer(self, alpha: np.ndarray, undyed: np.ndarray, asked: _Look, worn: _Look, behind: np.ndarray
                ) -> np.ndarray:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from mirage_lsd.worker.models.cloth import Cloth, standard_cloth
 from mirage_lsd.worker.models.conditions import EXPRESSIONS, HAIRS, LOWERS, PATTERNS, SCENES, UPPERS, Conditions
 from mirage_lsd.worker.train.world.looks import sample_hair_color
 
-UPPER, LOWER = 4, 5
+
 @dataclass(frozen=True)
 class Edit:
     """names: what is repainted ("upper", "lower", "hair", "expression"); scene: whether the background becomes another
@@ -101,30 +99,11 @@ def sample_color(rng: np.random.Generator) -> tuple[float, float, float]:
     return colorsys.hsv_to_rgb(rng.random(), saturation, rng.uniform(0.06, 0.97))
 
 
-def vary_clothes(rng: np.random.Generator, photos: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """A fixed random change of the SOURCE's colours by part, and sometimes a photograph as its cloth."""
+def vary_extras(rng: np.random.Generator) -> np.ndarray:
+    """Gains f32 [8,3] of the source's colours by label: what is worn under a jacket, hats and shoes in any colour."""
     gains = np.ones((8, 3), np.float32)
     gains[1:] = np.exp(rng.normal(0, 0.08, (7, 1)))
     for label in (6, 7):
         if rng.random() < 0.4:
             gains[label] = np.exp(rng.normal(0, 0.35)) * np.exp(rng.normal(0, 0.25, 3))
-    mix = np.zeros(8, np.float32)
-    texture = None
-    if rng.random() < 0.2:
-        mix[UPPER] = rng.uniform(0.2, 0.9)
-        mix[LOWER] = rng.uniform(0.0, 0.6)
-        photo = np.asarray(photos[int(rng.integers(len(photos)))])
-        row, column = int(rng.integers(0, 100)), int(rng.integers(0, 180))
-        texture = photo[row : row + 112, column : column + 192]
-
-    def change(rgb: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        out = cv2.multiply(rgb, gains[labels], dtype=cv2.CV_8U)
-        if texture is None:
-            return out
-        weight = mix[labels]
-        cloth = cv2.resize(texture, (rgb.shape[1], rgb.shape[0]))
-        light = cv2.cvtColor(out, cv2.COLOR_RGB2GRAY).astype(np.float32) / 128.0
-        cloth = cv2.multiply(cloth, cv2.merge((light, light, light)), dtype=cv2.CV_8U)
-        return cv2.blendLinear(cloth, out, weight, 1.0 - weight)
-
-    return change
+    return gains

@@ -29,10 +29,10 @@ _RUN = {"autoencoder": train_autoencoder, "flow": train_flow, "denoiser": train_
 
 
 def _default_stages() -> dict[str, StageConfig]:
-    return {"autoencoder": StageConfig(20_000, 420.0, 16, 2e-3, halved=True),
+    return {"autoencoder": StageConfig(20_000, 300.0, 4, 2.5e-3, scales=(0.5,)),
             "flow": StageConfig(10_000, 180.0, 6, 1e-3, frames=2),
-            "denoiser": StageConfig(60_000, 2100.0, 16, 1.5e-3, halved=True),
-            "stream": StageConfig(20_000, 2400.0, 4, 5e-4, frames=2)}
+            "denoiser": StageConfig(60_000, 1500.0, 4, 2e-3, scales=(0.5, 0.7, 1.0)),
+            "stream": StageConfig(20_000, 3400.0, 3, 7e-4, frames=2, scales=(0.5, 0.7, 1.0))}
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,7 @@ def train(config: TrainConfig, report: Callable[[str], None] = print, until: str
         report(f"{start_from(model, config.start)} tensors start as in {config.start.name}")
     for name in STAGES[: STAGES.index(until) + 1]:
         report(f"stage {name}")
-        stage = config.stages[name]
-        size_px = tuple(side // 2 for side in config.size_px) if stage.halved else config.size_px
-        _RUN[name](model, world, config.run_dir, stage, size_px, config.seed, report)
+        _RUN[name](model, world, config.run_dir, config.stages[name], config.size_px, config.seed, report)
         write_weights(model, config.out, name)
     return model.eval()
 

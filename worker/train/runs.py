@@ -27,29 +27,33 @@ from mirage_lsd.worker.train.compose import Sample, compose
 from mirage_lsd.worker.train.dataset import World, Worlds
 
 TIMELESS = ("tints", "place", "ids", "colors")
+SIDE_PX = 32  # the nets take sides that are multiples of this
 _PAUSE_S = 5.0  # a gap between steps longer than this was a pause, not work
 
 
 @dataclass(frozen=True)
 class StageConfig:
-    """Size and length of one stage: it ends at `steps` or after `seconds` of work, whichever is first. halved: it sees
-    pictures of half the working size, which teach layout four times as fast."""
+    """Size and length of one stage: it ends at `steps` or after `seconds` of work, whichever is first.
+
+    batch: samples of the whole working size; scales: sizes, as shares of the working size, one of which each batch has
+    (with as many more samples as it is smaller): small pictures teach layout faster, several sizes people near and far.
+    """
 
     steps: int
     seconds: float
     batch: int
     rate: float
     frames: int = 1
-    halved: bool = False
+    scales: tuple[float, ...] = (1.0,)
 
 
 class Loader:
     """Endless batches of composed samples, made a few ahead on background threads; batch k is the same for a seed. An
     error while composing is raised where the batch is taken."""
 
-    def __init__(self, world: World | Worlds, batch: int, frames: int, size_px: tuple[int, int], seed: int,
+    def __init__(self, world: World | Worlds, config: StageConfig, size_px: tuple[int, int], seed: int,
                  first: int = 0, threads: int = 1):
-        self._world, self._batch, self._frames, self._size_px, self._seed = world, batch, frames, size_px, seed
+        self._world, self._config, self._size_px, self._seed = world, config, size_px, seed
         self._pool = ThreadPoolExecutor(threads, "loader")
         self._numbers = itertools.count(first)
         self._ahead = deque(self._next() for _ in range(3 * threads))
@@ -68,7 +72,10 @@ class Loader:
 
     def _compose(self, number: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self._seed, number))
-        return stack([compose(self._world, rng, self._frames, self._size_px) for _ in range(self._batch)])
+        scale = float(rng.choice(self._config.scales))
+        size_px = tuple(max(1, round(side * scale / SIDE_PX)) * SIDE_PX for side in self._size_px)
+        count = max(1, round(self._config.batch / scale**2))
+        return stack([compose(self._world, rng, self._config.frames, size_px) for _ in range(count)])
 
 
 def stack(samples: list[Sample]) -> dict[str, Tensor]:

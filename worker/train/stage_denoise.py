@@ -31,7 +31,7 @@ def train_denoiser(model: MirageTiny, world: World | Worlds, folder: Path, confi
     """Train with the layer encoder frozen."""
     nets = look_nets(model)
     run = StageRun(folder, "denoiser", config, nets, list(nets.parameters()), report)
-    loader = Loader(world, config.batch, 1, size_px, seed + 3, run.step)
+    loader = Loader(world, config, size_px, seed + 3, run.step)
     generator = torch.Generator().manual_seed(seed + run.step)
     latest: dict[str, Tensor] = {}
 

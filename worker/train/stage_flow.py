@@ -21,7 +21,7 @@ def train_flow(model: MirageTiny, world: World | Worlds, folder: Path, config: S
                size_px: tuple[int, int], seed: int, report: Callable[[str], None]) -> None:
     """Train model.flow and freeze it."""
     run = StageRun(folder, "flow", config, model.flow, list(model.flow.parameters()), report)
-    loader = Loader(world, config.batch, 2, size_px, seed + 2, run.step)
+    loader = Loader(world, config, size_px, seed + 2, run.step)
     latest: dict[str, Tensor] = {}
 
     def losses(batch: dict[str, Tensor]) -> dict[str, Tensor]:

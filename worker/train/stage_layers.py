@@ -23,7 +23,7 @@ def train_autoencoder(model: MirageTiny, world: World | Worlds, folder: Path, co
     """Train layer_encoder and decoder; the encoder then stays frozen, because it defines the latent space."""
     both = nn.ModuleList([model.layer_encoder, model.decoder, model.encoder.stem])
     run = StageRun(folder, "autoencoder", config, both, list(both.parameters()), report)
-    loader = Loader(world, config.batch, 1, size_px, seed + 1, run.step)
+    loader = Loader(world, config, size_px, seed + 1, run.step)
     generator = torch.Generator().manual_seed(seed + run.step)
     latest: dict[str, Tensor] = {}
 

@@ -63,7 +63,7 @@ def train_stream(model: MirageTiny, world: World | Worlds, folder: Path, config:
         parameter.requires_grad_(True)
     late = [*model.upscaler.parameters(), *model.flow.parameters(), *model.gaps.parameters()]
     run = StageRun(folder, "stream", config, nets, list(nets.parameters()), report, late)
-    loader = Loader(world, config.batch, 2, size_px, seed + 4, run.step)
+    loader = Loader(world, config, size_px, seed + 4, run.step)
     generator = torch.Generator().manual_seed(seed + run.step)
     latest: dict[str, Tensor] = {}
 
