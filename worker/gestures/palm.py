@@ -14,7 +14,7 @@ import numpy as np
 from mirage_lsd.worker.gestures.tflite import Model, model_file
 
 SIDE_PX = 192
-LEAST_SCORE = 0.6
+LEAST_SCORE = 0.4
 _STRIDES = ((8, 2), (16, 6))  # pixels from one anchor to the next, and anchors at each place
 _WRIST, _MIDDLE_KNUCKLE = 0, 2  # of the seven points
 

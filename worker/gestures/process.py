@@ -73,15 +73,15 @@ class GestureService:
         """Until the process ends."""
         self._tell(Ready())
         while True:
-            began = time.perf_counter()
+            began_s, used_s = time.perf_counter(), time.thread_time()
             while not lines.empty():
                 self._obey(lines.get())
             found = self._pictures.newest() if self._pictures else None
             if found is not None:
                 self.look(*found)
-            took_s = time.perf_counter() - began
+            took_s, used_s = time.perf_counter() - began_s, time.thread_time() - used_s
             every_s = FOLLOW_EVERY_S if self._hands.following else SEARCH_EVERY_S
-            time.sleep(max(every_s - took_s, took_s * (1 / MAX_SHARE - 1)))
+            time.sleep(max(every_s - took_s, used_s / MAX_SHARE - took_s, 0.0))
 
     def look(self, at_ms: float, picture: np.ndarray) -> None:
         """One picture; tells of a gesture if it completes one."""

@@ -18,7 +18,7 @@ from mirage_lsd.worker.gestures.signs import NONE, OPEN_PALM, sign_of
 HOLD_MS, COOLDOWN_MS = 700, 1500
 HOLD_LOOKS = 4
 STILL = 0.3  # of the palm's length: how far the hand may drift while it holds a sign
-LOST_MS = 350  # a gap this short in the looks does not end what is under way
+LOST_MS = 600  # a gap this short in the looks does not end what is under way
 SWIPE_MS, SWIPE_PALMS, SWIPE_LOOKS = 700, 2.5, 3
 LEVEL = 0.5  # height of a swipe by its width, at most
 SWIPE_LEFT, SWIPE_RIGHT = "swipe_left", "swipe_right"
