@@ -175,7 +175,7 @@ class V1Host:
     def close(self) -> None:
         """Lets the model go; a build under way ends with the graph it is at."""
         self._closing = True
-        self._ladder.stop()
+        self._ladder.close()
         self._loaded = self._tokens = None
         self.release_memory()
 
