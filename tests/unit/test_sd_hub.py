@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -15,6 +16,7 @@ pytest.importorskip("transformers")
 
 from hub_server import HubServer
 
+from mirage_lsd.worker.cli import main
 from mirage_lsd.worker.models.sd.config import TINY_RANDOM
 from mirage_lsd.worker.models.sd.errors import CheckpointError, HubError
 from mirage_lsd.worker.models.sd.hub import Hub
@@ -161,6 +163,21 @@ def test_half_precision_files_are_taken_for_half_precision(checkpoint: Path, ser
     fetched = [path for method, path, _ in server.requests if method == "GET" and "unet" in path]
     assert any("fp16" in path for path in fetched) and not any(path.endswith(WEIGHTS) for path in fetched)
     assert str(model.unet.conv_in.weight.dtype) == "torch.float16"
+
+
+def test_the_models_command_lists_checks_and_refuses(checkpoint: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("MIRAGE_LSD_MODELS", str(tmp_path))
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert main(["models", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert "lcm-dreamshaper-v7" in listed and "Stability AI Community License" in listed and "asks before" in listed
+    assert main(["models", "check", str(checkpoint)]) == 0
+    assert "whole" in capsys.readouterr().out
+    assert main(["models", "get", "sd-turbo"]) == 2
+    shown = capsys.readouterr()
+    assert "revenue" in shown.out and "not been accepted" in shown.err
+    assert main(["models", "check", REPO]) == 2
+    assert "offline" in capsys.readouterr().err
 
 
 def test_the_listing_is_json_that_says_the_revision(server: HubServer, tmp_path: Path) -> None:

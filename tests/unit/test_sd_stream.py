@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -15,14 +13,13 @@ pytest.importorskip("transformers")
 
 import sd_stream  # noqa: E402
 
-from mirage_lsd.shared.errors import FieldError, MirageError  # noqa: E402
+from mirage_lsd.shared.errors import FieldError  # noqa: E402
 from mirage_lsd.worker.models.sd.config import TEMPORAL_OFF, TINY_RANDOM, TemporalConfig  # noqa: E402
 from mirage_lsd.worker.models.sd.edit import REGIONS, EditControl  # noqa: E402
 from mirage_lsd.worker.models.sd.frames import UpscaleGraph, with_detail  # noqa: E402
 from mirage_lsd.worker.models.sd.graphs import GRAPH_NAMES, cache_names, graph_specs  # noqa: E402
 from mirage_lsd.worker.models.sd.model import graph_modules  # noqa: E402
 from mirage_lsd.worker.models.sd.noise import NoiseSource  # noqa: E402
-from mirage_lsd.worker.models.sd.prompts import KEPT, PromptEncoder  # noqa: E402
 from mirage_lsd.worker.models.sd.random_checkpoint import random_model  # noqa: E402
 from mirage_lsd.worker.models.sd.schedule import FewStepSchedule  # noqa: E402
 from mirage_lsd.worker.models.sd.shapes import SdShapes, sd_shapes_for  # noqa: E402
@@ -268,67 +265,3 @@ def test_wrong_sizes_and_steps_are_refused() -> None:
                  lambda: FewStepSchedule().plan(4, 0.0), lambda: sd_shapes_for(640, 360, "huge")):
         with pytest.raises(ValueError, match="must|unknown"):
             call()
-
-
-class SlowEncoder:
-    """Encodes a prompt to itself, one at a time, each when told to go on."""
-
-    def __init__(self) -> None:
-        self.go, self.seen, self.busy = threading.Semaphore(0), [], False
-
-    def __call__(self, prompt: str) -> str:
-        if prompt:
-            self.busy = True
-            self.go.acquire()
-        self.seen.append(prompt)
-        if prompt == "bad":
-            raise MirageError("no such words")
-        return f"tokens of {prompt}"
-
-
-def wait_until(condition) -> None:
-    limit = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < limit, "it never came"
-        time.sleep(0.002)
-
-
-def test_a_prompt_change_waits_for_nothing_and_swaps_whole() -> None:
-    encode = SlowEncoder()
-    prompts = PromptEncoder(encode)
-    assert not prompts.request("one")
-    wait_until(lambda: encode.busy)
-    for _ in range(100):
-        assert prompts.current() == ("", "tokens of ")
-    prompts.request("two")
-    prompts.request("three")
-    for _ in range(3):
-        encode.go.release()
-    wait_until(lambda: prompts.current()[0] == "three")
-    assert prompts.current() == ("three", "tokens of three")
-    assert encode.seen[:2] == ["", "one"] and "two" not in encode.seen, "an overtaken prompt is not encoded"
-    assert prompts.request("") and prompts.current()[0] == "", "a known prompt is there at once"
-    prompts.close()
-
-
-def test_a_prompt_that_fails_leaves_the_last_one() -> None:
-    encode = SlowEncoder()
-    prompts = PromptEncoder(encode)
-    encode.go.release()
-    prompts.request("bad")
-    wait_until(lambda: prompts.error)
-    assert prompts.current()[0] == "" and "no such words" in prompts.error
-    encode.go.release()
-    prompts.request("good")
-    wait_until(lambda: prompts.current()[0] == "good")
-    assert prompts.error == ""
-    prompts.close()
-
-
-def test_encoded_prompts_are_bounded() -> None:
-    prompts = PromptEncoder(lambda prompt: prompt)
-    for number in range(3 * KEPT):
-        prompts.request(str(number))
-        wait_until(lambda number=number: prompts.current()[0] == str(number))
-    assert len(prompts._known) == KEPT
-    prompts.close()

@@ -64,6 +64,8 @@ def assemble(request: ModelRequest, hub: Hub, ask: Ask | None) -> MirageV1:
         load_adapters(parts.unet, Path(request.adapters))
         parts.paths.append(Path(request.adapters))
     schedule = FewStepSchedule.from_diffusers(parts.scheduler, _schedule_kind(request, parts.unet.config))
+    if schedule.kind == "ddim" and not request.lora and known_model(request.reference) is None:
+        notes.append("this checkpoint may not be made for few steps: if pictures are blurred, add the LoRA lcm-lora")
     key = fingerprint(*parts.paths, f"{request.lora_scale}", repr(request.temporal))
     flow, encoder = load_tiny_nets()
     model = MirageV1(parts.unet, autoencoder, parts.text, flow, encoder, schedule, parts.tokenizer,

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                        ("check", "try a checkpoint that is on this computer, without a network")):
         command = commands.add_parser(name, help=text)
         command.add_argument("model", nargs="?", default=DEFAULT_MODEL, help="known name, folder, file or hub id")
-        command.add_argument("--lora", default="", help="a LoRA file or hub id to lay on it")
+        command.add_argument("--lora", default="", help="lcm-lora, a LoRA file or a hub id to lay on it")
         command.add_argument("--autoencoder", default=ModelRequest().autoencoder, help="a tiny autoencoder")
 
 

@@ -31,6 +31,7 @@ _MADE_OF: dict[str, tuple[str, ...]] = {
 }
 REGIONS = tuple(_MADE_OF)
 _LOWEST_NOISE = 0.3  # of the way to pure noise, at structure_lock 1: texture changes, layout cannot
+_RESIDUAL_SHARE = 0.15  # few-step models without a guidance embedding bear scales of 1 to 2 or so
 _LIMITS = {"strength": (0.0, 1.0), "structure_lock": (0.0, 1.0), "guidance": (1.0, 14.0), "history": (0.0, 1.0)}
 
 
@@ -59,7 +60,7 @@ class EditControl:
 
     def plan(self, schedule: FewStepSchedule, steps: int, config: SdConfig) -> StepPlan:
         """The frame's steps under this control."""
-        residual = 0.0 if config.guidance else self.guidance - 1.0
+        residual = 0.0 if config.guidance else _RESIDUAL_SHARE * (self.guidance - 1.0)
         return schedule.plan(steps, self.noise_level, residual)
 
     def mix(self, plan: StepPlan, has_history: bool) -> np.ndarray:

@@ -29,9 +29,9 @@ class ModelRequest:
     """What to load and how.
 
     reference: a known name, a folder, a .safetensors file or a hub id. autoencoder, tokenizer: the same, used where
-    the checkpoint brings none that fits. lora: laid onto the weights at lora_scale. adapters: a file of trained
-    temporal parts. schedule: "lcm", "ddim" or "auto". prediction: "auto" (what the checkpoint says; epsilon for single
-    files), "epsilon" or "v_prediction". dtype: "float32" or "float16".
+    the checkpoint brings none that fits. lora: "lcm-lora", a file or a hub id, laid onto the weights at lora_scale.
+    adapters: a file of trained temporal parts. schedule: "lcm", "ddim" or "auto". prediction: "auto" (what the
+    checkpoint says; epsilon for single files), "epsilon" or "v_prediction". dtype: "float32" or "float16".
     """
 
     reference: str = DEFAULT_MODEL

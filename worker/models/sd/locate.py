@@ -13,7 +13,7 @@ from typing import Any
 from mirage_lsd.worker.models.sd.errors import CheckpointError
 from mirage_lsd.worker.models.sd.hub import Hub
 from mirage_lsd.worker.models.sd.licences import Ask, require_licence
-from mirage_lsd.worker.models.sd.registry import known_model
+from mirage_lsd.worker.models.sd.registry import KNOWN_LORAS, known_model
 from mirage_lsd.worker.models.sd.tensors import check_kind
 
 _UNET, _TEXT, _VAE = "unet/diffusion_pytorch_model", "text_encoder/model", "vae/diffusion_pytorch_model"
@@ -82,7 +82,8 @@ def locate_part(reference: str, name: str, hub: Hub, half: bool) -> Located:
 
 
 def locate_file(reference: str, hub: Hub) -> Path:
-    """A single weights file, such as a LoRA: a path, or a hub id whose only or usual .safetensors file it is."""
+    """A LoRA's weights file: a known name, a path, or a hub id whose only or usual .safetensors file it is."""
+    reference = KNOWN_LORAS.get(reference, reference)
     path = Path(reference).expanduser()
     if path.suffix or path.exists() or reference.count("/") != 1:
         check_kind(path)

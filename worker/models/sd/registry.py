@@ -25,7 +25,7 @@ class KnownModel:
 
 DEFAULT_MODEL = "lcm-dreamshaper-v7"
 DEFAULT_AUTOENCODER = "madebyollin/taesd"
-LCM_LORA = "latent-consistency/lcm-lora-sdv1-5"
+KNOWN_LORAS = {"lcm-lora": "latent-consistency/lcm-lora-sdv1-5"}  # makes any SD 1.5 checkpoint few-step
 DEFAULT_TOKENIZER = "openai/clip-vit-large-patch14"  # for single files, which bring none
 _HUB = "https://huggingface.co"
 
