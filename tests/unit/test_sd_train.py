@@ -41,24 +41,25 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_training_changes_the_temporal_parts_only_and_learns(clips: Path, tmp_path: Path) -> None:
     model = random_model(TINY_RANDOM)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    config = AdapterConfig(tmp_path, clips, SIZE_PX, steps=20, rate=4e-3)
+    config = AdapterConfig(tmp_path, clips, SIZE_PX, steps=12, rate=8e-3)
     first = mean_loss(model, config)
     out = train_adapters(model, config, lambda text: None)
     after = model.state_dict()
     changed = {name for name in after if not torch.equal(before[name], after[name])}
     assert changed and all(is_temporal(name.removeprefix("unet.")) for name in changed)
     assert {"gate", "mix"} <= {part for name in changed for part in name.split(".")}
-    assert mean_loss(model, config) < 0.97 * first
+    last = mean_loss(model, config)
+    assert last < 0.97 * first
     fresh = random_model(TINY_RANDOM)
     load_adapters(fresh.unet, out)
-    assert mean_loss(fresh, config) == pytest.approx(mean_loss(model, config), rel=1e-4)
+    assert mean_loss(fresh, config) == pytest.approx(last, rel=1e-4)
 
 
 def mean_loss(model, config: AdapterConfig) -> float:
     """Over batches that training does not see."""
     batches = Batches(model, config)
     with torch.no_grad():
-        return float(np.mean([float(sum(batches.losses(number).values())) for number in range(1000, 1012)]))
+        return float(np.mean([float(sum(batches.losses(number).values())) for number in range(1000, 1006)]))
 
 
 def test_training_goes_on_where_it_stopped(clips: Path, tmp_path: Path) -> None:
