@@ -139,8 +139,3 @@ class MixedEngine:
     def bind(self, graph: str, inputs: Tensors, outputs: Tensors) -> Launch:
         """See graph_set.DeviceEngine."""
         return (self._heavy if graph in HEAVY_GRAPHS else self._rest).bind(graph, inputs, outputs)
-
-    def close(self) -> None:
-        """Lets both go."""
-        self._heavy.close()
-        self._rest.close()
