@@ -68,9 +68,13 @@ class EngineLadder:
             self._newest = None
 
     def stop(self) -> None:
-        """Nothing more is built for any program; the thread ends after the graph it is at."""
+        """Nothing more is built for the programs there are."""
         self._wanting.clear()
         self._newest = None
+
+    def close(self) -> None:
+        """Ends the thread, after the graph it is at."""
+        self.stop()
         self._jobs.put(None)
 
     def _run(self) -> None:
@@ -135,8 +139,3 @@ class MixedEngine:
     def bind(self, graph: str, inputs: Tensors, outputs: Tensors) -> Launch:
         """See graph_set.DeviceEngine."""
         return (self._heavy if graph in HEAVY_GRAPHS else self._rest).bind(graph, inputs, outputs)
-
-    def close(self) -> None:
-        """Lets both go."""
-        self._heavy.close()
-        self._rest.close()

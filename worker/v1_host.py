@@ -2,9 +2,9 @@
 """mirage-lsd-v1, loaded once for all its streams: in the background, with a plan for the card's memory. Needs torch.
 
 `load_or_tell` runs on the loader's thread, `new_program` and `out_of_memory` on the pipeline's; engines are built on a
-thread of their own. Invariants: a program runs from its first frame on (eager) and takes a better
-engine over between two frames; when memory runs out, everything on the card is given back before a smaller plan is
-tried; `generation` rises whenever programs have to be made anew.
+thread of their own. Invariants: a program runs from its first frame on (eager) and takes a better engine over between
+two frames; when memory runs out, a stream's buffers are given back before it goes on with a smaller plan (the weights
+stay); `generation` rises whenever programs have to be made anew.
 """
 
 from __future__ import annotations
@@ -162,6 +162,8 @@ class V1Host:
         self.generation += 1
         try:
             self._shrink(error)
+            if not self.plan.text_on_gpu:
+                self._loaded.text.to("cpu", torch.float32)
         except MirageError as failed:
             self.state, self._doing = "failed", str(failed)
             self._loaded = self._tokens = None
@@ -175,7 +177,7 @@ class V1Host:
     def close(self) -> None:
         """Lets the model go; a build under way ends with the graph it is at."""
         self._closing = True
-        self._ladder.stop()
+        self._ladder.close()
         self._loaded = self._tokens = None
         self.release_memory()
 

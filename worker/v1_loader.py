@@ -56,8 +56,8 @@ class V1Loader:
     def drop(self) -> None:
         """No stream needs it any more. Returns at once; the memory goes when its work is done."""
         self._dropped = True
-        if not self._thread.is_alive() and self.host is not None:
-            self.host.close()
+        if self.host is not None and self.host.state != "loading":
+            self.host.close()  # perhaps a second time, if the thread is just ending: that does no harm
 
     def wait(self) -> None:
         """Until it is loaded, or has failed."""

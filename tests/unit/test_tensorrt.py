@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 from mirage_lsd.worker.devices import Gpu  # noqa: E402
 from mirage_lsd.worker.engines import EngineError  # noqa: E402
 from mirage_lsd.worker.engines.engine_store import MANIFEST, PLAN, EngineKey, EngineStore  # noqa: E402
-from mirage_lsd.worker.engines.graph_set import GraphSet, fingerprint_of  # noqa: E402
+from mirage_lsd.worker.engines.graph_set import GraphSet  # noqa: E402
 from mirage_lsd.worker.engines.tensorrt import TensorRtBuilder, TensorRtEngine, engine_key  # noqa: E402
 from mirage_lsd.worker.models.graphs import GraphShapes, graph_specs  # noqa: E402
 from mirage_lsd.worker.models.tiny import MirageTiny, graph_modules  # noqa: E402
@@ -56,7 +56,7 @@ def graphs():
     kept = ("decode", "warp")
     modules = {name: modules[name] for name in kept}
     specs = {name: specs[name] for name in kept}
-    return GraphSet(specs, modules, "float32", torch.device("cpu"), fingerprint_of(modules))
+    return GraphSet(specs, modules, "float32", torch.device("cpu"), "weights 1")
 
 
 def test_an_engine_is_built_once_and_then_found(graphs, tmp_path):

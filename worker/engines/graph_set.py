@@ -12,9 +12,8 @@ An engine binds a graph to static buffers once and then launches it without argu
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -24,7 +23,6 @@ from mirage_lsd.worker.models.graphs import GraphSpec, TensorSpec
 
 Tensors = dict[str, torch.Tensor]
 Launch = Callable[[], None]
-_SAMPLES = 64
 
 
 class DeviceEngine(Protocol):
@@ -33,8 +31,6 @@ class DeviceEngine(Protocol):
     name: str
 
     def bind(self, graph: str, inputs: Tensors, outputs: Tensors) -> Launch: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ class GraphSet:
     modules: dict[str, torch.nn.Module]
     precision: str
     device: torch.device
-    fingerprint: str = field(default="")
+    fingerprint: str = ""
 
     def new_buffer(self, spec: TensorSpec) -> torch.Tensor:
         """A zeroed static buffer for one input or output."""
@@ -56,20 +52,6 @@ class GraphSet:
 def dtype_of(spec: TensorSpec) -> torch.dtype:
     """torch's name for the type of a specification."""
     return getattr(torch, spec.dtype)
-
-
-def fingerprint_of(modules: dict[str, torch.nn.Module]) -> str:
-    """16 hex digits over names, shapes, sums and samples of all weights: cheap, and no change goes unseen."""
-    digest = hashlib.sha256()
-    for graph, module in sorted(modules.items()):
-        digest.update(f"{graph} {type(module).__qualname__}".encode())
-        for name, value in sorted(module.state_dict().items()):
-            flat = value.detach().flatten()
-            picked = flat[:: max(1, flat.numel() // _SAMPLES)].double().cpu()
-            total = flat.double().sum().item() if flat.numel() else 0.0
-            digest.update(f"{name} {tuple(value.shape)} {total!r}".encode())
-            digest.update(picked.numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def checked(graphs: GraphSet, graph: str, inputs: Tensors, outputs: Tensors) -> tuple[list, list]:

@@ -71,10 +71,6 @@ class OnnxGraphs:
 
         return launch
 
-    def close(self) -> None:
-        """Lets the sessions go."""
-        self._sessions = {}
-
     def _session(self, graph: str):
         if graph not in self._sessions:
             path = self._folder / f"{graph}.onnx"
@@ -93,5 +89,3 @@ def open_session(path: Path, threads: int):
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-

@@ -26,8 +26,8 @@ from mirage_lsd.worker.engines import EngineError
 from mirage_lsd.worker.engines.engine_store import EngineKey, EngineStore
 from mirage_lsd.worker.engines.graph_set import GraphSet, Launch, Tensors, checked
 from mirage_lsd.worker.engines.onnx_graphs import export_graph
-from mirage_lsd.worker.models.config import GRAPHS_VERSION
 from mirage_lsd.worker.models.graphs import GraphSpec
+from mirage_lsd.worker.models.sd.config import GRAPHS_VERSION
 
 _log = logging.getLogger(__name__)
 Progress = Callable[[str, float], None]  # graph name, share done 0..1
@@ -65,10 +65,6 @@ class TensorRtEngine:
         """See graph_set.DeviceEngine."""
         checked(self._graphs, graph, inputs, outputs)
         return self._builder.bind(self._engines[graph], {**inputs, **outputs})
-
-    def close(self) -> None:
-        """Lets the engines go."""
-        self._engines = {}
 
     def _engine(self, graph: str) -> Any:
         key = engine_key(self._graphs, graph, self._gpu)

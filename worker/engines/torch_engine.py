@@ -42,10 +42,6 @@ class TorchEngine:
 
         return launch
 
-    def close(self) -> None:
-        """Lets the modules go."""
-        self._modules = {}
-
 
 class CompiledEngine(TorchEngine):
     """torch.compile, and on CUDA one captured graph for each binding. Raises EngineError where it cannot compile."""
