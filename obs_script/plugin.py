@@ -198,7 +198,8 @@ class Plugin:
         self.desk.set_running(usable)
         if running and self._worker.launch != self._seen_launch:
             self._seen_launch = self._worker.launch
-            choices.publish_devices(self._block, self._worker.welcome.devices)
+            welcome = self._worker.welcome
+            choices.publish_devices(self._block, welcome.devices, welcome.device_names)
         self._host.step(self._worker)
         self._host.note(self._worker.events())
         self.scenes.step()

@@ -5,10 +5,11 @@ import cv2
 import numpy as np
 import pytest
 
-from mirage_lsd.worker.models.apply_layer import LayerApplier, LayerMaps, fit_box
+from mirage_lsd.worker.models.apply_layer import LayerApplier, LayerMaps
 from mirage_lsd.worker.models.cloth import NEUTRAL, albedo, emission, standard_cloth
 from mirage_lsd.worker.models.conditions import parse_conditions
 from mirage_lsd.worker.models.dye import Dyes, dyes_for
+from mirage_lsd.worker.models.layer_box import fit_box
 
 WORKING_PX, FULL_PX = (160, 96), (320, 180)
 LEVELS = 2.0  # two roundings to u8 on the way, each half a level, and float order

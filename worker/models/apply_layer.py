@@ -16,18 +16,18 @@ only inside boxes: where the layer shows at all, where its colour shows, where i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import gcd, lcm
 
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.models.cloth import NEUTRAL, albedo_u8, emission, pixel_size_m
+from mirage_lsd.worker.models.cloth import NEUTRAL, Cloth, albedo_u8, emission, pixel_size_m
 from mirage_lsd.worker.models.dye import Dyes
+from mirage_lsd.worker.models.layer_box import Box, cut, fit_box
 
 UPPER, LOWER, HAIR, SCENE = range(4)  # channels of the shares
-SHOWN = 1.0 / 512  # less than this changes no pixel value
-SURFACE_STEP_PX = 4  # working px a cell of the surface
-MARGIN_PX = 6  # of the maps around a box: scaling up reads half a surface cell past what is shown
+SHOWN = 1.0 / 512  # less of a layer than this changes no pixel value
+DYED = 1.0 / 128  # less of a pattern's share than this changes a value by one at most
+SIZE_EVERY_FRAMES = 16  # how often the size of a pixel on the cloth is measured
 
 
 @dataclass(frozen=True)
@@ -44,30 +44,13 @@ class LayerMaps:
     surface: np.ndarray
 
 
-@dataclass(frozen=True)
-class Box:
-    """A part of the picture: columns x0..x1 and rows y0..y1 of the maps (`near`) and of the frame (`full`)."""
-
-    near: tuple[int, int, int, int]
-    full: tuple[int, int, int, int]
-
-    @property
-    def size_px(self) -> tuple[int, int]:
-        return self.full[2] - self.full[0], self.full[3] - self.full[1]
-
-    def within(self, outer: Box) -> tuple[int, int, int, int]:
-        """Where this box lies in an outer one, in px of the picture."""
-        left, top = outer.full[:2]
-        return self.full[0] - left, self.full[1] - top, self.full[2] - left, self.full[3] - top
-
-
 class LayerApplier:
     """Puts layers on frames of one size."""
 
     def __init__(self, width_px: int, height_px: int):
         self._size_px = (width_px, height_px)
         self._scratch: dict[str, np.ndarray] = {}
-        self._pixel_m = 0.0
+        self._pixel_m, self._printed_frames = 0.0, 0
 
     def apply(self, frame: np.ndarray, maps: LayerMaps, dyes: Dyes, strength: float, scene: np.ndarray | None = None,
               out: np.ndarray | None = None) -> np.ndarray:
@@ -93,109 +76,141 @@ class LayerApplier:
 
     def _blend(self, frame: np.ndarray, maps: LayerMaps, dyes: Dyes, strength: float, scene: np.ndarray | None,
                out: np.ndarray, box: Box, shown: np.ndarray) -> None:
-        """Everything inside the box where the layer shows."""
-        bgr, luma = self._source(frame, box)
-        detail, alpha = self._masks(maps.mask, box, luma)
-        if scene is None:
-            layer = self._color(maps, dyes, box, detail, luma)
-        else:
-            layer = self._get("layer", bgr.shape, np.uint8)
-            np.copyto(layer, cut(scene, box.full))
-            colored = fit_box(shown & (maps.shares[..., SCENE] < 1.0 - SHOWN), self._size_px)
-            if colored is not None:
-                inside = colored.within(box)
-                color = self._color(maps, dyes, colored, cut(detail, inside), cut(luma, inside))
-                self._over_scene(cut(layer, inside), color, maps.shares, colored)
-        if strength < 1.0:
-            cv2.multiply(alpha, strength, dst=alpha)
-        keep = cv2.subtract(1.0, alpha, dst=self._get("keep", luma.shape))
-        mixed = cv2.blendLinear(layer, bgr, alpha, keep, dst=self._get("mixed", bgr.shape, np.uint8))
-        cv2.mixChannels([mixed], [cut(out, box.full)], [0, 0, 1, 1, 2, 2])
-
-    def _source(self, frame: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
-        """The frame in a box: u8 [H,W,3] BGR and its luma f32 [H,W] 0..255."""
-        width_px, height_px = box.size_px
-        bgr = self._get("bgr", (height_px, width_px, 3), np.uint8)
-        cv2.cvtColor(cut(frame, box.full), cv2.COLOR_BGRA2BGR, dst=bgr)
-        gray = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY, dst=self._get("gray", bgr.shape[:2], np.uint8))
-        luma = self._get("luma", bgr.shape[:2])
+        """Everything inside the box where the layer shows. Works on single planes: they fit the caches, and need no
+        taking apart and putting together."""
+        inside = cut(frame, box.full)
+        own = cv2.split(inside, self._many("own", inside.shape[:2], 4, np.uint8))
+        gray = cv2.cvtColor(inside, cv2.COLOR_BGRA2GRAY, dst=self._get("gray", inside.shape[:2], np.uint8))
+        luma = self._get("luma", gray.shape)
         np.copyto(luma, gray)
-        return bgr, luma
+        detail, alpha = self._masks(maps.mask, box, luma)
+        layer = self._layer(maps, dyes, scene, box, shown, detail, luma)
+        if strength < 1.0:
+            np.multiply(alpha, np.float32(strength), out=alpha)
+        source, change = self._get("source", luma.shape), self._get("plane", luma.shape)
+        for below, above in zip(own, layer, strict=False):
+            np.copyto(source, below)
+            np.subtract(above, source, out=change)
+            np.multiply(change, alpha, out=change)
+            cv2.add(source, change, dst=below, dtype=cv2.CV_8U)
+        cv2.merge(own, dst=cut(out, box.full))
 
     def _masks(self, mask: np.ndarray, box: Box, luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """detail and alpha at full size, f32 [H,W]."""
-        full = self._scaled("mask", mask, box)
-        detail, alpha, slope = (self._get(name, luma.shape) for name in ("detail", "alpha", "slope"))
-        cv2.split(full, (detail, alpha, slope))
+        detail, alpha, slope = (self._scaled(name, cv2.extractChannel(cut(mask, box.near), index), box)
+                                for index, name in enumerate(("detail", "alpha", "slope")))
         cv2.multiply(slope, luma, dst=slope, scale=1.0 / 255.0)
-        cv2.add(alpha, slope, dst=alpha)
+        np.add(alpha, slope, out=alpha)
         np.clip(alpha, 0.0, 1.0, out=alpha)
         return detail, alpha
 
-    def _color(self, maps: LayerMaps, dyes: Dyes, box: Box, detail: np.ndarray, luma: np.ndarray) -> np.ndarray:
-        """The dyed layer in a box, u8 [H,W,3] BGR."""
-        full = self._scaled("rgb", maps.layer, box)
-        shade = cv2.multiply(detail, luma, dst=self._get("plane", luma.shape))
-        cv2.add(full, cv2.merge((shade,) * 3, dst=self._get("planes", full.shape)), dst=full)
-        color = self._get("color", full.shape, np.uint8)
+    def _layer(self, maps: LayerMaps, dyes: Dyes, scene: np.ndarray | None, box: Box, shown: np.ndarray,
+               detail: np.ndarray, luma: np.ndarray) -> list[np.ndarray]:
+        """The layer in a box: three planes [H,W] 0..255, B, G, R."""
+        if scene is None:
+            return self._color(maps, dyes, box, detail, luma)
+        planes = self._many("scene", luma.shape, 3, np.uint8)
+        cv2.split(cut(scene, box.full), planes)
+        colored = fit_box(shown & (cv2.extractChannel(maps.shares, SCENE) < 1.0 - SHOWN), self._size_px)
+        if colored is None:
+            return planes
+        inside = colored.within(box)
+        detail, luma = (np.ascontiguousarray(cut(plane, inside)) for plane in (detail, luma))
+        color = self._color(maps, dyes, colored, detail, luma)
+        share = self._scaled("share", cv2.extractChannel(cut(maps.shares, colored.near), SCENE), colored)
+        change = self._get("plane", share.shape)
+        for own, place in zip(color, planes, strict=True):
+            part = cut(place, inside)
+            np.copyto(change, part)
+            np.subtract(change, own, out=change)
+            np.multiply(change, share, out=change)
+            cv2.add(own, change, dst=own, dtype=cv2.CV_8U)
+            np.copyto(part, own)
+        return planes
+
+    def _color(self, maps: LayerMaps, dyes: Dyes, box: Box, detail: np.ndarray, luma: np.ndarray) -> list[np.ndarray]:
+        """The dyed layer in a box: three planes u8 [H,W], B, G, R. `detail` is used up."""
+        shade = np.multiply(detail, luma, out=detail)
         factor = self._factor(maps, dyes, box)
-        if factor is None:
-            cv2.multiply(full, 1.0, dst=color, dtype=cv2.CV_8U)
-        else:
-            cv2.multiply(full, factor, dst=color, dtype=cv2.CV_8U)
+        if factor is not None and dyes.pattern is not None:
+            self._print(maps, dyes.pattern, box, factor)
+        color = self._many("color", luma.shape, 3, np.uint8)
+        for index, dyed in enumerate(color):
+            plane = self._scaled("plane", cv2.extractChannel(cut(maps.layer, box.near), index), box)
+            if factor is None:
+                cv2.add(plane, shade, dst=dyed, dtype=cv2.CV_8U)
+            else:
+                np.add(plane, shade, out=plane)
+                cv2.multiply(plane, factor[index], dst=dyed, dtype=cv2.CV_8U)
         if dyes.glows:
-            light = emission(dyes.upper, self._scaled("xz", maps.surface, box, maps.layer.shape[:2]),
-                             self._scaled("share", maps.shares[..., UPPER], box))
-            light = cv2.cvtColor(light, cv2.COLOR_RGB2BGR, dst=light)
-            cv2.scaleAdd(light, 255.0, color.astype(np.float32), dst=light)
-            cv2.multiply(light, 1.0, dst=color, dtype=cv2.CV_8U)
+            self._glow(maps, dyes, box, color)
         return color
 
-    def _factor(self, maps: LayerMaps, dyes: Dyes, box: Box) -> np.ndarray | None:
-        """M in a box, f32 [H,W,3] BGR; None where nothing is dyed. What does not depend on the place is made at the
-        maps' size, because scaling up commutes with it."""
+    def _factor(self, maps: LayerMaps, dyes: Dyes, box: Box) -> list[np.ndarray] | None:
+        """M in a box, three planes f32 [H,W], B, G, R; None where nothing is dyed. What does not depend on the place
+        is made at the maps' size, because scaling up commutes with it."""
         matrix = dyes.matrix()
         if not matrix[:, :SCENE].any():
             return None
-        factor = self._scaled("factor", cv2.transform(cut(maps.shares, box.near), matrix), box, whole=False)
-        if dyes.pattern is not None:
-            xz = self._scaled("xz", maps.surface, box, maps.layer.shape[:2])
-            size_m = self.pixel_m(maps)
-            cloth = albedo_u8(dyes.pattern, xz, size_m, out=self._get("cloth", factor.shape, np.uint8))
-            share = self._scaled("share", maps.shares[..., UPPER], box)
-            share = cv2.merge((share,) * 3, dst=self._get("planes", factor.shape))
-            part = cv2.multiply(cloth, share, dst=share, scale=1.0 / (255.0 * NEUTRAL), dtype=cv2.CV_32F)
-            cv2.add(factor, part, dst=factor)
+        shares = cv2.split(cut(maps.shares, box.near))
+        factor = [self._scaled(f"factor{index}", blended(shares, row), box) for index, row in enumerate(matrix)]
         return factor
 
-    def pixel_m(self, maps: LayerMaps) -> float:
-        """Metres of cloth that a pixel of the frame covers; kept until it changes by a quarter, so that the cloth's
-        sharpness does not pump."""
+    def _print(self, maps: LayerMaps, cloth: Cloth, box: Box, factor: list[np.ndarray]) -> None:
+        """Adds upper * albedo / NEUTRAL of a patterned cloth to M, where there is any of it."""
+        share = cv2.extractChannel(maps.shares, UPPER)
+        printed = fit_box(share > DYED, self._size_px)
+        printed = printed and printed.meet(box)
+        if printed is None:
+            return
+        inside = printed.within(box)
+        share = self._scaled("share", cut(share, printed.near), printed)
+        np.multiply(share, np.float32(1.0 / (255.0 * NEUTRAL)), out=share)
+        picture = self._get("cloth", (*share.shape, 3), np.uint8)
+        albedo_u8(cloth, self._xz(maps, printed), self.pixel_m(maps), picture)
+        color, part = self._get("part", share.shape), self._get("plane", share.shape)
+        for index, plane in enumerate(factor):
+            np.copyto(color, cv2.extractChannel(picture, index))
+            np.multiply(color, share, out=part)
+            target = cut(plane, inside)
+            np.add(target, part, out=target)
+
+    def _glow(self, maps: LayerMaps, dyes: Dyes, box: Box, color: list[np.ndarray]) -> None:
+        """Adds the light that the cloth gives out."""
+        share = self._scaled("share", cv2.extractChannel(cut(maps.shares, box.near), UPPER), box)
+        light = emission(dyes.upper, self._xz(maps, box), share)
+        for index, plane in enumerate(color):
+            lit = cv2.scaleAdd(light[..., 2 - index], 255.0, plane.astype(np.float32), dst=share)
+            cv2.add(lit, 0.0, dst=plane, dtype=cv2.CV_8U)
+
+    def _xz(self, maps: LayerMaps, box: Box) -> np.ndarray:
+        """Surface points at full size, f32 [H,W,2]."""
+        high, wide = maps.layer.shape[:2]
         rows, columns = maps.surface.shape[:2]
-        inside = cv2.resize(np.ascontiguousarray(maps.shares[..., UPPER]), (columns, rows)) > 0.5
-        now = pixel_size_m(maps.surface, inside) * columns / self._size_px[0]
-        if not 0.8 < self._pixel_m / now < 1.25:
-            self._pixel_m = now
+        x0, y0, x1, y1 = box.near
+        near = (x0 * columns // wide, y0 * rows // high, x1 * columns // wide, y1 * rows // high)
+        return self._scaled("xz", cut(maps.surface, near), box)
+
+    def pixel_m(self, maps: LayerMaps) -> float:
+        """Metres of cloth that a pixel of the frame covers; measured now and then and kept until it changes by a
+        quarter, so that the cloth's sharpness does not pump."""
+        if self._printed_frames % SIZE_EVERY_FRAMES == 0:
+            rows, columns = maps.surface.shape[:2]
+            inside = cv2.resize(cv2.extractChannel(maps.shares, UPPER), (columns, rows)) > 0.5
+            now = pixel_size_m(maps.surface, inside) * columns / self._size_px[0]
+            if not 0.8 < self._pixel_m / now < 1.25:
+                self._pixel_m = now
+        self._printed_frames += 1
         return self._pixel_m
 
-    def _over_scene(self, below: np.ndarray, color: np.ndarray, shares: np.ndarray, box: Box) -> None:
-        """Blends the layer's own colour over the scene picture, in place."""
-        scene = self._scaled("share", shares[..., SCENE], box)
-        own = cv2.subtract(1.0, scene, dst=self._get("plane", scene.shape))
-        mixed = cv2.blendLinear(np.ascontiguousarray(below), color, scene, own, dst=color)
-        np.copyto(below, mixed)
-
-    def _scaled(self, name: str, maps: np.ndarray, box: Box, like: tuple[int, int] | None = None,
-                whole: bool = True) -> np.ndarray:
-        """The part of some maps that a box shows, at full size. like: (rows, columns) that box.near counts in, where
-        the maps are smaller; whole: maps still have to be cut."""
-        near = box.near
-        if like is not None:
-            near = (near[0] * maps.shape[1] // like[1], near[1] * maps.shape[0] // like[0],
-                    near[2] * maps.shape[1] // like[1], near[3] * maps.shape[0] // like[0])
+    def _scaled(self, name: str, maps: np.ndarray, box: Box) -> np.ndarray:
+        """Maps that were cut to a box, at full size."""
         width_px, height_px = box.size_px
         dst = self._get(name, (height_px, width_px, *maps.shape[2:]))
-        return cv2.resize(cut(maps, near) if whole else maps, box.size_px, dst=dst, interpolation=cv2.INTER_LINEAR)
+        return cv2.resize(maps, box.size_px, dst=dst, interpolation=cv2.INTER_LINEAR)
+
+    def _many(self, name: str, shape: tuple[int, int], count: int, dtype: type) -> list[np.ndarray]:
+        return [self._get(f"{name}{index}", shape, dtype) for index in range(count)]
 
     def _get(self, name: str, shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
         """Scratch of a shape, cut from a buffer that is kept under this name."""
@@ -208,30 +223,16 @@ class LayerApplier:
         return buffer[:wanted].reshape(shape)
 
 
-def cut(picture: np.ndarray, part: tuple[int, int, int, int]) -> np.ndarray:
-    """A view of columns part[0]..part[2], rows part[1]..part[3]."""
-    return picture[part[1] : part[3], part[0] : part[2]]
+def blended(shares: list[np.ndarray], row: np.ndarray) -> np.ndarray:
+    """1 + the shares weighted: one row of Dyes.matrix()."""
+    out = np.full(shares[0].shape, row[-1], np.float32)
+    for share, weight in zip(shares[:SCENE], row, strict=False):
+        if weight:
+            cv2.scaleAdd(share, float(weight), out, dst=out)
+    return out
 
 
 def shown_at(mask: np.ndarray) -> np.ndarray:
     """bool [h,w]: where a layer with this mask can cover anything, whatever the source's brightness."""
-    return mask[..., 1] + np.maximum(mask[..., 2], 0.0) > SHOWN
-
-
-def fit_box(shown: np.ndarray, size_px: tuple[int, int]) -> Box | None:
-    """The smallest box around all that is shown whose edges lie on whole pixels both in the maps (bool [h,w]) and in
-    a picture of size_px; None where nothing is."""
-    columns, rows = (np.flatnonzero(shown.any(axis)) for axis in (0, 1))
-    if not columns.size:
-        return None
-    x0, x1, left, right = _span(columns, shown.shape[1], size_px[0])
-    y0, y1, top, bottom = _span(rows, shown.shape[0], size_px[1])
-    return Box((x0, y0, x1, y1), (left, top, right, bottom))
-
-
-def _span(places: np.ndarray, near_px: int, full_px: int) -> tuple[int, int, int, int]:
-    """(first, end) in the maps and (first, end) in the picture."""
-    step = lcm(SURFACE_STEP_PX, near_px // gcd(near_px, full_px))
-    first = max(0, int(places[0]) - MARGIN_PX) // step * step
-    end = min(near_px, -(-(int(places[-1]) + 1 + MARGIN_PX) // step) * step)
-    return first, end, first * full_px // near_px, end * full_px // near_px
+    offset, slope = cv2.extractChannel(mask, 1), cv2.extractChannel(mask, 2)
+    return offset + np.maximum(slope, 0.0) > SHOWN

@@ -90,7 +90,11 @@ def regions_from_logits(logits: Tensor) -> Tensor:
 
 def coordinates(x: Tensor) -> Tensor:
     """Column and row in -1..1 as two channels [B,2,H,W] (the background and legs have a usual place)."""
-    columns = torch.linspace(-1.0, 1.0, x.shape[3], dtype=x.dtype, device=x.device)[None, None, None, :]
-    rows = torch.linspace(-1.0, 1.0, x.shape[2], dtype=x.dtype, device=x.device)[None, None, :, None]
+    rows, columns = (_from_minus_one_to_one(count, x) for count in x.shape[2:])
     shape = (x.shape[0], 1, x.shape[2], x.shape[3])
-    return torch.cat([columns.expand(shape), rows.expand(shape)], dim=1)
+    return torch.cat([columns[None, None, None, :].expand(shape), rows[None, None, :, None].expand(shape)], dim=1)
+
+
+def _from_minus_one_to_one(count: int, like: Tensor) -> Tensor:
+    """As torch.linspace(-1, 1, count), which the ONNX exporter types as double where the count is fixed."""
+    return torch.arange(count, dtype=like.dtype, device=like.device) * (2.0 / (count - 1)) - 1.0

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The body surface over time: what the encoder sees now, steadied by where the last frame's surface has moved.
+"""The body surface over space and time: what the encoder sees now, smoothed, and steadied by where the last frame's
+surface has moved.
 
 Called by the condition stage, each frame. Pure numpy. Invariant: a cloth pattern follows the body, so a place whose
 surface was hidden, or is now another one (an arm before the chest), takes what is seen now.
@@ -11,6 +12,16 @@ import numpy as np
 
 INERTIA = 0.85
 SAME_WITHIN_M = 0.08
+
+
+SMOOTH_CELLS = 5  # cloth is smoother than what a small net says of it cell by cell
+
+
+def smoothed(seen: np.ndarray) -> np.ndarray:
+    """seen f32 [1,3,h,w] -> the same, averaged over SMOOTH_CELLS x SMOOTH_CELLS cells, and once more over 3 x 3."""
+    planes = np.ascontiguousarray(seen[0].transpose(1, 2, 0))
+    smooth = cv2.blur(cv2.blur(planes, (SMOOTH_CELLS, SMOOTH_CELLS)), (3, 3))
+    return np.ascontiguousarray(smooth.transpose(2, 0, 1))[None]
 
 
 def steadied(seen: np.ndarray, moved: np.ndarray, occlusion: np.ndarray) -> np.ndarray:
