@@ -75,7 +75,7 @@ def test_a_played_file_speaks_commands_and_a_killed_voice_comes_back(studio: Stu
     studio.wait_untouched("Still")
     source = studio.grab("Still")
     assert largest_difference(inverted(source)[..., :3], styled[..., :3]) == 0
-    assert '"turn off"' in studio.slot("Still").text("status")
+    studio.wait_until(lambda: '"turn off"' in studio.slot("Still").text("status"), "the confirmation in the status")
 
     first = voice_process(studio)
     os.kill(first, signal.SIGKILL)
