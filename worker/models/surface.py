@@ -10,11 +10,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-INERTIA = 0.85
+INERTIA = 0.93
 SAME_WITHIN_M = 0.08
 
 
-SMOOTH_CELLS = 5  # cloth is smoother than what a small net says of it cell by cell
+SMOOTH_CELLS = 7  # cloth is smoother than what a small net says of it cell by cell
 
 
 def smoothed(seen: np.ndarray) -> np.ndarray:
