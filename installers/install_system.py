@@ -30,6 +30,7 @@ class Need:
     reason: str
 
 
+EMOJI_FONT = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
 TEST_TOOLS = {
     "ffmpeg": ("ffmpeg", "tests look at the screen and at recordings"),
     "espeak-ng": ("espeak-ng", "tests speak to the voice commands"),
@@ -46,6 +47,8 @@ def missing(headless: bool, for_tests: bool = False) -> list[Need]:
     needs = [Need(*TEST_TOOLS[tool]) for tool in TEST_TOOLS if for_tests and shutil.which(tool) is None]
     if for_tests and not any(Path("/usr/lib").glob("*/libEGL.so.1")):
         needs.append(Need("libegl1", "the synthetic world is drawn without a screen"))
+    if for_tests and not EMOJI_FONT.exists():
+        needs.append(Need("fonts-noto-color-emoji", "tests show drawn hands to the gestures"))
     if not python_can_make_environments():
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         needs.append(Need(f"{version}-venv", "to make a virtual environment"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small helpers around the worker's operating-system process, for worker_process.py on the supervisor thread.
+"""Small helpers around a child process, for worker_process.py and voice_process.py on the supervisor thread.
 
 Invariant: nothing here waits, except that the report's reader is a daemon thread which ends with the pipe.
 """
@@ -15,18 +15,19 @@ from collections.abc import Callable
 from typing import Any
 
 NOT_FOR_THE_WORKER = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "LD_PRELOAD")
+WORKER_MODULE = "mirage_lsd.worker"
 MAX_LINE_BYTES = 65536
 WATCH_S = 0.05
 
 
-def spawn(python: str, folder: str, log_path: str) -> subprocess.Popen:
-    """Start `python -m mirage_lsd.worker` in `folder`, its errors going to `log_path`. Raises OSError.
+def spawn(python: str, folder: str, log_path: str, module: str = WORKER_MODULE) -> subprocess.Popen:
+    """Start `python -m module` in `folder`, its errors going to `log_path`. Raises OSError.
 
     Never sys.executable: inside OBS that is some other program.
     """
     with open(log_path, "wb") as log:
         return subprocess.Popen(
-            [python, "-m", "mirage_lsd.worker"],
+            [python, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -8,7 +8,7 @@ holds a tab or a line break.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from mirage_lsd.obs_script.control_block import ControlBlock
 from mirage_lsd.obs_script.preset_reader import PresetList
@@ -16,9 +16,11 @@ from mirage_lsd.shared.look import KEEP
 from mirage_lsd.shared.settings import LAYERS
 
 
-def publish_devices(block: ControlBlock, devices: Iterable[str]) -> None:
-    """Where the model may run, from the worker's Welcome."""
-    block.header.put_text("devices", "".join(f"{one}\t{one.upper()}\n" for one in devices if one != "auto"))
+def publish_devices(block: ControlBlock, devices: Sequence[str], names: Sequence[str]) -> None:
+    """Where the models may run, from the worker's Welcome; names: the same for people, where the worker gives them."""
+    labels = names if len(names) == len(devices) else devices
+    named = [(one, "CPU" if one == "cpu" else _line(label)) for one, label in zip(devices, labels)]
+    block.header.put_text("devices", "".join(f"{one}\t{label}\n" for one, label in named if one != "auto"))
 
 
 def publish_presets(block: ControlBlock, found: PresetList) -> None:

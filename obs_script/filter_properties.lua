@@ -23,6 +23,10 @@ local FIELDS = {
   { "target_fps", "int" },
   { "keep_in_sync", "bool" },
   { "max_fps_for_tests", "double" },
+  { "model", "string" },
+  { "checkpoint", "string" },
+  { "structure_lock", "double" },
+  { "edit_region", "string" },
   { "sync_saved", "bool" },
   { "sync_original_ns", "int" },
 }
@@ -215,6 +219,25 @@ return function(obs, native, block)
     end
   end
 
+  local function add_model(props)
+    choices(props, "model", "Model", {
+      { "mirage-lsd-tiny", "mirage-lsd-tiny: this computer's processor, its own words" },
+      { "mirage-lsd-v1", "mirage-lsd-v1: a graphics card with 8 GB or more, any words" },
+    })
+    local large = obs.obs_properties_create()
+    local checkpoint = obs.obs_properties_add_text(large, "checkpoint", "Checkpoint", obs.OBS_TEXT_DEFAULT)
+    obs.obs_property_set_long_description(checkpoint,
+      "Empty: the default, downloaded once. Or a folder, a .safetensors file, or a name on the model hub.")
+    local lock = obs.obs_properties_add_float_slider(large, "structure_lock", "Structure lock", 0, 1, 0.01)
+    obs.obs_property_set_long_description(lock, "How much of your picture's layout stays: 1 changes texture only.")
+    choices(large, "edit_region", "Change only", {
+      { "everything", "Everything" }, { "person", "The person" }, { "background", "The background" },
+      { "garment", "Clothes" }, { "upper garment", "Clothes above the waist" },
+      { "lower garment", "Clothes below the waist" }, { "hair", "Hair" }, { "face", "Face" },
+    })
+    obs.obs_properties_add_group(props, "large_model", "For mirage-lsd-v1", obs.OBS_GROUP_NORMAL, large)
+  end
+
   local function add_timing(props)
     local sync = obs.obs_properties_add_bool(props, "keep_in_sync", "Keep picture and sound in sync")
     obs.obs_property_set_long_description(sync,
@@ -255,6 +278,7 @@ return function(obs, native, block)
     add_actions(props, state)
     add_quality(props)
     add_timing(props)
+    add_model(props)
     add_buttons(props)
     return props
   end

@@ -3,8 +3,9 @@
 
 Called from the plugin's supervisor thread and from OBS's UI thread in the script_* hooks. Invariants: the
 libraries are CDLL, so the GIL is released during every call (a call that waits for a libobs lock while
-holding the GIL can stop OBS for good); no function here takes a callback, for the same reason; every
-reference that a function returns is released by the context managers below.
+holding the GIL can stop OBS for good); no function here takes a callback, for the same reason, but that of
+audio_tap.py, which runs on a source's audio thread; every reference that a function returns is released by the
+context managers below or where it was taken.
 
 Libraries are found among those already loaded into OBS. Only Linux has been run; the other names are from
 OBS's documentation and builds.
@@ -44,6 +45,17 @@ _TABLE: dict[str, tuple[str, Any, tuple[Any, ...]]] = {
     "obs_get_source_by_name": ("obs", _POINTER, (_TEXT,)),
     "obs_source_get_filter_by_name": ("obs", _POINTER, (_POINTER, _TEXT)),
     "obs_source_release": ("obs", None, (_POINTER,)),
+    "obs_source_get_weak_source": ("obs", _POINTER, (_POINTER,)),
+    "obs_weak_source_get_source": ("obs", _POINTER, (_POINTER,)),
+    "obs_weak_source_release": ("obs", None, (_POINTER,)),
+    "obs_get_audio_info": ("obs", ctypes.c_bool, (_POINTER,)),
+    "obs_source_add_audio_capture_callback": ("obs", None, (_POINTER, _POINTER, _POINTER)),
+    "obs_source_remove_audio_capture_callback": ("obs", None, (_POINTER, _POINTER, _POINTER)),
+    "audio_resampler_create": ("obs", _POINTER, (_POINTER, _POINTER)),
+    "audio_resampler_destroy": ("obs", None, (_POINTER,)),
+    "audio_resampler_resample": (
+        "obs", ctypes.c_bool, (_POINTER, _POINTER, _POINTER, _POINTER, _POINTER, ctypes.c_uint32),
+    ),
     "obs_source_get_settings": ("obs", _POINTER, (_POINTER,)),
     "obs_source_get_sync_offset": ("obs", ctypes.c_int64, (_POINTER,)),
     "obs_source_set_sync_offset": ("obs", None, (_POINTER, ctypes.c_int64)),

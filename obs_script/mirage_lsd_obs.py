@@ -85,6 +85,7 @@ def script_load(settings):
         plugin = Plugin(FOLDER)
         obs.signal_handler_connect(obs.obs_get_signal_handler(), plugin.script_call.signal, on_call)
         plugin.scenes.carried = _carried(settings)
+        _set_senses(plugin, settings)
         plugin.start()
     except MirageError as error:
         _problem = str(error)
@@ -97,6 +98,14 @@ def script_load(settings):
 def script_update(settings):
     if _plugin is not None:
         _plugin.scenes.carried = _carried(settings)
+        _set_senses(_plugin, settings)
+
+
+def script_defaults(settings):
+    _make_packages()
+    from mirage_lsd.obs_script import sense_properties
+
+    sense_properties.set_defaults(obs, settings)
 
 
 def script_unload():
@@ -110,6 +119,12 @@ def script_properties():
     obs.obs_properties_add_button(properties, "restart_worker", "Restart worker", _restart_pressed)
     obs.obs_properties_add_button(properties, "open_presets", "Open my presets", _open_presets_pressed)
     _add_scenes(properties)
+    if _plugin is not None:
+        from mirage_lsd.obs_script import sense_properties
+
+        sense_properties.add_voice(obs, properties, _plugin.voice.settings.source)
+        filtered = [report.name.rpartition("/")[0] for report in _plugin.desk.reports()]
+        sense_properties.add_gestures(obs, properties, filtered, _plugin.gestures.settings.source)
     return properties
 
 
@@ -127,6 +142,16 @@ def _add_scenes(properties):
         if carried and carried not in [preset.id for preset in presets]:
             obs.obs_property_list_add_string(choice, carried, carried)  # else OBS would change the setting
     obs.obs_properties_add_group(properties, "scenes", "Presets that scenes bring", obs.OBS_GROUP_NORMAL, group)
+
+
+def _set_senses(plugin, settings):
+    """Hand on the settings of voice and gestures."""
+    from mirage_lsd.obs_script.gesture_settings import GestureSettings
+    from mirage_lsd.obs_script.voice_settings import VoiceSettings
+
+    content = json.loads(obs.obs_data_get_json(settings))
+    plugin.voice.set(VoiceSettings.read(content))
+    plugin.gestures.set(GestureSettings.read(content))
 
 
 def _carried(settings):

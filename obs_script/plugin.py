@@ -22,6 +22,7 @@ from mirage_lsd.obs_script.control_block import ControlBlock
 from mirage_lsd.obs_script.desk import Desk
 from mirage_lsd.obs_script.desk_server import DeskServer
 from mirage_lsd.obs_script.filter_host import FilterHost
+from mirage_lsd.obs_script.gestures import Gestures
 from mirage_lsd.obs_script.hotkeys import Hotkeys
 from mirage_lsd.obs_script.install_record import InstallRecord
 from mirage_lsd.obs_script.libobs import LOG_ERROR, LibObs
@@ -30,6 +31,7 @@ from mirage_lsd.obs_script.preset_reader import PresetReader
 from mirage_lsd.obs_script.scenes import Scenes
 from mirage_lsd.obs_script.script_call import ScriptCall
 from mirage_lsd.obs_script.sync import KeepInSync
+from mirage_lsd.obs_script.voice import RING_FILE, Voice
 from mirage_lsd.obs_script.worker_process import RUNNING, WorkerProcess
 from mirage_lsd.shared import session_folder
 from mirage_lsd.shared.desk_address import ROOT_VARIABLE
@@ -49,7 +51,8 @@ _ending: list[threading.Thread] = []
 
 class Plugin:
     """One load of the script. `unusable` says why there can be no worker, or is empty. `desk` takes look commands
-    from any thread. `notes`: more lines for every filter's status, by who says them."""
+    from any thread. `voice` listens, `gestures` looks. `notes`: more lines for every filter's status, each by who says
+    it."""
 
     def __init__(self, script_folder: str) -> None:
         self._folder = script_folder
@@ -67,6 +70,9 @@ class Plugin:
         self.script_call = ScriptCall(self._libobs)
         self.scenes = Scenes(self._libobs, self.desk)
         self.hotkeys = Hotkeys(self._libobs, self.desk, self.talk)
+        self.voice = Voice(self._libobs, self.desk, self.notes, self._awake.set)
+        self.gestures = Gestures(self._libobs, self.desk, self.notes, self._awake.set)
+        self.on_talk(self.voice.talk)
         self._listener = threading.Thread(target=self._listen, name="mirage-listener", daemon=True)
         self._supervisor = threading.Thread(target=self._supervise, name="mirage-supervisor", daemon=True)
         self._wanted_until = self._seen_launch = self._restarts = 0
@@ -147,6 +153,8 @@ class Plugin:
         self._server.start()
         self._install = install
         self._presets = PresetReader(install, self._session.path)
+        self.voice.start(install.worker_python, self._session.path, self._session.path_of(RING_FILE))
+        self.gestures.start(install.worker_python, self._session.path)
         self._worker = WorkerProcess(install, self._session.path, "worker.bell", self._libobs.log, self._worker_lost)
 
     def _worker_lost(self) -> None:
@@ -190,10 +198,13 @@ class Plugin:
         self.desk.set_running(usable)
         if running and self._worker.launch != self._seen_launch:
             self._seen_launch = self._worker.launch
-            choices.publish_devices(self._block, self._worker.welcome.devices)
+            welcome = self._worker.welcome
+            choices.publish_devices(self._block, welcome.devices, welcome.device_names)
         self._host.step(self._worker)
         self._host.note(self._worker.events())
         self.scenes.step()
+        self.voice.step()
+        self.gestures.step(self._host.streams)
         self._follow_presets()
         self._sync.step(self._host.streams, running)
         self._board.step(self._host.streams, self._worker, self.unusable, self._remarks())
@@ -219,6 +230,8 @@ class Plugin:
         self._listener.join()
         if self._server is not None:
             self._server.stop()
+        self.voice.close()
+        self.gestures.close()
         self.desk.close()
         self._presets.close()
         self._sync.close(self._host.streams)

@@ -50,6 +50,8 @@ class StatusBoard:
     def _write(self, stream: FilterStream, worker: WorkerProcess | None, unusable: str, remarks: list[str]) -> None:
         styled = bool(stream.slot.get("showing_styled")) and not _not_drawn(stream)
         text = self._styled(stream) if styled else "Showing the source: " + _why(stream, worker, unusable)
+        if styled and stream.state is not None and stream.state.state == "running" and stream.state.text != "running":
+            text += f"\n{stream.state.text}"
         if styled and stream.problem:
             text += f"\nNot applied: {stream.problem}"
         kind = "\n".join(["styled" if styled else text, *remarks])

@@ -66,6 +66,11 @@ class FilterStream:
         """What commands call it; "" until OBS has told."""
         return f"{self.parent_name}/{self.filter_name}" if self.parent_name and self.filter_name else ""
 
+    @property
+    def input_ring(self) -> str:
+        """Path of the ring with the source's pictures, "" while there is none."""
+        return self._path_of(self._rings.input_name) if self._rings is not None else ""
+
     def step(self, worker: WorkerProcess) -> None:
         """Follow the filter's wishes. May wait for the worker's answer."""
         self._read_names()

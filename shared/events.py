@@ -26,13 +26,15 @@ class Event:
 
 @dataclass(frozen=True)
 class Welcome(Event):
-    """Reply to Hello: who the worker is and what it can do. version: its release. pid: its process id."""
+    """Reply to Hello: who the worker is and what it can do. version: its release. pid: its process id.
+    device_names: of `devices`, in the same order, for people."""
 
     protocol: int = integer(0, 1_000_000)
     version: str = string(MAX_WORD_CHARS)
     pid: int = integer(0)
     pipelines: tuple[str, ...] = strings(MAX_WORD_CHARS, MAX_NAMES)
     devices: tuple[str, ...] = strings(MAX_WORD_CHARS, MAX_NAMES)
+    device_names: tuple[str, ...] = strings(MAX_TEXT_CHARS, MAX_NAMES, default=())
 
 
 @dataclass(frozen=True)

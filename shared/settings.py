@@ -13,12 +13,16 @@ from mirage_lsd.shared.fields import check, choice, flag, integer, nested_many, 
 
 PIPELINES = ("lsd", "passthrough")
 WORKING_SIZES = ("small", "medium", "large")
-DEVICES = ("auto", "cpu", "cuda")
+MODELS = ("mirage-lsd-tiny", "mirage-lsd-v1")
+TINY, V1 = MODELS
+DEVICES = ("auto", "cpu", "cuda", *(f"cuda:{index}" for index in range(16)))
+EDIT_REGIONS = ("everything", "person", "background", "garment", "upper garment", "lower garment", "hair", "face")
 TARGET_FPS = (24, 30, 60)
 MIN_STEPS, MAX_STEPS = 1, 5
 MAX_SEED = 2**31 - 1
 MAX_PROMPT_CHARS = 1000
 MAX_NAME_CHARS = 64
+MAX_CHECKPOINT_CHARS = 500
 MAX_FADE_MS = 10_000
 LAYERS = ("prompt", "outfit", "hair", "scene", "light")
 
@@ -43,7 +47,9 @@ class StreamSettings:
     up, 0 is a cut. strength: 0 changes nothing, 1 all it can. steps: denoising steps a frame.
     working_size: resolution the model works at. device: where it runs. seed: of the noise. target_fps: frames
     a second to aim at. keep_in_sync: hold source and sound until the processed frame is there.
-    max_fps_for_tests: 0 means no limit."""
+    max_fps_for_tests: 0 means no limit.
+    model: which model. The rest is for mirage-lsd-v1: checkpoint: a folder, file or hub id, "" for the default;
+    structure_lock: how much of the source's layout stays, 0 to 1; edit_region: where the edit may show."""
 
     enabled: bool = flag(default=True)
     pipeline: str = choice(*PIPELINES, default="lsd")
@@ -58,6 +64,10 @@ class StreamSettings:
     target_fps: int = choice(*TARGET_FPS, default=30)
     keep_in_sync: bool = flag(default=False)
     max_fps_for_tests: float = number(0.0, 1000.0, default=0.0)
+    model: str = choice(*MODELS, default=TINY)
+    checkpoint: str = string(MAX_CHECKPOINT_CHARS, default="")
+    structure_lock: float = number(0.0, 1.0, default=0.5)
+    edit_region: str = choice(*EDIT_REGIONS, default="everything")
 
     def __post_init__(self) -> None:
         check(self)

@@ -12,7 +12,7 @@ from worker_owner import WorkerOwner
 
 from mirage_lsd.shared.commands import PROTOCOL, ApplySettings, GetStatus, Hello, Ping, Shutdown
 from mirage_lsd.shared.errors import RequestRefused
-from mirage_lsd.shared.events import State, Stats
+from mirage_lsd.shared.events import Ready, State, Stats
 from mirage_lsd.shared.settings import StreamSettings
 
 PICTURE = np.full((48, 64, 4), 77, np.uint8)
@@ -29,6 +29,8 @@ def test_hello_tells_what_there_is(owner):
     welcome = owner.client.request(Hello(PROTOCOL, "test"))
     assert welcome.pid == owner.process.pid
     assert {"lsd", "passthrough"} <= set(welcome.pipelines)
+    assert welcome.devices[0] == "auto" and welcome.devices[-1] == "cpu"
+    assert len(welcome.device_names) == len(welcome.devices)
     with pytest.raises(RequestRefused) as refused:
         owner.client.request(Hello(PROTOCOL + 1, "test"))
     assert refused.value.code == "wrong_protocol"
@@ -83,3 +85,30 @@ def seen(owner, is_it, within_s: float = 10.0) -> bool:
         if any(is_it(event) for event in owner.client.events(0.2)):
             return True
     return False
+
+
+@pytest.mark.slow
+def test_tiny_runs_until_the_large_model_is_loaded(owner):
+    """PyTorch and the checkpoint come in the background; the status says so, and who takes over."""
+    pytest.importorskip("transformers")
+    large = {"model": "mirage-lsd-v1", "checkpoint": "random:tiny-random", "device": "cpu", "steps": 1}
+    owner.wait_ready()
+    owner.apply(1, 1, working_size="small", prompt="forest", **large)
+    assert seen(owner, lambda event: isinstance(event, State) and event.text.startswith("loading mirage-lsd-v1: ")
+                and event.text.endswith("mirage-lsd-tiny runs meanwhile"))  # fmt: skip
+    assert owner.shown(1, owner.send(1, PICTURE), within_s=60).header.generation == 1
+    assert seen(owner, lambda event: isinstance(event, Ready) and event.model.startswith("mirage-lsd-v1"), 240)
+    shown = owner.shown(1, owner.send(1, PICTURE), within_s=120)
+    assert not np.array_equal(shown.picture, PICTURE)
+    assert seen(owner, lambda event: isinstance(event, State) and "on cpu, eager" in event.text)
+
+
+def test_words_of_the_large_model_do_not_stay_with_the_small_one(owner):
+    """v1 takes any words; with tiny chosen again they are refused, and nothing else is lost."""
+    owner.apply(1, 1, pipeline="passthrough", model="mirage-lsd-v1", prompt="a castle by Monet")
+    with pytest.raises(RequestRefused) as refused:
+        owner.apply(1, 2, pipeline="lsd", model="mirage-lsd-tiny", prompt="a castle by Monet", strength=0.5)
+    assert refused.value.code == "unknown_word"
+    owner.wait_ready()
+    shown = owner.shown(1, owner.send(1, PICTURE), within_s=60)
+    assert shown.header.generation == 2 and np.array_equal(shown.picture, PICTURE)

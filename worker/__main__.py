@@ -19,8 +19,8 @@ from mirage_lsd.shared.doorbell import Doorbell
 from mirage_lsd.shared.endpoints import LaunchConfig, LaunchReport
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.worker.control import ControlThread
-from mirage_lsd.worker.engine_host import EngineHost
 from mirage_lsd.worker.loop import serve
+from mirage_lsd.worker.models_host import ModelsHost
 from mirage_lsd.worker.service import Service
 
 log = logging.getLogger("mirage_lsd.worker")
@@ -48,11 +48,11 @@ def run(launch: LaunchConfig, report_to) -> None:
     server = ControlServer(launch)
     _end_with_owner(launch.session_dir)
     doorbell = Doorbell.open(launch.doorbell_path)
-    host = EngineHost()
+    models = ModelsHost()
     control = ControlThread(server, doorbell)
-    service = Service(doorbell, control, host, launch.path_of)
+    service = Service(doorbell, control, models, launch.path_of)
     control.start()
-    host.start()
+    models.start()
     print(LaunchReport(server.control_port, server.events_port, os.getpid()).to_line(), file=report_to, flush=True)
     log.info("ready for commands on port %s", server.control_port)
     try:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.shared.settings import EDIT_REGIONS, MODELS, TINY, WORKING_SIZES
 
 EXIT_REFUSED = 2
 EXIT_GATE_MISSED = 1
@@ -20,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     parser = build_parser()
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.run not in (_train, _ctl):
+    if rest and options.run not in (_train, _train_adapters, _ctl):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest  # options that need torch (train) or take long to import (ctl) are read only where needed
     try:
@@ -38,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_train(commands)
     _add_eval(commands)
+    _add_v1(commands)
     warm = commands.add_parser("warm", help="build the engine's cache, so that the filter starts at once")
     warm.set_defaults(run=_warm)
     _add_presets(commands)
@@ -62,12 +64,15 @@ def _add_bench(commands) -> None:
     transport.add_argument("--json", type=Path, metavar="FILE")
     transport.set_defaults(run=_bench_transport)
     pipeline = bench.add_parser("pipeline", help="ring in to ring out, stage by stage")
-    pipeline.add_argument("--model", default="mirage-lsd-tiny", choices=["mirage-lsd-tiny"])
-    pipeline.add_argument("--device", default="auto", choices=["auto", "cpu"])
-    pipeline.add_argument("--size", type=size_px, default=(640, 360), metavar="WxH")
-    pipeline.add_argument("--steps", type=int, default=3, choices=range(1, 6))
-    pipeline.add_argument("--working-size", default="medium", choices=["small", "medium", "large"])
+    _add_model(pipeline)
+    pipeline.add_argument("--size", type=size_px, default=(640, 360), metavar="WxH", help="of the frames in the rings")
+    pipeline.add_argument("--diffusion-size", type=size_px, metavar="WxH",
+                          help="v1: of the picture that is diffused, instead of a working size")  # fmt: skip
     pipeline.add_argument("--frames", type=int, default=600)
+    pipeline.add_argument("--random-weights", action="store_true",
+                          help="v1 without a checkpoint: all of SD 1.5 on a GPU, a tiny net on a CPU")  # fmt: skip
+    pipeline.add_argument("--precision", default="auto", choices=["auto", "float16", "float32", "bfloat16"])
+    pipeline.add_argument("--one-stream", action="store_true", help="v1: all lanes on one CUDA stream")
     pipeline.add_argument("--json", type=Path, metavar="FILE")
     pipeline.set_defaults(run=_bench_pipeline)
 
@@ -79,14 +84,36 @@ def _add_run(commands) -> None:
     run.add_argument("--prompt", default="", help='such as "red leather jacket, city at night"')
     run.add_argument("--preset", default="")
     run.add_argument("--strength", type=float, default=1.0)
-    run.add_argument("--steps", type=int, default=3, choices=range(1, 6))
+    _add_model(run)
+    run.add_argument("--structure-lock", type=float, default=0.5, help="v1: how much of the layout stays, 0 to 1")
+    run.add_argument("--edit-region", default="everything", choices=EDIT_REGIONS, help="v1: where the edit may show")
     run.add_argument("--frames", type=int, default=0, help="stop after so many frames")
     run.set_defaults(run=_run)
+
+
+def _add_model(command) -> None:
+    """What a command that runs a model may be told of it."""
+    command.add_argument("--model", default=TINY, choices=MODELS)
+    command.add_argument("--checkpoint", default="", help="v1: a folder, a .safetensors file, a hub id or a known name")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
+    command.add_argument("--engine", default="auto", choices=["auto", "eager", "compiled", "tensorrt", "onnx"])
+    command.add_argument("--steps", type=int, default=3, choices=range(1, 6))
+    command.add_argument("--working-size", default="medium", choices=WORKING_SIZES)
 
 
 def _add_train(commands) -> None:
     train = commands.add_parser("train", add_help=False, help="train mirage-lsd-tiny (needs the [train] extra)")
     train.set_defaults(run=_train)
+
+
+def _add_v1(commands) -> None:
+    from mirage_lsd.worker.models.sd import command
+
+    models = commands.add_parser("models", help="list, fetch or check the checkpoints of mirage-lsd-v1")
+    command.add_arguments(models)
+    models.set_defaults(run=command.run)
+    train = commands.add_parser("train-adapters", add_help=False, help="train v1's temporal parts on your clips")
+    train.set_defaults(run=_train_adapters)
 
 
 def _add_eval(commands) -> None:
@@ -148,6 +175,14 @@ def _ctl(options) -> int:
     parser = argparse.ArgumentParser(prog="mirage-lsd ctl", description="Change and follow the looks in a running OBS.")
     ctl.add_arguments(parser)
     return ctl.run(parser.parse_args(options.rest))
+
+
+def _train_adapters(options) -> int:
+    from mirage_lsd.worker.train import adapters
+
+    parser = argparse.ArgumentParser(prog="mirage-lsd train-adapters")
+    adapters.add_arguments(parser)
+    return adapters.run(parser.parse_args(options.rest))
 
 
 def _eval(options) -> int:

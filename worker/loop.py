@@ -13,7 +13,6 @@ import time
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.worker.service import Service
 from mirage_lsd.worker.stages.base import Job
-from mirage_lsd.worker.stages.download import put
 from mirage_lsd.worker.stream import Stream
 from mirage_lsd.worker.timing import NS_PER_MS
 
@@ -34,6 +33,7 @@ def serve(service: Service) -> None:
 def process_newest(stream: Stream, service: Service) -> None:
     """Takes a stream's newest frame, if there is one, from ring to ring; a failure is reported, never raised."""
     try:
+        stream.collect()
         job = stream.take_newest()
         if job is not None:
             run_stages(stream, job)
@@ -45,10 +45,10 @@ def process_newest(stream: Stream, service: Service) -> None:
 
 
 def run_stages(stream: Stream, job: Job) -> None:
-    """Takes one job through its stream's stages, each timed, and publishes the result."""
+    """Takes one job through its stream's stages, each timed, and publishes the result when it is done."""
     for stage in stream.stages:
         started_ns = time.perf_counter_ns()
         job = stage(job)
         job.stage_ms[stage.name] = (time.perf_counter_ns() - started_ns) / NS_PER_MS
-    finished_ns = put(stream.output_ring, job)
-    stream.finished(job, finished_ns)
+    stream.send(job)
+    stream.collect()

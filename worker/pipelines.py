@@ -7,6 +7,9 @@ order in which a frame passes; upload comes before and download after every pipe
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.worker.engine_host import EngineHost
 from mirage_lsd.worker.stages.base import Stage
@@ -19,10 +22,17 @@ from mirage_lsd.worker.stages.fade import Fade
 from mirage_lsd.worker.stages.flow import Flow
 from mirage_lsd.worker.stages.upscale import Upscale
 
+if TYPE_CHECKING:
+    from mirage_lsd.worker.stages.v1.context import V1Context
+
 PIPELINES: dict[str, tuple[type, ...]] = {
     "passthrough": (),
     "lsd": (Flow, Encode, Condition, Denoise, Decode, Upscale, Fade),
 }
+# The same order for mirage-lsd-v1: class Flow of worker/stages/v1/flow.py and so on. By name, since importing them
+# brings in PyTorch, which a worker that runs mirage-lsd-tiny never needs.
+V1_STAGES = ("flow", "encode", "condition", "denoise", "decode", "upscale", "fade")
+V1_PACKAGE = "mirage_lsd.worker.stages.v1"
 
 
 class UnknownPipelineError(MirageError):
@@ -42,3 +52,9 @@ def build(name: str, host: EngineHost) -> list[Stage]:
         raise UnknownPipelineError(f"no pipeline is called {name!r}; choose one of {', '.join(PIPELINES)}")
     context = ModelContext(host)
     return [stage(context) for stage in PIPELINES[name]]
+
+
+def build_v1(context: V1Context) -> list[Stage]:
+    """New stages of the lsd pipeline with mirage-lsd-v1, in running order, for one stream."""
+    modules = [(name, importlib.import_module(f"{V1_PACKAGE}.{name}")) for name in V1_STAGES]
+    return [getattr(module, name.capitalize())(context) for name, module in modules]

@@ -18,8 +18,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from mirage_lsd.shared.errors import FieldError, MirageError
-from mirage_lsd.shared.look import KEEP, MAX_PRESETS, Preset
-from mirage_lsd.shared.settings import LAYERS
+from mirage_lsd.shared.look import KEEP, MAX_PRESETS, OWN_SEED, Preset
+from mirage_lsd.shared.settings import LAYERS, StreamSettings
 from mirage_lsd.worker.looks import strangers
 from mirage_lsd.worker.models.conditions import UnknownWordError, parse_conditions
 
@@ -98,6 +98,15 @@ def load_library(path: Path = LIBRARY) -> dict[str, Preset]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PresetError(f"{path} is not valid TOML: {error}; mend that line") from error
     return {preset_id: _checked(path, preset_id, table) for preset_id, table in tables.items()}
+
+
+def wear(settings: StreamSettings, preset_id: str) -> StreamSettings:
+    """These settings in a preset's look, as in OBS; "" leaves them as they are. Raises PresetError."""
+    if not preset_id:
+        return settings
+    preset = find(load_presets().by_id, preset_id)
+    seed = settings.seed if preset.seed == OWN_SEED else preset.seed
+    return replace(settings, layers=preset.layers(), strength=settings.strength * preset.strength, seed=seed)
 
 
 def find(library: dict[str, Preset], preset_id: str) -> Preset:

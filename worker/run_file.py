@@ -1,92 +1,116 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`mirage-lsd run IN OUT`: restyles a video file with the same stages the filter uses.
+"""`mirage-lsd run IN OUT`: restyles a video file with the same stages the filter uses, and keeps its sound.
 
-Called by the command line. Invariant: every frame is rendered, in order; nothing is dropped.
+Called by the command line. Invariants: every frame is rendered, in order; nothing is dropped. A model that cannot be
+had is told in one line, and mirage-lsd-tiny does the work where it knows the words.
 """
 
 from __future__ import annotations
 
-import time
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
 
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.frame import FrameHeader
-from mirage_lsd.shared.look import OWN_SEED
-from mirage_lsd.shared.settings import StreamSettings
+from mirage_lsd.shared.settings import TINY, V1, StreamSettings
+from mirage_lsd.worker import devices
 from mirage_lsd.worker.engine_host import EngineHost
 from mirage_lsd.worker.looks import look_for
-from mirage_lsd.worker.pipelines import build
-from mirage_lsd.worker.presets import find, load_presets
-from mirage_lsd.worker.stages.base import Job
-
-FALLBACK_FPS = 30.0
-
-
-class VideoFileError(MirageError):
-    """A video file cannot be read or written."""
-
-    code = "bad_video"
-
-
-class Restyler:
-    """The lsd pipeline for pictures in memory: BGRA in, BGRA out."""
-
-    def __init__(self, host: EngineHost) -> None:
-        self._stages = build("lsd", host)
-        self._frame_id = 0
-
-    def __call__(self, source, settings: StreamSettings):
-        """source: uint8 [h, w, 4] BGRA → uint8 [h, w, 4] BGRA in the look of `settings`."""
-        self._frame_id += 1
-        height_px, width_px = source.shape[:2]
-        header = FrameHeader(self._frame_id, time.monotonic_ns(), width_px, height_px, width_px * 4)
-        job = Job(header, settings, 0, source)
-        for stage in self._stages:
-            job = stage(job)
-        return job.output
-
-    def reset(self) -> None:
-        """Forgets the history: the next picture starts a new stream."""
-        for stage in self._stages:
-            stage.reset()
+from mirage_lsd.worker.pictures import FilePictures, VideoFileError
+from mirage_lsd.worker.presets import wear
+from mirage_lsd.worker.restyler import Restyler, Restyles
 
 
 def run(options) -> int:
     """Restyles options.input into options.output; returns how many frames were written."""
-    preset = find(load_presets().by_id, options.preset) if options.preset else None
-    settings = StreamSettings(
-        layers=preset.layers() if preset else (),
-        prompt=options.prompt,
-        strength=options.strength * (preset.strength if preset else 1.0),
-        seed=preset.seed if preset and preset.seed != OWN_SEED else StreamSettings.seed,
-        steps=options.steps,
-    )
-    look_for(settings)
-    reader = _reader(options.input)
-    fps = reader.get(cv2.CAP_PROP_FPS) or FALLBACK_FPS
-    size_px = (int(reader.get(cv2.CAP_PROP_FRAME_WIDTH)), int(reader.get(cv2.CAP_PROP_FRAME_HEIGHT)))
-    writer = cv2.VideoWriter(str(options.output), cv2.VideoWriter_fourcc(*"mp4v"), fps, size_px)
+    settings = settings_of(options)
+    if settings.model != V1:  # which takes any words
+        look_for(settings)
+    pictures = FilePictures(options.input)
+    silent = options.output.with_name(f".{options.output.stem}-{os.getpid()}{options.output.suffix}")
+    writer = cv2.VideoWriter(str(silent), cv2.VideoWriter_fourcc(*"mp4v"), pictures.fps, pictures.size_px)
     if not writer.isOpened():
         raise VideoFileError(f"{options.output} cannot be written; choose a folder you may write to and end in .mp4")
-    host = EngineHost()
-    host.load()
-    restyle, frames = Restyler(host), 0
-    while not options.frames or frames < options.frames:
-        more, picture = reader.read()
-        if not more:
-            break
-        writer.write(restyle(cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA), settings)[..., :3])
-        frames += 1
-    writer.release()
-    print(f"{frames} frames → {options.output}")
+    try:
+        frames = _restyle(pictures, writer, settings, options)
+        writer.release()
+        sound = add_sound(silent, options.input, options.output, frames / pictures.fps)
+    finally:
+        writer.release()
+        silent.unlink(missing_ok=True)
+    print(f"{frames} frames → {options.output} ({sound})")
     return frames
 
 
-def _reader(path: Path) -> cv2.VideoCapture:
-    reader = cv2.VideoCapture(str(path))
-    if not reader.isOpened():
-        reason = "it does not exist" if not path.exists() else "OpenCV finds no video in it"
-        raise VideoFileError(f"{path} cannot be read: {reason}")
-    return reader
+def settings_of(options) -> StreamSettings:
+    """The command line's options as settings."""
+    plain = StreamSettings(
+        prompt=options.prompt, strength=options.strength, steps=options.steps, model=options.model,
+        checkpoint=options.checkpoint, device=options.device, working_size=options.working_size,
+        structure_lock=options.structure_lock, edit_region=options.edit_region,
+    )  # fmt: skip
+    return wear(plain, options.preset)
+
+
+def new_restyler(settings: StreamSettings, engine: str = "auto") -> tuple[Restyles, str]:
+    """(a loaded restyler, what it runs). Where v1 cannot be had: tiny, and why on standard error."""
+    if settings.model == V1:
+        try:
+            return _new_v1(settings, engine)
+        except MirageError as error:
+            try:
+                look_for(settings)
+            except MirageError:
+                raise error from None  # tiny does not know the words: there is no fall-back
+            print(f"mirage-lsd: {V1} cannot be used, {TINY} runs instead: {error}", file=sys.stderr)
+    host = EngineHost()
+    host.load()
+    return Restyler(host), f"{host.model} on {host.device}, {host.engine}"
+
+
+def add_sound(silent: Path, source: Path, output: Path, seconds: float) -> str:
+    """Puts the source's sound (of that length) to the pictures, by ffmpeg; returns what became of it, in words."""
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        shutil.move(silent, output)
+        return "without its sound: ffmpeg is not installed"
+    command = [ffmpeg, "-y", "-loglevel", "error", "-i", str(silent), "-i", str(source), "-map", "0:v", "-map", "1:a?",
+               "-c", "copy", "-t", f"{seconds:.3f}", str(output)]  # fmt: skip
+    ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if ran.returncode != 0:
+        reason = (ran.stderr.strip().splitlines() or ["no reason given"])[-1]
+        shutil.move(silent, output)
+        return f"without its sound: ffmpeg says {reason}"
+    return "with its sound" if _has_sound(ffmpeg, output) else "the source has no sound"
+
+
+def _has_sound(ffmpeg: str, path: Path) -> bool:
+    ran = subprocess.run([ffmpeg, "-hide_banner", "-i", str(path)], capture_output=True, text=True, check=False)
+    return " Audio: " in ran.stderr
+
+
+def _restyle(pictures: FilePictures, writer: cv2.VideoWriter, settings: StreamSettings, options) -> int:
+    restyle, what = new_restyler(settings, options.engine)
+    print(what)
+    frames = 0
+    for picture in pictures:
+        writer.write(restyle(picture, settings)[..., :3])
+        frames += 1
+        if frames == options.frames:
+            break
+    restyle.close()
+    return frames
+
+
+def _new_v1(settings: StreamSettings, engine: str) -> tuple[Restyles, str]:
+    devices.check_torch(None)
+    from mirage_lsd.worker.restyler import V1Restyler
+    from mirage_lsd.worker.v1_host import V1Host, V1Options
+
+    host = V1Host(V1Options(settings.checkpoint, settings.device, engine=engine))
+    host.load()
+    return V1Restyler(host), host.text

@@ -18,10 +18,10 @@ import psutil
 
 from mirage_lsd.shared import commands, events
 from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker import state as states
 from mirage_lsd.worker.control import ControlThread, error_reply
-from mirage_lsd.worker.engine_host import EngineHost
-from mirage_lsd.worker.looks import look_for
+from mirage_lsd.worker.models_host import ModelsHost
 from mirage_lsd.worker.pipelines import PIPELINES, needs_model
 from mirage_lsd.worker.stream import Stream
 
@@ -33,16 +33,16 @@ FAILURES_UNTIL_TOLD = 3
 class Service:
     """doorbell: wakes the loop; control: the sockets' thread; path_of: where a ring named in a message lies."""
 
-    def __init__(self, doorbell, control: ControlThread, host: EngineHost, path_of: Callable[[str], str]) -> None:
+    def __init__(self, doorbell, control: ControlThread, models: ModelsHost, path_of: Callable[[str], str]) -> None:
         self.doorbell = doorbell
         self._control = control
-        self._host = host
+        self._models = models
         self._path_of = path_of
         self._state = states.WorkerState()
         self._streams: dict[int, Stream] = {}
         self._told: dict[int, tuple[str, str]] = {}
         self._started_s = self._reported_s = time.monotonic()
-        self._ready_told = False
+        self._ready_told: object = None
 
     @property
     def stopping(self) -> bool:
@@ -87,10 +87,11 @@ class Service:
         stream.reset()
 
     def close(self) -> None:
-        """Closes every stream."""
+        """Closes every stream and lets the models go."""
         for stream in self._streams.values():
             stream.close()
         self._streams = {}
+        self._models.close()
 
     def _answer(self, command: object) -> events.Event:
         command, refused = self._usable(command)
@@ -109,12 +110,20 @@ class Service:
         if not isinstance(command, commands.ApplySettings):
             return command, None
         try:
-            look_for(command.settings)
+            self._models.check(command.settings)
         except MirageError as error:
             current = self._state.stream(command.stream_id).settings
             kept = replace(command.settings, layers=current.layers, prompt=current.prompt)
-            return replace(command, settings=kept), error
+            return replace(command, settings=self._wearable(kept)), error
         return command, None
+
+    def _wearable(self, settings: StreamSettings) -> StreamSettings:
+        """These settings, without a look that their model cannot show (words of v1, when tiny was chosen)."""
+        try:
+            self._models.check(settings)
+        except MirageError:
+            return replace(settings, layers=(), prompt="")
+        return settings
 
     def _match(self, after: states.WorkerState) -> None:
         for stream_id in set(self._streams) - set(after.streams):
@@ -123,7 +132,7 @@ class Service:
         for stream_id, wanted in after.streams.items():
             stream = self._streams.get(stream_id)
             if stream is None:
-                self._streams[stream_id] = Stream(wanted, self._host, self._path_of)
+                self._streams[stream_id] = Stream(wanted, self._models, self._path_of)
             elif wanted is not stream.state:
                 stream.update(wanted)
 
@@ -145,15 +154,23 @@ class Service:
                 f"{command.protocol}; install one release on both sides",
                 "wrong_protocol",
             )
-        return events.Welcome(commands.PROTOCOL, release(), os.getpid(), tuple(PIPELINES), self._host.devices())
+        return events.Welcome(
+            commands.PROTOCOL,
+            release(),
+            os.getpid(),
+            tuple(PIPELINES),
+            self._models.devices(),
+            self._models.device_names(),
+        )
 
     def _status(self) -> events.StatusReport:
+        host = self._models.newest()
         return events.StatusReport(
             time.monotonic() - self._started_s,
-            self._host.ready,
-            self._host.device,
-            self._host.model,
-            self._host.engine,
+            self._models.tiny.ready,
+            host.device,
+            host.model,
+            host.engine,
             psutil.Process().memory_info().rss,
             self._control.bad_messages,
             tuple(self._stats(stream) for stream in self._streams.values()),
@@ -169,7 +186,7 @@ class Service:
             stream.timings.processed,
             stream.timings.dropped,
             stream.state.generation,
-            self._host.device,
+            (stream.choice.v1 or self._models.tiny).device,
         )
 
     def _describe(self, stream: Stream) -> tuple[str, str]:
@@ -178,11 +195,15 @@ class Service:
             return "off", "switched off: the source is shown untouched"
         if stream.failures_in_a_row >= FAILURES_UNTIL_TOLD:
             return "failing", f"frames fail: {stream.last_error}"
-        if needs_model(settings.pipeline) and not self._host.ready:
-            return self._host.state, self._host.text
-        if settings.device not in self._host.devices():
-            return "running", f"{settings.device} is not available: {self._host.model} runs on {self._host.device}"
-        return "running", "running"
+        if not needs_model(settings.pipeline):
+            return "running", self._models.tiny_remark(settings) or "running"
+        choice = self._models.choose(settings)
+        if choice.v1 is not None:
+            return "running", choice.v1.text
+        if choice.model and self._models.tiny.ready:
+            return "running", choice.text or "running"
+        tiny = self._models.tiny
+        return ("loading", choice.text) if not choice.model else (tiny.state, tiny.text)
 
     def _tell_state(self, stream_id: int, state: str, text: str) -> None:
         if self._told.get(stream_id) == (state, text):
@@ -192,9 +213,11 @@ class Service:
         self._control.publish(events.State(stream_id, state, text[: events.MAX_TEXT_CHARS], generation))
 
     def _tell_ready(self) -> None:
-        if self._host.ready and not self._ready_told:
-            self._ready_told = True
-            host = self._host
+        """When a model is loaded, and again when another model or engine took over."""
+        host = self._models.newest()
+        told = host.model, host.device, host.engine
+        if self._models.tiny.ready and told != self._ready_told:
+            self._ready_told = told
             self._control.publish(events.Ready(host.device, host.model, host.engine, host.load_ms))
 
 

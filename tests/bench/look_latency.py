@@ -101,9 +101,9 @@ def _measure(studio: LookStudio, trials: int) -> dict[str, Any]:
     read, rows, found = slot.get("latency_head"), [], {}
     for name, fire in ways.items():
         count = trials if name != INFORMATION_ONLY else min(trials, 10)
-        read, more, delays = _trials(slot, fire, count, read)
+        read, more, delays, ticks = _trials(slot, fire, count, read)
         rows += more
-        found[name] = percentiles_ms(delays)
+        found[name] = {**percentiles_ms(delays), "captured_after_obs_frames_p95": sorted(ticks)[int(len(ticks) * 0.95)]}
     found[OFF] = percentiles_ms(_off_times(studio, voice, slot, max(5, trials // 4)))
     batch.stdin.close()
     batch.wait()
@@ -112,28 +112,34 @@ def _measure(studio: LookStudio, trials: int) -> dict[str, Any]:
     own = percentiles_ms([(row.shown_ns - row.captured_ns) / NS_PER_MS for row in rows])
     for name, figures in {"captured to shown": own, **found}.items():
         shown = "  ".join(f"{key[:3]} {figures[key]:7.1f}" for key in ("p50_ms", "p95_ms", "p99_ms"))
-        print(f"   {name:22} {shown} ms")
+        after = figures.get("captured_after_obs_frames_p95")
+        frames = f"; captured {after} OBS frames after it (p95)" if after is not None else ""
+        print(f"   {name:22} {shown} ms{frames}")
     return {"own": own, "ways": found, "frames": len(rows)}
 
 
-def _trials(slot: Area, fire: Callable[[str], object], count: int, read: int) -> tuple[int, list[Latency], list[float]]:
-    """(place in the log, the frames shown meanwhile, milliseconds from each command to the first frame wearing it)."""
-    chance, rows, delays = random.Random(1), [], []
+def _trials(
+    slot: Area, fire: Callable[[str], object], count: int, read: int
+) -> tuple[int, list[Latency], list[float], list[int]]:
+    """(place in the log, the frames shown meanwhile, milliseconds from each command to the first frame wearing it,
+    OBS frames from each command to the capture of that frame: what is left is the pipeline's own latency)."""
+    chance, rows, delays, ticks = random.Random(1), [], [], []
     for number in range(count):
         time.sleep(chance.uniform(0.3, 0.5))
-        generation, started_ns = slot.get("generation"), now_ns()
+        generation, tick, started_ns = slot.get("generation"), slot.get("tick"), now_ns()
         fire(LOOKS[number % 2])
         until = time.monotonic() + SEEN_WITHIN_S
         first = None
         while first is None:
             if time.monotonic() > until:
-                raise SystemExit("a command changed nothing on screen")
+                raise SystemExit(f"a command changed nothing on screen; status: {slot.text('status')}")
             time.sleep(0.005)
             read, more = slot.latencies(read)
             rows += more
             first = next((row for row in more if row.generation > generation), None)
         delays.append((first.shown_ns - started_ns) / NS_PER_MS)
-    return read, rows, delays
+        ticks.append(first.captured_tick - tick)
+    return read, rows, delays, ticks
 
 
 def _off_times(studio: LookStudio, desk: DeskClient, slot: Area, count: int) -> list[float]:

@@ -4,7 +4,7 @@
     python tests/bench/voice_false_triggers.py --hours 2 --real
 
 Synthetic talk is prose from the docstrings of Python's standard library and a streamer's chatter full of garments,
-colours and words that sound like the wake word, by the held-out voices, some of it over music. Real speech is what
+colours and words that sound like the wake word, by the acceptance voices, some of it over music. Real speech is what
 the packages moonshine-voice and (Debian) pocketsphinx-testdata carry; `--recordings FOLDER` adds any other. The same
 seed gives the same talk.
 """
@@ -12,10 +12,8 @@ seed gives the same talk.
 from __future__ import annotations
 
 import argparse
-import ast
 import os
 import random
-import re
 import sysconfig
 import time
 from collections.abc import Iterator
@@ -24,13 +22,15 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
-from voice_speech import HELD_OUT_VOICES, RATE_HZ, in_noise, pcm16, read_wav, speak
 
+from mirage_lsd.shared.voice_lines import Rejected, Understood
 from mirage_lsd.worker.presets import load_library
+from mirage_lsd.worker.train.voice.noises import noise
+from mirage_lsd.worker.train.voice.speech import ACCEPTANCE_VOICES, RATE_HZ, in_noise, pcm16, read_wav, speak
+from mirage_lsd.worker.train.voice.utterances import prose
 from mirage_lsd.worker.voice.engine import load
 from mirage_lsd.worker.voice.intents import spoken_presets
 from mirage_lsd.worker.voice.listener import Listener, Manner
-from mirage_lsd.worker.voice.protocol import Command, Rejected
 
 PROSE_MODULES = ("argparse", "asyncio.tasks", "calendar", "csv", "datetime", "difflib", "doctest", "email.message",
                  "fractions", "functools", "heapq", "imaplib", "logging.__init__", "mailbox", "optparse", "pathlib",
@@ -57,32 +57,25 @@ DEBIAN_REAL = Path("/usr/share/pocketsphinx/test/data")
 def sentences(seed: int) -> Iterator[str]:
     """Endless talk: four sentences of prose to one of chatter, shuffled."""
     rng = random.Random(seed)
-    prose = [text for module in PROSE_MODULES for text in _prose(module)]
+    sayings = [text for module in PROSE_MODULES for text in prose(module)]
     while True:
         if rng.random() < 0.2:
             yield rng.choice(CHATTER).format(**{key: rng.choice(words) for key, words in WORDS.items()})
         else:
-            yield rng.choice(prose)
-
-
-def _prose(module: str) -> Iterator[str]:
-    file = Path(sysconfig.get_path("stdlib"), *module.split(".")).with_suffix(".py")
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
-            for text in re.split(r"(?<=[.!?])\s+", " ".join((ast.get_docstring(node) or "").split())):
-                if re.fullmatch(r"[A-Z][A-Za-z ,'-]{20,160}[.!?]", text):
-                    yield text
+            yield rng.choice(sayings)
 
 
 def talk(hours: float, seed: int) -> Iterator[np.ndarray]:
     """Pieces of synthetic talk, together that many hours."""
     rng, source, made_s, number = random.Random(seed), sentences(seed), 0.0, 0
     while made_s < hours * 3600:
-        voice = HELD_OUT_VOICES[number % len(HELD_OUT_VOICES)]
+        voice = ACCEPTANCE_VOICES[number % len(ACCEPTANCE_VOICES)]
         text = " ".join(next(source) for _ in range(rng.choice((1, 1, 2))))
         kind, snr_db = rng.choice((("pink", 40.0), ("pink", 25.0), ("music", 15.0)))
         lead_s, tail_s = rng.uniform(0.3, 0.9), rng.uniform(0.2, 0.9)
-        piece, _ = in_noise(speak(text, voice), kind, snr_db, seed + number, lead_s, tail_s)
+        speech = speak(text, voice)
+        around = noise(kind, speech.size + int((lead_s + tail_s) * RATE_HZ), seed + number)
+        piece, _ = in_noise(speech, around, snr_db, lead_s)
         number += 1
         made_s += piece.size / RATE_HZ
         yield piece
@@ -103,7 +96,7 @@ def triggers(listener: Listener, pieces: Iterator[np.ndarray]) -> tuple[float, l
     for piece in pieces:
         heard_s += piece.size / RATE_HZ
         for event in listener.hear(pcm16(piece)):
-            if isinstance(event, Command):
+            if isinstance(event, Understood):
                 commands.append((event.text, round(event.confidence, 2), round(heard_s)))
             elif isinstance(event, Rejected):
                 rejected.append((event.reason, event.text, round(event.confidence, 2)))

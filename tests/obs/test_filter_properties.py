@@ -52,7 +52,7 @@ def test_the_window_shows_every_control_and_the_presets(studio, folder):
     studio.wait_styled("Still")
     shown = look(studio, folder)
     assert shown["names"][: len(IN_ORDER)] == IN_ORDER
-    assert {"refresh", "restart_worker"} <= set(shown["names"])
+    assert {"model", "large_model", "refresh", "restart_worker"} <= set(shown["names"])
     assert all(items[0] == "" for items in shown["lists"].values())
     assert len(shown["lists"]["preset"]) > 24
     assert {"red leather jacket", "navy suit"} <= set(shown["lists"]["outfit"])

@@ -120,6 +120,7 @@ def test_the_properties_and_the_desk_follow_each_other(studio, desk):
     studio.wait_look("Left", "smile, red hoodie, forest")
     studio.set_filter("Left", enabled=False)
     studio.wait_untouched("Left")
+    studio.wait_until(lambda: desk.ask().filters[0].look.off, "the desk to know")
     desk.do(TurnOn())
     studio.wait_look("Left", "smile, red hoodie, forest")
     studio.set_filter("Left", outfit="")

@@ -28,7 +28,7 @@ class Keyboard:
         if not self._display:
             raise ConnectionError(f"cannot open display {display_name}")
 
-    def press(self, key: str, held_s: float = 0.06) -> None:
+    def press(self, key: str, held_s: float = 0.15) -> None:
         """Key down, and up after held_s."""
         code = self._x.XKeysymToKeycode(self._display, self._x.XStringToKeysym(key.encode()))
         for down in (1, 0):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mirage_lsd.worker.voice.audio_ring import HEADER_BYTES, AudioRing, AudioRingError
+from mirage_lsd.shared.audio_ring import HEADER_BYTES, AudioRing, AudioRingError
 
 
 def ramp(start: int, count: int) -> bytes:
@@ -61,7 +61,7 @@ def test_a_reader_starts_at_the_newest_and_sees_the_writer_end(tmp_path: Path) -
 def test_another_process_hears_it(tmp_path: Path) -> None:
     writer = AudioRing.create(str(tmp_path / "audio"))
     program = (
-        "import sys, time\nfrom mirage_lsd.worker.voice.audio_ring import AudioRing\n"
+        "import sys, time\nfrom mirage_lsd.shared.audio_ring import AudioRing\n"
         "ring = AudioRing.open(sys.argv[1]); print('open', flush=True); got = b''\n"
         "while not ring.writer_done or len(got) < 64000: got += ring.read(); time.sleep(0.005)\n"
         "print(got == b''.join(int(n % 30000).to_bytes(2, 'little') for n in range(32000)))"

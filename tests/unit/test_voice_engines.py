@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib
 import struct
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import numpy as np
 import pytest
 
 from mirage_lsd.worker.presets import load_library
-from mirage_lsd.worker.voice import engine, grammar, whisper_files
+from mirage_lsd.worker.train.voice.speech import TUNING_VOICES, pcm16, speak
+from mirage_lsd.worker.voice import adapter, engine, grammar, whisper_files
 from mirage_lsd.worker.voice.engine_sphinx import SphinxEngine
 from mirage_lsd.worker.voice.engine_transcript import SpeechRecognitionEngine, TranscriptEngine
 from mirage_lsd.worker.voice.engine_whisper import WhisperEngine
@@ -41,11 +41,9 @@ def code_of(call, *arguments) -> str:
     return refused.value.code
 
 
-def test_our_decoder_finds_likely_what_ctranslate2s_writes(whisper, checkout: Path, monkeypatch) -> None:
+def test_our_decoder_finds_likely_what_ctranslate2s_writes(whisper) -> None:
     """On speech: the words that CTranslate2's own decoder writes, and as a check the same words in another order."""
-    monkeypatch.syspath_prepend(str(checkout / "tests" / "bench"))
-    speech = importlib.import_module("voice_speech")
-    encoded = whisper._encoded(speech.pcm16(speech.speak("I will meet you at the station", speech.TUNING_VOICES[4])))
+    encoded = whisper._encoded(pcm16(speak("I will meet you at the station", TUNING_VOICES[4])))
     picture = whisper._ct2.StorageView.from_array(encoded[None])
     theirs = whisper._encoder.generate(picture, [whisper._start], beam_size=1)[0].sequences_ids[0]
     assert mean_log(whisper, encoded, theirs) > -1.5
@@ -124,8 +122,22 @@ def test_a_model_file_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{}")
     assert code_of(whisper_files.model_folder, str(tmp_path)) == "model_missing"
     for content in (b"", b"\6\0\0\0", struct.pack("<IH8sII", 6, 8, b"NotThis\0", 1, 1), b"\xff" * 100):
-        (tmp_path / "model.bin").write_bytes(content)
-        assert code_of(whisper_files.read_weights, tmp_path / "model.bin") == "model_bad"
+        assert code_of(whisper_files.arrays_of, memoryview(content)) == "model_bad"
+
+
+def test_the_adapter_changes_what_it_names_and_nothing_else() -> None:
+    model = (whisper_files.model_folder() / whisper_files.MODEL_FILE).read_bytes()
+    before, after = (whisper_files.arrays_of(memoryview(data)) for data in (model, adapter.adapted(model)))
+    changed = {name for name in before if before[name].tobytes() != after[name].tobytes()}
+    assert changed == set(adapter.changes())
+    assert all(name.startswith("encoder/") for name in changed)
+
+
+def test_an_adapter_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "wrong.safetensors"
+    adapter.save(file, {}, {"encoder/conv1/weight": np.zeros((3, 3))})
+    model = (whisper_files.model_folder() / whisper_files.MODEL_FILE).read_bytes()
+    assert code_of(adapter.adapted, model, file) == "model_bad"
 
 
 def test_sphinx_takes_every_shipped_phrase_and_another_list_in_place(sphinx: SphinxEngine) -> None:

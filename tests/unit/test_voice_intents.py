@@ -7,9 +7,11 @@ import random
 
 import pytest
 
+from mirage_lsd.shared import look_commands as looks
+from mirage_lsd.shared.look_commands import ApplyPreset, LookCommand
 from mirage_lsd.worker.presets import load_library
-from mirage_lsd.worker.voice import grammar, intents, numbers
-from mirage_lsd.worker.voice.intents import ApplyPreset, ApplyPrompt, Phrasebook, SpokenPreset, spoken_presets
+from mirage_lsd.worker.voice import grammar, numbers
+from mirage_lsd.worker.voice.intents import Phrasebook, SpokenPreset, spoken_presets
 
 PRESETS = (
     SpokenPreset("red-leather-jacket", ("Red leather jacket",)),
@@ -22,27 +24,28 @@ BOOK = Phrasebook(PRESETS)
 @pytest.mark.parametrize(
     ("said", "meant"),
     [
-        ("undo", intents.Undo()),
-        ("Redo.", intents.Redo()),
-        ("next", intents.NextPreset()),
-        ("previous look", intents.PreviousPreset()),
-        ("random", intents.RandomPreset()),
-        ("turn off", intents.TurnOff()),
-        ("on", intents.TurnOn()),
-        ("Red leather jacket!", ApplyPreset("red-leather-jacket")),
-        ("go wild", ApplyPreset("gamer")),
-        ("cyber-punk gamer", ApplyPreset("gamer")),
-        ("scene forest", ApplyPreset("forest")),
-        ("number two", ApplyPreset("gamer")),
-        ("look 3", ApplyPreset("forest")),
-        ("jacket in dark green", ApplyPrompt("jacket in dark green")),
-        ("wear a purple dress", ApplyPrompt("purple dress")),
-        ("red hoodie and black jeans", ApplyPrompt("red hoodie and black jeans")),
-        ("green top", ApplyPrompt("green top")),
-        ("neon light", ApplyPrompt("neon light")),
+        ("undo", looks.Undo(origin="voice")),
+        ("Redo.", looks.Redo(origin="voice")),
+        ("next", looks.NextPreset(origin="voice")),
+        ("previous look", looks.PreviousPreset(origin="voice")),
+        ("random", looks.RandomPreset(origin="voice")),
+        ("turn off", looks.TurnOff(origin="voice")),
+        ("on", looks.TurnOn(origin="voice")),
+        ("Red leather jacket!", ApplyPreset("red-leather-jacket", origin="voice")),
+        ("go wild", ApplyPreset("gamer", origin="voice")),
+        ("cyber-punk gamer", ApplyPreset("gamer", origin="voice")),
+        ("scene forest", ApplyPreset("forest", origin="voice")),
+        ("number two", ApplyPreset("gamer", origin="voice")),
+        ("look 3", ApplyPreset("forest", origin="voice")),
+        ("jacket in dark green", looks.ApplyWords(words="jacket in dark green", origin="voice")),
+        ("wear a purple dress", looks.ApplyWords(words="purple dress", origin="voice")),
+        ("red hoodie and black jeans", looks.ApplyWords(words="red hoodie and black jeans", origin="voice")),
+        ("green top", looks.ApplyWords(words="green top", origin="voice")),
+        ("a gray suit", looks.ApplyWords(words="grey suit", origin="voice")),
+        ("neon light", looks.ApplyWords(words="neon light", origin="voice")),
     ],
 )
-def test_what_is_said_is_what_is_meant(said: str, meant: intents.Intent) -> None:
+def test_what_is_said_is_what_is_meant(said: str, meant: LookCommand) -> None:
     assert BOOK.read(said) == meant
 
 
@@ -102,5 +105,5 @@ def test_the_shipped_grammar_has_the_commands_it_promises() -> None:
 def test_a_preset_can_be_said_as_soon_as_it_is_in_the_list() -> None:
     book = Phrasebook((*PRESETS, SpokenPreset("dragon", ("Dragon rider",))))
     assert "dragon rider" in set(grammar.phrases(grammar.build(book).command))
-    assert book.read("dragon rider") == ApplyPreset("dragon")
-    assert book.read("number four") == ApplyPreset("dragon")
+    assert book.read("dragon rider") == ApplyPreset("dragon", origin="voice")
+    assert book.read("number four") == ApplyPreset("dragon", origin="voice")

@@ -6,11 +6,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mirage_lsd.shared.look_commands import ApplyPreset, Undo
+from mirage_lsd.shared.voice_lines import Awake, Rejected, Understood
 from mirage_lsd.worker.voice.endpointer import END_MS, FRAME_MS, FRAME_SAMPLES, LEAD_MS, Edge, Endpointer
 from mirage_lsd.worker.voice.engine import Heard
-from mirage_lsd.worker.voice.intents import ApplyPreset, SpokenPreset, Undo
+from mirage_lsd.worker.voice.intents import SpokenPreset
 from mirage_lsd.worker.voice.listener import Listener, Manner
-from mirage_lsd.worker.voice.protocol import Awake, Command, Rejected
 
 RATE_HZ = 16_000
 PRESETS = (SpokenPreset("forest", ("Forest",)),)
@@ -113,8 +114,8 @@ def phrase(pause_s: float = 0.6) -> np.ndarray:
 def test_a_phrase_is_one_command_and_the_engine_is_asked_once() -> None:
     listener, engine = listening(Heard("forest", 0.9))
     (event,) = listener.hear(phrase())
-    assert isinstance(event, Command)
-    assert (event.intent, event.text) == (ApplyPreset("forest"), "forest")
+    assert isinstance(event, Understood)
+    assert (event.look_command, event.text) == (ApplyPreset("forest", origin="voice"), "forest")
     assert len(engine.asked) == 1
     assert np.array_equal(engine.fed[: engine.asked[0].size], engine.asked[0])
 
@@ -153,15 +154,15 @@ def test_other_speech_brings_nothing() -> None:
 def test_no_second_command_within_the_cooldown() -> None:
     listener, _ = listening(*[Heard("undo", 0.9)] * 3, cooldown_ms=2000)
     events = list(listener.hear(np.concatenate([phrase(), phrase(1.5), phrase()])))
-    assert [type(event) for event in events] == [Command, Rejected, Command]
+    assert [type(event) for event in events] == [Understood, Rejected, Understood]
     assert events[1].reason == "cooldown"
-    assert events[0].intent == Undo()
+    assert events[0].look_command == Undo(origin="voice")
 
 
 def test_the_wake_word_alone_waits_for_its_command() -> None:
     listener, engine = listening(Heard("", 0.9), Heard("forest", 0.9))
     events = list(listener.hear(np.concatenate([phrase(0.7), phrase()])))
-    assert [type(event) for event in events] == [Awake, Command]
+    assert [type(event) for event in events] == [Awake, Understood]
     assert engine.asked[1].size > 1.5 * engine.asked[0].size  # both phrases together
 
 
@@ -177,7 +178,7 @@ def test_while_the_key_is_down_all_sound_is_one_phrase_decided_when_it_goes_up()
     said = np.concatenate([voice(0.4), room(0.9, seed=6), voice(0.4)])
     assert list(listener.hear(said)) == []
     (event,) = listener.stop_talking()
-    assert event.intent == Undo()
+    assert event.look_command == Undo(origin="voice")
     assert np.array_equal(engine.asked[0], said)
     assert list(listener.stop_talking()) == []
 
@@ -187,5 +188,6 @@ def test_sound_may_come_in_any_pieces() -> None:
     sound = phrase()
     together = list(whole.hear(sound))
     apart = [event for start in range(0, sound.size, 77) for event in pieces.hear(sound[start : start + 77])]
-    assert [event.intent for event in together] == [event.intent for event in apart] == [Undo()]
+    for events in (together, apart):
+        assert [event.look_command for event in events] == [Undo(origin="voice")]
     assert FRAME_MS * RATE_HZ // 1000 == FRAME_SAMPLES

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -13,15 +12,26 @@ import wave
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mirage_lsd.shared import clock
-from mirage_lsd.worker.voice.audio_ring import AudioRing
-from mirage_lsd.worker.voice.errors import VoiceError
-from mirage_lsd.worker.voice.intents import ApplyPreset, Undo
-from mirage_lsd.worker.voice.protocol import Command, Talk, Tune, VoiceLaunch, read_message, to_line
+from mirage_lsd.shared.audio_ring import AudioRing
+from mirage_lsd.shared.look_commands import ApplyPreset, Undo
+from mirage_lsd.shared.process_lines import Failed, LineError
+from mirage_lsd.shared.voice_lines import (
+    LINES,
+    Awake,
+    Ready,
+    Rejected,
+    Reload,
+    Talk,
+    Tune,
+    Understood,
+    VoiceLaunch,
+)
 
 PRESETS = '[forest]\nname = "Forest"\nprompt = "forest"\n'
 LONG_S = 120
@@ -61,16 +71,16 @@ class Process:
 
     def _read(self) -> None:
         for line in self.process.stdout:
-            self.events.put(json.loads(line))
+            self.events.put(LINES.read(line))
 
     def send(self, line: str) -> None:
         self.process.stdin.write(line)
         self.process.stdin.flush()
 
-    def event(self, kind: str) -> dict:
+    def event(self, kind: str) -> Any:
         """The next event, which must be of this type."""
         event = self.events.get(timeout=LONG_S)
-        assert event["type"] == kind, event
+        assert type(event).__name__.lower() == kind, event
         return event
 
     def say(self, text: str) -> None:
@@ -97,26 +107,26 @@ def started(tmp_path: Path) -> Iterator:
 def test_speech_becomes_commands_and_a_new_preset_can_be_said_at_once(started) -> None:
     voice = started(engine="whisper", cooldown_ms=0)
     ready = voice.event("ready")
-    assert (ready["engine"], ready["wake_word"]) == ("whisper", "mirage")
+    assert (ready.engine, ready.wake_word) == ("whisper", "mirage")
     voice.say("Mirage, undo")
-    command = voice.event("command")
-    assert (command["intent"], command["text"]) == ({"type": "undo"}, "undo")
+    heard = voice.event("understood")
+    assert (heard.look_command, heard.text) == (Undo(origin="voice"), "undo")
     voice.say("The weather is lovely today")
     voice.presets.write_text(PRESETS + '[space]\nname = "Outer galaxy"\nprompt = "space"\n')
-    assert voice.event("ready")["commands"] > ready["commands"]
+    assert voice.event("ready").commands > ready.commands
     voice.say("Mirage, outer galaxy")
-    assert voice.event("command")["intent"] == {"type": "apply_preset", "preset": "space"}
+    assert voice.event("understood").look_command == ApplyPreset("space", origin="voice")
 
 
 def test_a_broken_preset_file_leaves_the_last_good_one_and_pipes_end_the_process(started) -> None:
     voice = started(engine="pocketsphinx")
     voice.event("ready")
     voice.presets.write_text("[forest\n")
-    assert voice.event("failed")["code"] == "bad_preset"
+    assert voice.event("failed").code == "bad_preset"
     voice.send('{"type": "sing"}\n')
-    assert voice.event("failed")["code"] == "bad_settings"
+    assert voice.event("failed").code == "bad_settings"
     voice.send('{"type": "tune", "mode": "push_to_talk"}\n')
-    assert voice.event("ready")["wake_word"] == ""
+    assert voice.event("ready").wake_word == ""
     voice.process.stdin.close()
     assert voice.process.wait(timeout=LONG_S) == 0
 
@@ -127,7 +137,7 @@ def test_a_broken_preset_file_leaves_the_last_good_one_and_pipes_end_the_process
 )
 def test_what_cannot_work_is_said_and_the_process_ends(started, launch: dict, code: str) -> None:
     voice = started(**launch)
-    assert voice.event("failed")["code"] == code
+    assert voice.event("failed").code == code
     assert voice.process.wait(timeout=LONG_S) == 2
 
 
@@ -143,15 +153,28 @@ def test_killing_it_leaves_the_ring_to_its_owner(started) -> None:
 
 
 def test_lines_of_the_owner_are_read_strictly() -> None:
-    assert read_message('{"type": "talk", "held": true}') == Talk(True)
-    assert read_message('{"type": "tune", "wake_word": "hey mirror"}') == Tune(wake_word="hey mirror")
+    assert LINES.read('{"type": "talk", "held": true}') == Talk(True)
+    assert LINES.read('{"type": "tune", "wake_word": "hey mirror"}') == Tune(wake_word="hey mirror")
     for wrong in ("", "[]", "{}", '{"type": "talk"}', '{"type": "talk", "held": 1}', '{"type": "tune", "x": 1}', "\0"):
-        with pytest.raises(VoiceError):
-            read_message(wrong)
+        with pytest.raises(LineError):
+            LINES.read(wrong)
 
 
-def test_events_are_lines_of_json() -> None:
-    line = to_line(Command(ApplyPreset("forest"), "forest", 0.5, 301.26))
-    assert line.endswith("}\n")
-    assert json.loads(line)["intent"] == {"type": "apply_preset", "preset": "forest"}
-    assert json.loads(to_line(Command(Undo(), "undo", 0.5, 1.0)))["intent"] == {"type": "undo"}
+@pytest.mark.parametrize(
+    "message",
+    [
+        Understood.of(ApplyPreset("forest", origin="voice"), "forest", 0.5, 301.2),
+        Understood.of(Undo(origin="voice"), "undo", 0.25, 1.0),
+        Ready("whisper", "mirage", 70, ("a remark",)),
+        Awake(),
+        Rejected("unsure", "forest", 0.2),
+        Failed("bad_preset", "line 3 is wrong"),
+        Talk(True),
+        Tune(wake_word="hey mirror"),
+        Reload(),
+    ],
+)
+def test_every_message_comes_back_from_its_line(message: object) -> None:
+    line = LINES.write(message)
+    assert line.endswith("}\n") and line.count("\n") == 1
+    assert LINES.read(line) == message

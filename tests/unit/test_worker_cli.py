@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 
 import cv2
 import numpy as np
@@ -133,3 +135,52 @@ def test_nonsense_is_refused(arguments):
     with pytest.raises(SystemExit) as refused:
         main(arguments)
     assert refused.value.code == 2
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg makes the sound and puts it back")
+def test_run_keeps_the_sound(clip, tmp_path, capsys):
+    spoken = tmp_path / "spoken.mp4"
+    make = ["ffmpeg", "-loglevel", "error", "-i", str(clip), "-f", "lavfi", "-i", "sine=440:duration=0.2", "-shortest"]
+    subprocess.run([*make, str(spoken)], check=True)
+    assert main(["run", str(spoken), str(tmp_path / "out.mp4")]) == 0
+    assert "with its sound" in capsys.readouterr().out
+    told = subprocess.run(["ffmpeg", "-i", str(tmp_path / "out.mp4")], capture_output=True, text=True).stderr
+    assert "Audio: aac" in told and "Video: " in told
+    assert main(["run", str(clip), str(tmp_path / "mute.mp4"), "--frames", "1"]) == 0
+    assert "the source has no sound" in capsys.readouterr().out
+
+
+def test_run_without_ffmpeg_says_that_the_sound_is_dropped(clip, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert main(["run", str(clip), str(tmp_path / "out.mp4"), "--frames", "1"]) == 0
+    assert "without its sound: ffmpeg is not installed" in capsys.readouterr().out
+    assert len(frames_of(tmp_path / "out.mp4")) == 1 and len(list(tmp_path.iterdir())) == 2  # nothing else is left
+
+
+def test_run_with_v1(clip, tmp_path, capsys):
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    large = ["--model", "mirage-lsd-v1", "--device", "cpu", "--steps", "1", "--frames", "2", "--working-size", "small"]
+    command = ["run", str(clip), str(tmp_path / "out.mp4"), *large, "--prompt", "any words at all"]
+    assert main([*command, "--checkpoint", "random:tiny-random"]) == 0
+    assert "mirage-lsd-v1 (random weights) on cpu, eager" in capsys.readouterr().out
+    assert np.abs(frames_of(tmp_path / "out.mp4")[-1].astype(int) - frames_of(clip)[1]).mean() > 5
+    assert main([*command, "--checkpoint", str(tmp_path / "none")]) == 2
+    assert "none" in capsys.readouterr().err
+    command[-1] = "forest"  # a word that tiny knows: it does the work
+    assert main([*command, "--checkpoint", str(tmp_path / "none")]) == 0
+    assert "mirage-lsd-v1 cannot be used, mirage-lsd-tiny runs instead" in capsys.readouterr().err
+
+
+def test_the_pipeline_benchmark_measures_v1(tmp_path):
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    report = tmp_path / "report.json"
+    command = ["bench", "pipeline", "--model", "mirage-lsd-v1", "--random-weights", "--device", "cpu", "--steps", "1"]
+    command += ["--frames", "2", "--size", "96x72", "--diffusion-size", "64x64", "--json", str(report)]
+    assert main(command) == 0
+    figures = json.loads(report.read_text(encoding="utf-8"))
+    stages = ["upload", "flow", "encode", "condition", "denoise", "decode", "upscale", "fade", "download"]
+    assert sorted(figures["stages"]) == sorted(stages)
+    assert (figures["engine"], figures["diffusion_size"], figures["vram_peak_mb"]) == ("eager", "64x64", None)
+    assert figures["floor"]["gflop_by_graph"]["denoise"] > 0 and figures["floor"]["floor_ms"] > 0

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`mirage-lsd bench pipeline`: ring in → ring out of one stream, stage by stage, as fast as it goes.
 
-Runs the worker's own Stream on real rings in this process; the next frame is written when the last one is out, so
-latency holds no queueing. Warm-up is excluded. Prints a table and writes JSON.
+Runs the worker's own Stream on real rings in this process. Latency: the next frame is written when the last one is
+out, so it holds no queueing; the stages' times are CUDA events on a graphics card. fps: for mirage-lsd-v1 with the
+next frame written as soon as it is taken, as in the worker. Warm-up is excluded. Prints a table and writes JSON.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import platform
 import tempfile
 import time
 from pathlib import Path
@@ -20,9 +19,10 @@ import psutil
 
 from mirage_lsd.shared.frame import FrameHeader
 from mirage_lsd.shared.ring import Ring
-from mirage_lsd.shared.settings import StreamSettings
+from mirage_lsd.shared.settings import V1, StreamSettings
+from mirage_lsd.worker.bench import machine
 from mirage_lsd.worker.engine_host import EngineHost
-from mirage_lsd.worker.stages.download import put
+from mirage_lsd.worker.loop import run_stages
 from mirage_lsd.worker.state import StreamState
 from mirage_lsd.worker.stream import Stream
 from mirage_lsd.worker.timing import NS_PER_MS, percentiles_ms
@@ -34,61 +34,105 @@ BYTES_PER_MB = 1_000_000
 
 def run(options) -> dict:
     """Measures with the given command-line options; returns what it also prints and writes."""
-    host = EngineHost()
-    host.load()
     settings = StreamSettings(
-        prompt="red leather jacket, city night",
-        steps=options.steps,
-        working_size=options.working_size,
-        target_fps=60,
-    )
+        prompt="red leather jacket, city night", steps=options.steps, working_size=options.working_size,
+        target_fps=60, model=options.model, checkpoint=options.checkpoint, device=options.device,
+    )  # fmt: skip
+    models = _models(options)
     with tempfile.TemporaryDirectory() as folder:
-        result = measure(host, settings, options.size, options.frames, Path(folder))
+        result = measure(models, settings, options.size, options.frames, Path(folder))
     report = {
-        "model": host.model,
-        "engine": host.engine,
-        "device": host.device,
-        "hardware": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
         "size": f"{options.size[0]}x{options.size[1]}",
         "steps": options.steps,
+        **machine.describe(),
+        **models.facts(),
         **result,
     }
+    report["floor"] = models.floor(settings)
+    models.close()
     _print(report)
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return report
 
 
-def measure(host: EngineHost, settings: StreamSettings, size_px: tuple[int, int], frames: int, folder: Path) -> dict:
+def measure(models, settings: StreamSettings, size_px: tuple[int, int], frames: int, folder: Path) -> dict:
     """fps, p50/p95/p99 ms ring in → ring out, the same per stage, and resident memory before and after."""
-    with_rings = [Ring.create(str(folder / name), *size_px) for name in ("in", "out")]
-    stream = Stream(StreamState(1, 0, "in", "out", settings, 1), host, lambda name: str(folder / name))
-    pictures = moving_pictures(size_px)
-    latency_ms: list[float] = []
-    stages: dict[str, list[float]] = {}
+    rings = [Ring.create(str(folder / name), *size_px) for name in ("in", "out")]
+    stream = Stream(StreamState(1, 0, "in", "out", settings, 1), models, lambda name: str(folder / name))
+    feed = Feed(stream, rings[0], moving_pictures(size_px))
+    for _ in range(models.warm_up_frames):
+        feed.one_by_one()
     process = psutil.Process()
-    rss_start, started_s = 0, 0.0
-    for index in range(WARM_UP_FRAMES + frames):
-        if index == WARM_UP_FRAMES:
-            rss_start, started_s = process.memory_info().rss, time.perf_counter()
-        stage_ms, whole_ms = _one_frame(stream, with_rings[0], pictures[index % PICTURES], index + 1)
-        if index >= WARM_UP_FRAMES:
-            latency_ms.append(whole_ms)
-            for name, value in stage_ms.items():
-                stages.setdefault(name, []).append(value)
-    elapsed_s = time.perf_counter() - started_s
-    rss_end = process.memory_info().rss
+    rss_start, started_s, latency_ms = process.memory_info().rss, time.perf_counter(), []
+    stages: dict[str, list[float]] = {}
+    for _ in range(frames):
+        stage_ms, whole_ms = feed.one_by_one()
+        latency_ms.append(whole_ms)
+        for name, value in stage_ms.items():
+            stages.setdefault(name, []).append(value)
+    alone_fps = frames / (time.perf_counter() - started_s)
+    overlapped_fps = feed.overlapped(frames) if models.overlaps else alone_fps
+    rss_end, vram = process.memory_info().rss, models.vram_bytes()
     stream.close()
-    for ring in with_rings:
+    for ring in rings:
         ring.close()
     return {
         "frames": frames,
-        "fps": round(frames / elapsed_s, 2),
+        "fps": round(overlapped_fps, 2),
+        "fps_one_at_a_time": round(alone_fps, 2),
         **percentiles_ms(latency_ms),
         "stages": {name: percentiles_ms(values) for name, values in stages.items()},
+        "vram_peak_mb": None if vram is None else round(vram / BYTES_PER_MB, 1),
         "rss_mb_start": round(rss_start / BYTES_PER_MB, 1),
         "rss_mb_end": round(rss_end / BYTES_PER_MB, 1),
     }
+
+
+class Feed:
+    """Writes pictures into a stream's input ring and takes them through."""
+
+    def __init__(self, stream: Stream, ring: Ring, pictures: list[np.ndarray]) -> None:
+        self._stream, self._ring, self._pictures = stream, ring, pictures
+        self._frame_id = 0
+
+    def one_by_one(self) -> tuple[dict[str, float], float]:
+        """One frame, in to out: (each stage's milliseconds, all of it)."""
+        now_ns = self._write()
+        started_ns = time.perf_counter_ns()
+        job = self._stream.take_newest()
+        job.stage_ms["upload"] = (time.perf_counter_ns() - started_ns) / NS_PER_MS
+        for stage in self._stream.stages:
+            started_ns = time.perf_counter_ns()
+            job = stage(job)
+            job.stage_ms[stage.name] = (time.perf_counter_ns() - started_ns) / NS_PER_MS
+        started_ns = time.perf_counter_ns()
+        self._stream.send(job)
+        job.stage_ms["download"] = (time.perf_counter_ns() - started_ns) / NS_PER_MS
+        while not self._stream.collect():
+            pass
+        return job.stage_ms, (time.monotonic_ns() - now_ns) / NS_PER_MS
+
+    def overlapped(self, frames: int) -> float:
+        """Frames a second when the next one is taken as soon as the stream lets it."""
+        before, started_s = self._stream.timings.processed, time.perf_counter()
+        self._write()
+        while self._stream.timings.processed - before < frames:
+            self._stream.collect()
+            job = self._stream.take_newest()
+            if job is not None:
+                self._write()
+                run_stages(self._stream, job)
+        return frames / (time.perf_counter() - started_s)
+
+    def _write(self) -> int:
+        picture = self._pictures[self._frame_id % len(self._pictures)]
+        self._frame_id += 1
+        height_px, width_px = picture.shape[:2]
+        now_ns = time.monotonic_ns()
+        header = FrameHeader(self._frame_id, now_ns, width_px, height_px, width_px * 4, mapped_ns=now_ns)
+        self._ring.write(header, picture)
+        return now_ns
 
 
 def moving_pictures(size_px: tuple[int, int]) -> list[np.ndarray]:
@@ -106,22 +150,17 @@ def moving_pictures(size_px: tuple[int, int]) -> list[np.ndarray]:
     return pictures
 
 
-def _one_frame(stream: Stream, ring: Ring, picture: np.ndarray, frame_id: int) -> tuple[dict[str, float], float]:
-    height_px, width_px = picture.shape[:2]
-    now_ns = time.monotonic_ns()
-    header = FrameHeader(frame_id, now_ns, width_px, height_px, width_px * 4, mapped_ns=now_ns)
-    ring.write(header, picture)
-    started_ns = time.perf_counter_ns()
-    job = stream.take_newest()
-    job.stage_ms["upload"] = (time.perf_counter_ns() - started_ns) / NS_PER_MS
-    for stage in stream.stages:
-        started_ns = time.perf_counter_ns()
-        job = stage(job)
-        job.stage_ms[stage.name] = (time.perf_counter_ns() - started_ns) / NS_PER_MS
-    started_ns = time.perf_counter_ns()
-    put(stream.output_ring, job)
-    job.stage_ms["download"] = (time.perf_counter_ns() - started_ns) / NS_PER_MS
-    return job.stage_ms, (time.monotonic_ns() - now_ns) / NS_PER_MS
+def _models(options):
+    """What the stream runs: mirage-lsd-tiny, or mirage-lsd-v1 with its engine built."""
+    if options.model == V1:
+        from mirage_lsd.worker.bench.v1_models import BenchV1
+
+        return BenchV1(options)
+    from mirage_lsd.worker.bench.tiny_models import BenchTiny
+
+    host = EngineHost()
+    host.load()
+    return BenchTiny(host)
 
 
 def _print(report: dict) -> None:
@@ -131,4 +170,10 @@ def _print(report: dict) -> None:
     rows = {**report["stages"], "in → out": report}
     for name, row in rows.items():
         print(f"{name:12}{row['p50_ms']:10.2f}{row['p95_ms']:10.2f}{row['p99_ms']:10.2f}")
+    floor = report["floor"]
+    if floor:
+        print(f"arithmetic floor {floor['floor_ms']:.2f} ms: {floor['gflop_per_frame']:.1f} GFLOP a frame at the "
+              f"{floor['measured_tflops']:.2f} TFLOP/s that a plain matrix product reaches here")
+    if report["vram_peak_mb"] is not None:
+        print(f"graphics memory at most {report['vram_peak_mb']} MB")
     print(f"resident memory {report['rss_mb_start']} → {report['rss_mb_end']} MB")

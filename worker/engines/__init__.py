@@ -16,6 +16,7 @@ cache) and is not thread-safe: one thread, or one engine a thread.
 | eager    | torch, CPU or CUDA       | yes           | the reference; training; GPUs |
 
 openvino and onnx agree with eager fp32 within TOLERANCE (absolute, on values of about unit size).
+mirage-lsd-v1's engines work on tensors that stay on their device and keep another contract: graph_set.py.
 Warping is a graph ("warp"), 0.2 ms in OpenVINO; the full-size blend is not (models/apply_layer.py).
 """
 from __future__ import annotations

@@ -22,6 +22,7 @@ class Job:
 
     header: as read from the input ring; `settings`/`generation`: the settings this frame is rendered under.
     source: uint8 [height, width, 4] BGRA, the stream's own copy of the captured picture.
+        mirage-lsd-v1: the same as a tensor on its device, for output as well.
     output: uint8 [height, width, 4] BGRA, the picture to show (None until a stage has made one).
     tensors: what the model stages hand on, by name (see worker/models/graphs.py for shapes and ranges).
     stage_ms: how long each stage took, filled by the loop.

@@ -17,17 +17,18 @@ from mirage_lsd.worker.voice.whisper_decoder import Beams, Decoder
 WIDTH = 8
 BONUS = 1.0  # for each token, in nats: a model sure of little prefers short sentences without it
 MAX_TOKENS = 16
-WAKE_LEAST_LOG = -13.5  # a wake word less likely than this ends the search: most of all other speech
 ALONE_LOG = -0.7
 
 
 @dataclass(frozen=True)
 class Found:
-    """tokens of the command; logs: the natural logarithm of each one's probability, the end's included;
-    wake_log: that of the wake word (0.0 without one)."""
+    """tokens of the command; logs: the natural logarithm of each one's probability, the end's included; behind: by
+    how much the token that the model liked best there was likelier; wake_log: logarithm for the wake word (0.0 without
+    one)."""
 
     tokens: tuple[int, ...]
     logs: tuple[float, ...]
+    behind: tuple[float, ...]
     wake_log: float
 
     @property
@@ -39,6 +40,7 @@ class Found:
 class _Path:
     tokens: tuple[int, ...]
     logs: tuple[float, ...]
+    behind: tuple[float, ...]
     state: State
     row: int
 
@@ -49,10 +51,17 @@ class _Path:
 
 class GrammarSearch:
     """One search over a decoder and a graph. ends: tokens that close a sentence. wake: those of the wake word, ()
-    for none; comma: what is written between it and the command."""
+    for none; comma: what is written between it and the command; wake_least_log: a wake word less likely than this
+    ends the search, as in most of all other speech."""
 
     def __init__(
-        self, decoder: Decoder, graph: TokenGraph, ends: tuple[int, ...], wake: tuple[int, ...], comma: int
+        self,
+        decoder: Decoder,
+        graph: TokenGraph,
+        ends: tuple[int, ...],
+        wake: tuple[int, ...],
+        comma: int,
+        wake_least_log: float,
     ) -> None:
         self._decoder = decoder
         self._graph = graph
@@ -60,6 +69,7 @@ class GrammarSearch:
         self._ends = [self._columns[token] for token in ends]
         self._wake = wake
         self._comma = comma
+        self._wake_least_log = wake_least_log
 
     def best(self, encoded: np.ndarray, start: list[int]) -> Found | None:
         """The best sentence, one without tokens for the wake word alone, None if the wake word is unlikely or nothing
@@ -74,12 +84,12 @@ class GrammarSearch:
         if self._wake:
             wake_log, beams, logs = self._say(self._wake, beams, logs, sound)
             alone_log = self._end_log(logs, 0)
-            if wake_log < WAKE_LEAST_LOG:
+            if wake_log < self._wake_least_log:
                 return None
             if alone_log > ALONE_LOG:
-                return Found((), (alone_log,), wake_log)
+                return Found((), (alone_log,), (0.0,), wake_log)
             _, beams, logs = self._say((self._comma,), beams, logs, sound)
-        paths = [_Path((), (), self._graph.start, 0)]
+        paths = [_Path((), (), (), self._graph.start, 0)]
         found: Found | None = None
         for _ in range(MAX_TOKENS):
             for path in paths:
@@ -90,7 +100,7 @@ class GrammarSearch:
             last = np.array([[path.tokens[-1]] for path in paths])
             beams = self._decoder.step(last, sound, beams.pick([path.row for path in paths]))
             logs = self._decoder.log_probabilities(beams)
-            paths = [_Path(path.tokens, path.logs, path.state, row) for row, path in enumerate(paths)]
+            paths = [_Path(path.tokens, path.logs, path.behind, path.state, row) for row, path in enumerate(paths)]
         return found
 
     def _say(self, tokens: tuple[int, ...], beams: Beams, logs: np.ndarray, sound: list):
@@ -108,11 +118,13 @@ class GrammarSearch:
 
     def _extended(self, paths: list[_Path], logs: np.ndarray, found: Found | None) -> list[_Path]:
         """The WIDTH best ways on that can still beat what was found."""
-        made = [
-            _Path((*path.tokens, token), (*path.logs, self._log(logs, path.row, token)), state, path.row)
-            for path in paths
-            for token, state in self._graph.after(path.state).items()
-        ]
+        best = logs.max(axis=1)
+        made = []
+        for path in paths:
+            for token, state in self._graph.after(path.state).items():
+                log = self._log(logs, path.row, token)
+                behind = float(best[path.row]) - log
+                made.append(_Path((*path.tokens, token), (*path.logs, log), (*path.behind, behind), state, path.row))
         made.sort(key=lambda path: path.score + len(path.tokens) * BONUS, reverse=True)
         least = -np.inf if found is None else _rated(found) - MAX_TOKENS * BONUS
         return [path for path in made[:WIDTH] if path.score > least]
@@ -120,7 +132,9 @@ class GrammarSearch:
     def _ended(self, path: _Path, logs: np.ndarray, wake_log: float, found: Found | None) -> Found | None:
         if not path.tokens or not self._graph.ends(path.state):
             return found
-        ended = Found(path.tokens, (*path.logs, self._end_log(logs, path.row)), wake_log)
+        end_log = self._end_log(logs, path.row)
+        behind = max(float(logs[path.row].max()) - end_log, 0.0)
+        ended = Found(path.tokens, (*path.logs, end_log), (*path.behind, behind), wake_log)
         return ended if found is None or _rated(ended) > _rated(found) else found
 
     def _log(self, logs: np.ndarray, row: int, token: int) -> float:

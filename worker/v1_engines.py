@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From eager to the best engine there is, while the stream already runs. Needs torch.
+
+`climb` and `forget` belong to the pipeline's thread, building to one thread of this class. Invariants: a program
+always has an engine; one that cannot be built leaves the one before it, with the reason in a note; one program's
+engines are built at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+
+import torch
+
+from mirage_lsd.worker.devices import Gpu
+from mirage_lsd.worker.engines import EngineError
+from mirage_lsd.worker.engines.engine_store import EngineStore
+from mirage_lsd.worker.engines.graph_set import DeviceEngine, GraphSet, Launch, Tensors
+from mirage_lsd.worker.engines.onnx_graphs import OnnxGraphs
+from mirage_lsd.worker.engines.tensorrt import TensorRtEngine
+from mirage_lsd.worker.engines.torch_engine import CompiledEngine, TorchEngine
+from mirage_lsd.worker.stages.v1.program import FrameProgram
+
+log = logging.getLogger(__name__)
+# The graphs with the weights; the rest is arithmetic on pictures, where captured torch kernels are as fast.
+HEAVY_GRAPHS = ("encode", "denoise", "decode")
+ENGINE_NAMES = ("eager", "compiled", "tensorrt", "onnx")
+
+
+class EngineLadder:
+    """wanted: "auto", or one engine to have from the first frame on. `engine`: what the newest program runs;
+    `progress`: what is being built, "" when nothing is."""
+
+    def __init__(self, wanted: str, note: Callable[[str], None]) -> None:
+        if wanted not in ("auto", *ENGINE_NAMES):
+            raise EngineError(f"unknown engine {wanted!r}; use auto, {', '.join(ENGINE_NAMES)}", "engine_unknown")
+        self.progress = ""
+        self.thread: threading.Thread | None = None
+        self._wanted, self._note = wanted, note
+        self._jobs: queue.SimpleQueue[tuple[FrameProgram, tuple[str, ...], Gpu | None] | None] = queue.SimpleQueue()
+        self._wanting: set[int] = set()
+        self._newest: FrameProgram | None = None
+
+    @property
+    def engine(self) -> str:
+        """What the newest program runs, or will from its next frame on."""
+        return self._newest.engine if self._newest is not None else "eager"
+
+    def climb(self, program: FrameProgram, rungs: tuple[str, ...], gpu: Gpu | None) -> None:
+        """Has a program's engines built: now for a wanted one, else in the background."""
+        self._newest = program
+        self._wanting.add(id(program))
+        if self._wanted != "auto":
+            self._build(program, self._wanted, gpu)
+        elif rungs:
+            self._jobs.put((program, rungs, gpu))
+            if self.thread is None or not self.thread.is_alive():
+                self.thread = threading.Thread(target=self._run, name="engine-build", daemon=True)
+                self.thread.start()
+
+    def forget(self, program: FrameProgram) -> None:
+        """Nothing more is built for a program."""
+        self._wanting.discard(id(program))
+        if self._newest is program:
+            self._newest = None
+
+    def stop(self) -> None:
+        """Nothing more is built for any program; the thread ends after the graph it is at."""
+        self._wanting.clear()
+        self._newest = None
+        self._jobs.put(None)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            program, rungs, gpu = job
+            for name in rungs:
+                if id(program) in self._wanting:
+                    self._build(program, name, gpu)
+            self.progress = ""
+            del job, program  # else a dropped program's buffers stay until the next one comes
+
+    def _build(self, program: FrameProgram, name: str, gpu: Gpu | None) -> None:
+        self.progress = f"building the {name} engine, {program.engine} runs meanwhile"
+        try:
+            with program.device.chosen():
+                launches = program.bind(self._make(name, program, gpu))
+        except EngineError as error:
+            if error.code != "build_cancelled":
+                self._note(f"{name} engine not used: {error}")
+        except torch.OutOfMemoryError:
+            self._note(f"{name} engine not used: graphics memory ran out while it was built")
+            program.device.give_back()
+        else:
+            if id(program) in self._wanting:
+                program.offer(name, launches)
+        self.progress = ""
+
+    def _make(self, name: str, program: FrameProgram, gpu: Gpu | None) -> DeviceEngine:
+        graphs = program.graphs
+        if name == "compiled":
+            return CompiledEngine(graphs)
+        if name == "onnx":
+            return OnnxGraphs(graphs)
+        if name == "tensorrt":
+            if gpu is None or torch.version.hip:
+                raise EngineError("TensorRT needs an NVIDIA card", "engine_missing")
+            return MixedEngine(self._tensorrt(program, gpu), CompiledEngine(graphs))
+        return TorchEngine(graphs)
+
+    def _tensorrt(self, program: FrameProgram, gpu: Gpu) -> TensorRtEngine:
+        graphs = program.graphs
+        heavy = GraphSet({name: graphs.specs[name] for name in HEAVY_GRAPHS},
+                         {name: graphs.modules[name] for name in HEAVY_GRAPHS},
+                         graphs.precision, graphs.device, graphs.fingerprint)  # fmt: skip
+
+        def tell(graph: str, share: float) -> None:
+            number = HEAVY_GRAPHS.index(graph) + 1
+            self.progress = (f"building TensorRT engine {number} of {len(HEAVY_GRAPHS)} ({graph}, {share:.0%}), "
+                             f"{program.engine} runs meanwhile")  # fmt: skip
+
+        return TensorRtEngine(heavy, gpu, EngineStore(), tell, lambda: id(program) not in self._wanting)
+
+
+class MixedEngine:
+    """TensorRT for the graphs it was built for, another engine for the rest."""
+
+    name = "tensorrt"
+
+    def __init__(self, heavy: TensorRtEngine, rest: DeviceEngine) -> None:
+        self._heavy, self._rest = heavy, rest
+
+    def bind(self, graph: str, inputs: Tensors, outputs: Tensors) -> Launch:
+        """See graph_set.DeviceEngine."""
+        return (self._heavy if graph in HEAVY_GRAPHS else self._rest).bind(graph, inputs, outputs)
+
+    def close(self) -> None:
+        """Lets both go."""
+        self._heavy.close()
+        self._rest.close()
