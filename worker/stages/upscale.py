@@ -40,7 +40,7 @@ class Upscale:
             self._output = np.empty_like(job.source)
         dyes, strength = job.tensors["dyes"], job.tensors["strength"]
         result = self._context.run("upscale", source=job.tensors["source"], buffers=job.tensors["buffers"])
-        scene = self._scenes.fitted(dyes.scene, dyes.seed, (width_px, height_px)) if dyes.scene else None
+        scene = self._scenes.fitted(dyes.scene, dyes.variant, (width_px, height_px)) if dyes.scene else None
         maps = layer_maps(result, job.tensors["surface"], dyes)
         job.output = self._applier.apply(job.source, maps, dyes, strength, scene, self._output)
         if dyes.light:
