@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from mirage_lsd.shared.look import KEEP
 from mirage_lsd.shared.settings import Layer, StreamSettings
-from mirage_lsd.worker.models.conditions import COLOR_FIELDS, Conditions, parse_conditions
+from mirage_lsd.worker.models.conditions import COLOR_FIELDS, PATTERN_COLOR, Conditions, parse_conditions
 
 LAYER_FIELDS: dict[str, tuple[str, ...]] = {
     "prompt": tuple(field.name for field in fields(Conditions)),
@@ -73,4 +73,6 @@ def _look(layers: tuple[Layer, ...], prompt: str, strength: float) -> Look:
         else:
             conditions = lay_over(conditions, parse_conditions(layer.words))
     conditions = lay_over(conditions, parse_conditions(prompt))
+    if conditions.pattern != "plain" and conditions.upper_color is None:  # "striped top": a pattern needs a cloth
+        conditions = replace(conditions, upper_color=PATTERN_COLOR)
     return Look(conditions, 0.0 if conditions.keeps_everything else strength)

@@ -1,35 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The body surface: jitter of single cells is smoothed away, the past steadies it, and another surface does not."""
+"""The body surface: steady where it is the same, new where it is another, and laid out straight."""
+
 import numpy as np
 
-from mirage_lsd.worker.models.surface import INERTIA, smoothed, steadied
-
-SHAPE = (1, 3, 24, 40)
-SEEN = np.zeros((1, 1, 12, 20), np.float32)
+from mirage_lsd.worker.models.surface import INERTIA, laid_out, steadied
 
 
-def slope():
-    """A surface that x and z run over evenly, as over a chest."""
-    rows, columns = np.mgrid[0 : SHAPE[2], 0 : SHAPE[3]].astype(np.float32)
-    return np.stack([columns * 0.01, 0.5 - rows * 0.01, np.full_like(rows, -1.0)])[None]
+def field(high=48, wide=80):
+    """A torso's x and z over a picture, and arm -1."""
+    x, y = np.meshgrid(np.linspace(-0.4, 0.4, wide), np.linspace(0.5, -0.1, high))
+    return np.stack([x + 0.1 * y, y + 0.05 * x, np.full_like(x, -1)]).astype(np.float32)
 
 
-def test_smoothing_keeps_a_slope_and_takes_jitter_away():
-    true = slope()
-    noisy = true + np.random.default_rng(1).normal(0, 0.02, SHAPE).astype(np.float32)
-    inside = (slice(None), slice(None), slice(6, -6), slice(6, -6))
-    np.testing.assert_allclose(smoothed(true)[inside], true[inside], atol=1e-5)
-    assert np.abs(smoothed(noisy) - true)[inside].mean() < 0.25 * np.abs(noisy - true)[inside].mean()
+def test_steadied_keeps_most_of_the_past_where_nothing_changed():
+    seen = field()[None]
+    moved = seen + np.float32(0.004)
+    out = steadied(seen, moved, np.zeros((1, 1, 24, 40), np.float32))
+    assert np.allclose(out - seen, INERTIA * 0.004, atol=4e-5)
 
 
-def test_the_past_steadies_what_is_nearly_the_same():
-    before = slope()
-    seen = before + np.float32(0.01)
-    found = steadied(seen, before, SEEN)
-    assert np.abs(found - before).max() < np.abs(seen - before).max() * (1 - 0.9 * INERTIA)
+def test_steadied_takes_what_is_seen_where_it_was_hidden_or_is_another_place():
+    seen = field()[None]
+    near = seen + np.float32(0.004)
+    hidden = np.ones((1, 1, 24, 40), np.float32)
+    assert np.array_equal(steadied(seen, near, hidden), seen)
+    arm_before_chest = seen + np.float32([0.3, 0, 0]).reshape(1, 3, 1, 1)
+    assert np.allclose(steadied(seen, arm_before_chest, 0 * hidden), seen, atol=1e-5)
 
 
-def test_what_was_hidden_or_is_elsewhere_is_taken_as_seen():
-    before = slope()
-    np.testing.assert_allclose(steadied(before + 0.01, before, np.ones_like(SEEN)), before + 0.01, atol=1e-6)
-    np.testing.assert_allclose(steadied(before + 1.0, before, SEEN), before + 1.0, atol=1e-6)
+def test_laid_out_is_the_surface_where_that_is_plain_and_straightens_errors():
+    surface, share = field(), np.ones((192, 320), np.float32)
+    halved = surface[:2].reshape(2, 24, 2, 40, 2).mean((2, 4)).transpose(1, 2, 0)
+    assert np.abs(laid_out(surface, share) - halved).max() < 3e-3
+    noisy = surface.copy()
+    noisy[:2] += np.random.default_rng(1).normal(0, 0.02, noisy[:2].shape)
+    noisy[:2, 10:14, 20:24] += 0.5
+    out = laid_out(noisy, share)
+    assert np.abs(out - halved)[3:-3, 3:-3].mean() < 0.15 * np.abs(noisy[:2] - surface[:2]).mean()
+
+
+def test_what_is_not_cloth_does_not_bend_it():
+    surface, share = field(), np.ones((192, 320), np.float32)
+    surface[:2, :, 40:] = 0.9  # no surface at all there
+    share[:, 160:] = 0.0
+    wanted = field()[:2].reshape(2, 24, 2, 40, 2).mean((2, 4)).transpose(1, 2, 0)
+    assert np.abs(laid_out(surface, share) - wanted)[:, :19].max() < 5e-3
+
+
+def test_sleeves_do_not_pull_at_the_chest():
+    surface, share = field(), np.ones((192, 320), np.float32)
+    surface[:, 20:, 30:46] = np.float32([0.6, 0.1, 1.5])[:, None, None]  # a forearm before the chest
+    out = laid_out(surface, share)
+    assert np.allclose(out[14:, 17:21], [0.6, 0.1], atol=5e-3)
+    wanted = field()[:2].reshape(2, 24, 2, 40, 2).mean((2, 4)).transpose(1, 2, 0)
+    assert np.abs(out - wanted)[:, 3:14].max() < 5e-3

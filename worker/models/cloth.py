@@ -27,7 +27,7 @@ TRIM_X_M = 0.10
 _WHITE, _INK, _NAVY = (0.93, 0.93, 0.91), (0.05, 0.05, 0.06), (0.07, 0.10, 0.24)
 _REACH_M = (1.7, 2.0)  # x and z the repeated tile covers; beyond it cv2 wraps, only slower
 _MIDDLE_Z_M = -0.1
-_TEXELS_M = tuple(0.001 * 2 ** (level / 2) for level in range(8))  # 1 mm .. 11 mm
+_TEXELS_M = tuple(0.001 * 2 ** (level / 2) for level in range(10))  # 1 mm .. 23 mm
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ DEFAULT_COLORS: dict[str, Color] = {
     "jeans": (55, 80, 125), "shorts": (170, 155, 105), "skirt": (25, 25, 28),
     "short": (60, 40, 28), "long": (60, 40, 28), "bun": (60, 40, 28), "hat": (25, 35, 75),
 }
+PATTERN_COLOR: Color = COLORS["white"]  # what a pattern is printed on where no colour is said
 
 # phrase -> (field, value); longer phrases win over shorter ones.
 _WORDS: dict[str, tuple[str, str]] = {

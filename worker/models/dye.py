@@ -10,15 +10,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker.models.cloth import NEUTRAL, UNTILED, Cloth, Color, standard_cloth
 from mirage_lsd.worker.models.conditions import Conditions
+
+DEFAULT_SEED = StreamSettings().seed
 
 
 @dataclass(frozen=True)
 class Dyes:
     """What is painted at full size. None: that part is not dyed, the scene is the source's own, the light is kept.
 
-    Colours are RGB 0..1. scene, scene_variant: which picture of models/scenes.py; light: a word of LIGHTS.
+    Colours are RGB 0..1. scene and variant: which picture of models/scenes.py; light: a word of LIGHTS.
     """
 
     upper: Cloth | None = None
@@ -26,7 +29,7 @@ class Dyes:
     hair: Color | None = None
     scene: str | None = None
     light: str | None = None
-    seed: int = 0
+    variant: int = 0
 
     @property
     def pattern(self) -> Cloth | None:
@@ -46,8 +49,9 @@ class Dyes:
         return np.column_stack([*columns, np.zeros(3), np.ones(3)])
 
 
-def dyes_for(conditions: Conditions, seed: int = 0) -> Dyes:
-    """The dyes of a look. Seed 0 is the canonical look; another one varies cloth and scene picture."""
+def dyes_for(conditions: Conditions, seed: int = DEFAULT_SEED) -> Dyes:
+    """The dyes of a look. The default seed gives the canonical look; a higher one another cloth and scene picture."""
+    variant = max(0, seed - DEFAULT_SEED)
 
     def color(field: str) -> Color | None:
         value = getattr(conditions, field)
@@ -55,10 +59,10 @@ def dyes_for(conditions: Conditions, seed: int = 0) -> Dyes:
 
     main = color("upper_color")
     return Dyes(
-        upper=None if main is None else standard_cloth(conditions.pattern, main, seed),
+        upper=None if main is None else standard_cloth(conditions.pattern, main, variant),
         lower=color("lower_color"),
         hair=color("hair_color"),
         scene=None if conditions.scene == "keep" else conditions.scene,
         light=None if conditions.light == "keep" else conditions.light,
-        seed=seed,
+        variant=variant,
     )

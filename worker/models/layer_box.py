@@ -11,8 +11,8 @@ from math import gcd, lcm
 
 import numpy as np
 
-SURFACE_STEP_PX = 4  # working px a cell of the surface
-MARGIN_PX = 6  # of the maps around a box: scaling up reads half a surface cell past what is shown
+SURFACE_STEP_PX = 8  # working px a cell of the surface
+MARGIN_PX = 8  # of the maps around a box: scaling up reads half a surface cell past what is shown
 
 
 @dataclass(frozen=True)

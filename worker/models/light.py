@@ -105,7 +105,7 @@ def tone_curve(grade: Grade) -> np.ndarray:
     bent = bent + grade.contrast * (bent * bent * (3.0 - 2.0 * bent) - bent)
     black, white = np.asarray(grade.black), np.asarray(grade.white)
     rgb = np.clip(black + (white - black) * bent, 0.0, 1.0) * 255.0
-    return np.concatenate([np.rint(rgb[:, ::-1]), 255.0 * tone], axis=1).astype(np.uint8)[None]
+    return np.rint(np.concatenate([rgb[:, ::-1], 255.0 * tone], axis=1)).astype(np.uint8)[None]
 
 
 def light_fields(grade: Grade, width_px: int, height_px: int) -> tuple[np.ndarray, np.ndarray]:

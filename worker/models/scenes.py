@@ -2,7 +2,7 @@
 """The scene pictures that ship in data/scenes, fitted to a stream's size. OpenCV and numpy only.
 
 Called by the upscale stage, on one thread. The files are made by train/world/places/files.py. Invariant: the same
-name, seed and size give the same picture; seed 0 gives the first variant.
+name, variant and size give the same picture; variants go round.
 """
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class ScenePictures:
         self._key: object = None
         self._picture: np.ndarray | None = None
 
-    def fitted(self, name: str, seed: int, size_px: tuple[int, int]) -> np.ndarray:
+    def fitted(self, name: str, variant: int, size_px: tuple[int, int]) -> np.ndarray:
         """u8 [H,W,3] BGR of a scene, covering size_px (width, height); not to be written to."""
-        key = (name, seed, size_px)
+        key = (name, variant, size_px)
         if key != self._key:
-            self._picture, self._key = cover(load_variant(name, seed), size_px), key
+            self._picture, self._key = cover(load_variant(name, variant), size_px), key
         return self._picture
 
 
@@ -41,10 +41,10 @@ def variants(name: str) -> list:
     return sorted(SCENES_DIR.glob(f"{name.replace(' ', '-')}_*.webp"))
 
 
-def load_variant(name: str, seed: int) -> np.ndarray:
-    """u8 [h,w,3] BGR as shipped; the seed chooses the variant."""
+def load_variant(name: str, variant: int) -> np.ndarray:
+    """u8 [h,w,3] BGR as shipped."""
     files = variants(name)
-    picture = cv2.imread(str(files[seed % len(files)]), cv2.IMREAD_COLOR) if files else None
+    picture = cv2.imread(str(files[variant % len(files)]), cv2.IMREAD_COLOR) if files else None
     if picture is None:
         raise SceneFileError(f"the picture of the scene {name!r} is missing or damaged in {SCENES_DIR}; "
                              "reinstall Mirage LSD")

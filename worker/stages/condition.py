@@ -13,7 +13,7 @@ import numpy as np
 from mirage_lsd.worker.looks import look_for
 from mirage_lsd.worker.models.dye import dyes_for
 from mirage_lsd.worker.models.graphs import graph_specs
-from mirage_lsd.worker.models.surface import smoothed, steadied
+from mirage_lsd.worker.models.surface import steadied
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ANCHORS, CACHES, ModelContext
 
@@ -38,7 +38,6 @@ class Condition:
         job.tensors.update(self._tokens)
         job.tensors["strength"] = look.strength
         job.tensors["dyes"] = dyes_for(look.conditions, job.settings.seed)
-        job.tensors["surface"] = smoothed(job.tensors["surface"])
         job.tensors.update(self._past(job))
         self._context.history.surface = job.tensors["surface"]
         return job

@@ -6,11 +6,14 @@ Writes job.output. Called by the worker's loop thread. Invariant: at strength 0 
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
-from mirage_lsd.worker.models.apply_layer import LayerApplier, LayerMaps
+from mirage_lsd.worker.models.apply_layer import UPPER, LayerApplier, LayerMaps
+from mirage_lsd.worker.models.dye import Dyes
 from mirage_lsd.worker.models.light import LightGrade
 from mirage_lsd.worker.models.scenes import ScenePictures
+from mirage_lsd.worker.models.surface import laid_out
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
 
@@ -37,9 +40,8 @@ class Upscale:
             self._output = np.empty_like(job.source)
         dyes, strength = job.tensors["dyes"], job.tensors["strength"]
         result = self._context.run("upscale", source=job.tensors["source"], buffers=job.tensors["buffers"])
-        scene = self._scenes.fitted(dyes.scene, dyes.seed, (width_px, height_px)) if dyes.scene else None
-        surface = np.ascontiguousarray(job.tensors["surface"][0, :2].transpose(1, 2, 0))
-        maps = LayerMaps(result["layer"][0], result["mask"][0], result["shares"][0], surface)
+        scene = self._scenes.fitted(dyes.scene, dyes.variant, (width_px, height_px)) if dyes.scene else None
+        maps = layer_maps(result, job.tensors["surface"], dyes)
         job.output = self._applier.apply(job.source, maps, dyes, strength, scene, self._output)
         if dyes.light:
             self._light.apply(job.output, dyes.light, strength)
@@ -51,3 +53,14 @@ class Upscale:
     def flush(self) -> None:
         """Gives the buffers back."""
         self._applier = self._light = self._output = None
+
+
+def layer_maps(result: dict[str, np.ndarray], surface: np.ndarray, dyes: Dyes) -> LayerMaps:
+    """The upscale graph's outputs and the body surface f32 [1,3,h,w] as maps; the surface is laid out where the dyes
+    show it."""
+    layer, mask, shares = (result[name][0] for name in ("layer", "mask", "shares"))
+    if dyes.pattern or dyes.glows:
+        points = laid_out(surface[0], cv2.extractChannel(shares, UPPER))
+    else:
+        points = np.ascontiguousarray(surface[0, :2].transpose(1, 2, 0))
+    return LayerMaps(layer, mask, shares, points)
