@@ -94,8 +94,8 @@ def test_a_binding_is_checked():
     inputs, outputs = filled(graphs, "decode")
     engine = TorchEngine(graphs)
     cases = [({}, outputs, "latent"), (inputs, {}, "has the outputs"),
-             ({"latent": inputs["latent"].double()}, outputs, "float64"),
-             ({"latent": inputs["latent"][..., :1]}, outputs, "must be")]  # fmt: skip
+             ({**inputs, "latent": inputs["latent"].double()}, outputs, "float64"),
+             ({**inputs, "latent": inputs["latent"][..., :1]}, outputs, "must be")]  # fmt: skip
     for given, made, word in cases:
         with pytest.raises(EngineError, match=word) as caught:
             engine.bind("decode", given, made)
