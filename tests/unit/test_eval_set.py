@@ -21,7 +21,8 @@ def test_dress_changes_what_the_task_names_and_nothing_else(index):
     if not task.changes_outfit:
         assert "hair" in differ and differ <= set(HAIR_FIELDS) and asked.hair == "long"
         return
-    assert "upper_main" in differ and tasks.far_enough(worn.upper_main, asked.upper_main)
+    shown = asked.upper_second if asked.pattern == "neon trim" else asked.upper_main  # the trim glows on dark cloth
+    assert "upper_main" in differ and tasks.far_enough(worn.upper_main, shown)
     assert (asked.upper, asked.pattern) == (task.upper, task.pattern)
     allowed = {*OUTFIT_FIELDS, "logo"} | (set() if task.changes_shape else set(LOWER_FIELDS))
     assert differ <= allowed
