@@ -31,7 +31,7 @@ from obs_session import ObsSession, ObsSessionError
 
 from mirage_lsd.shared.errors import MirageError
 
-LOOKS = ("red leather jacket", "blue hoodie", "dark green jacket", "dark green jacket, beach")
+LOOKS = ("red leather jacket", "blue striped t-shirt", "green check shirt", "green check shirt, beach")
 WORKER_START_S = 150.0
 LAGGED_TOO_MUCH = 0.10
 LARGE_AND_SMALL_PX = (360, 270)  # height of each half

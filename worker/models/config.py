@@ -35,7 +35,7 @@ TINY = TinyConfig()
 
 # (width_px, height_px) of the working picture by working_size name and aspect bucket.
 BUCKETS: dict[str, tuple[tuple[int, int], ...]] = {
-    "small": ((256, 160), (224, 160), (192, 192), (160, 224), (160, 256)),
+    "small": ((224, 128), (192, 128), (160, 160), (128, 192), (128, 224)),
     "medium": ((320, 192), (256, 192), (224, 224), (192, 256), (192, 320)),
     "large": ((448, 256), (384, 288), (320, 320), (288, 384), (256, 448)),
 }
