@@ -16,7 +16,7 @@ import numpy as np
 
 from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker import __main__ as worker
-from mirage_lsd.worker import loop
+from mirage_lsd.worker import carrier
 from mirage_lsd.worker.looks import prompt_of
 
 SAME, RED, EXIT, LOOK = 1001, 1002, 1003, 1004
@@ -42,7 +42,7 @@ def marked(picture: np.ndarray, settings: StreamSettings) -> np.ndarray:
 
 
 def main() -> int:
-    put = loop.put
+    put = carrier.put
 
     def put_marked(ring, job):
         if job.settings.seed == EXIT:
@@ -50,7 +50,7 @@ def main() -> int:
         job.output = marked(job.source, job.settings)
         return put(ring, job)
 
-    loop.put = put_marked
+    carrier.put = put_marked
     return worker.main()
 
 
