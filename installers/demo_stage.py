@@ -45,7 +45,8 @@ def collection(stage: Stage, video: Source, checkout: Path, prompt: str) -> Coll
     """What OBS loads: the video, both halves, and our script with nothing else."""
     width_px, height_px = stage.width_px, stage.height_px
     fill = Item(VIDEO, 0, 0, width_px, height_px, BOUNDS_STRETCH)
-    styled = mirage_filter(FILTER, prompt=prompt)
+    # Small: OBS draws in software here, beside the recording and the model, perhaps on two processor cores.
+    styled = mirage_filter(FILTER, prompt=prompt, working_size="small")
     scenes = [
         Scene(PROGRAM, [Item(BEFORE, 0, 0), Item(AFTER, width_px, 0)]),
         Scene(BEFORE, [fill], (), width_px, height_px),

@@ -23,6 +23,7 @@ from mirage_lsd.shared.settings import V1, StreamSettings
 from mirage_lsd.worker.bench import machine
 from mirage_lsd.worker.engine_host import EngineHost
 from mirage_lsd.worker.loop import run_stages
+from mirage_lsd.worker.stages.context import shapes_for
 from mirage_lsd.worker.state import StreamState
 from mirage_lsd.worker.stream import Stream
 from mirage_lsd.worker.timing import NS_PER_MS, percentiles_ms
@@ -158,9 +159,9 @@ def _models(options):
         return BenchV1(options)
     from mirage_lsd.worker.bench.tiny_models import BenchTiny
 
-    host = EngineHost()
-    host.load()
-    return BenchTiny(host)
+    host, shapes = EngineHost(), shapes_for(*options.size, options.working_size)
+    host.load(shapes)
+    return BenchTiny(host, shapes)
 
 
 def _print(report: dict) -> None:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import importlib.util
 
 from mirage_lsd.shared.settings import TINY, StreamSettings
-from mirage_lsd.worker.engine_host import FIRST_SHAPES, EngineHost
+from mirage_lsd.worker.engine_host import EngineHost
+from mirage_lsd.worker.models.graphs import GraphShapes
 from mirage_lsd.worker.models_host import Choice
 
 
@@ -16,8 +17,8 @@ class BenchTiny:
     warm_up_frames = 30
     overlaps = False
 
-    def __init__(self, host: EngineHost) -> None:
-        self.tiny = host
+    def __init__(self, host: EngineHost, shapes: GraphShapes) -> None:
+        self.tiny, self._shapes = host, shapes
 
     def choose(self, settings: StreamSettings) -> Choice:
         """Always the one there is."""
@@ -31,7 +32,7 @@ class BenchTiny:
         """None is used."""
 
     def floor(self, settings: StreamSettings) -> dict | None:
-        """The least time a frame could take by its arithmetic, at medium working size; None without PyTorch."""
+        """The least time a frame could take by its arithmetic, at its working size; None without PyTorch."""
         if importlib.util.find_spec("torch") is None:
             return None
         import torch
@@ -41,7 +42,7 @@ class BenchTiny:
         from mirage_lsd.worker.models.graphs import graph_specs
         from mirage_lsd.worker.models.tiny import MirageTiny, graph_modules
 
-        graphs = GraphSet(graph_specs(FIRST_SHAPES), graph_modules(MirageTiny().eval()), "float32", torch.device("cpu"))
+        graphs = GraphSet(graph_specs(self._shapes), graph_modules(MirageTiny().eval()), "float32", torch.device("cpu"))
         return floor_of(graphs, {name: 1 for name in graphs.specs if name != "condition"} | {"denoise": settings.steps})
 
     def close(self) -> None:
