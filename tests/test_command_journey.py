@@ -87,6 +87,15 @@ def seen(owner, is_it, within_s: float = 10.0) -> bool:
     return False
 
 
+def repainted(owner, within_s: float) -> bool:
+    """Whether a flat picture, where mirage-lsd-tiny finds nobody to dress, comes back as another one."""
+    deadline_s = time.monotonic() + within_s
+    while time.monotonic() < deadline_s:
+        if not np.array_equal(owner.shown(1, owner.send(1, PICTURE), within_s=60).picture, PICTURE):
+            return True
+    return False
+
+
 @pytest.mark.slow
 def test_tiny_runs_until_the_large_model_is_loaded(owner):
     """PyTorch and the checkpoint come in the background; the status says so, and who takes over."""
@@ -98,8 +107,7 @@ def test_tiny_runs_until_the_large_model_is_loaded(owner):
                 and event.text.endswith("mirage-lsd-tiny runs meanwhile"))  # fmt: skip
     assert owner.shown(1, owner.send(1, PICTURE), within_s=60).header.generation == 1
     assert seen(owner, lambda event: isinstance(event, Ready) and event.model.startswith("mirage-lsd-v1"), 240)
-    shown = owner.shown(1, owner.send(1, PICTURE), within_s=120)
-    assert not np.array_equal(shown.picture, PICTURE)
+    assert repainted(owner, 120)
     assert seen(owner, lambda event: isinstance(event, State) and "on cpu, eager" in event.text)
 
 
