@@ -7,6 +7,7 @@ do not give leaves its part undyed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -49,6 +50,7 @@ class Dyes:
         return np.column_stack([*columns, np.zeros(3), np.ones(3)])
 
 
+@lru_cache(maxsize=64)
 def dyes_for(conditions: Conditions, seed: int = DEFAULT_SEED) -> Dyes:
     """The dyes of a look. The default seed gives the canonical look; a higher one another cloth and scene picture."""
     variant = max(0, seed - DEFAULT_SEED)
