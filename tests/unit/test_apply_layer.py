@@ -23,11 +23,11 @@ def body(scene: bool = False) -> LayerMaps:
     legs = torso * np.clip((y - 0.75) * 12, 0, 1)
     hair = np.clip((0.15 - np.hypot(x, (y - 0.2))) * 20, 0, 1)
     behind = 1.0 - np.clip(np.maximum(torso, hair) * 1.2, 0, 1) if scene else np.zeros_like(torso)
-    shares = np.stack([torso - legs, legs, hair, behind], 2).astype(np.float32)
+    shares = np.stack([torso - legs, legs, hair, behind]).astype(np.float32)
     alpha = np.maximum(np.maximum(torso, hair), behind)
     light = 0.6 + 0.25 * np.sin(x * 12) + 0.1 * np.cos(y * 9)
-    layer = np.stack([light * 250, light * 240, light * 260 + 20], 2).astype(np.float32)
-    mask = np.stack([0.3 + 0.2 * x, alpha - 0.1 * (alpha > 0), 0.2 * (alpha > 0)], 2).astype(np.float32)
+    layer = np.stack([light * 250, light * 240, light * 260 + 20]).astype(np.float32)
+    mask = np.stack([0.3 + 0.2 * x, alpha - 0.1 * (alpha > 0), 0.2 * (alpha > 0)]).astype(np.float32)
     along = cv2.resize(np.stack([x * 0.8, 0.55 - y * 0.6], 2).astype(np.float32), (width // 4, height // 4),
                        interpolation=cv2.INTER_AREA)
     return LayerMaps(layer, mask, shares, along)
@@ -44,8 +44,8 @@ def plain(frame, maps: LayerMaps, dyes: Dyes, strength: float, scene=None) -> np
         return cv2.resize(values, FULL_PX, interpolation=cv2.INTER_LINEAR)
 
     luma = cv2.cvtColor(frame, cv2.COLOR_BGRA2GRAY).astype(np.float32)[..., None]
-    detail, offset, slope = np.split(up(maps.mask), 3, axis=2)
-    upper, lower, hair, place = np.split(up(maps.shares), 4, axis=2)
+    detail, offset, slope = (up(plane)[..., None] for plane in maps.mask)
+    upper, lower, hair, place = (up(plane)[..., None] for plane in maps.shares)
     xz = up(maps.surface)
     factor = np.ones((*luma.shape[:2], 3))
     if dyes.upper is not None:
@@ -53,7 +53,7 @@ def plain(frame, maps: LayerMaps, dyes: Dyes, strength: float, scene=None) -> np
     for share, color in ((lower, dyes.lower), (hair, dyes.hair)):
         if color is not None:
             factor += share * (np.asarray(color)[::-1] / NEUTRAL - 1)
-    layer = np.clip((up(maps.layer) + detail * luma) * factor, 0, 255)
+    layer = np.clip((up(maps.layer.transpose(1, 2, 0)) + detail * luma) * factor, 0, 255)
     if dyes.upper is not None and (light := emission(dyes.upper, xz, upper[..., 0])) is not None:
         layer = np.clip(layer + light[..., ::-1] * 255, 0, 255)
     if scene is not None:
@@ -96,7 +96,7 @@ def test_strength_zero_is_the_frame_and_strength_is_monotone():
 def test_where_the_layer_does_not_show_the_frame_stays():
     frame, maps = frame_of(np.random.default_rng(7)), body()
     got = LayerApplier(*FULL_PX).apply(frame, maps, dyes_for(parse_conditions("dots red t-shirt")), 1.0)
-    covered = cv2.resize(maps.mask[..., 1] + maps.mask[..., 2], FULL_PX)
+    covered = cv2.resize(maps.mask[1] + maps.mask[2], FULL_PX)
     assert np.array_equal(got[covered < 1e-4], frame[covered < 1e-4])
     assert (covered < 1e-4).any()
     empty = LayerMaps(maps.layer, np.zeros_like(maps.mask), maps.shares, maps.surface)

@@ -111,9 +111,9 @@ def test_outputs_that_are_switched_off_are_zero_and_others_are_not(pool, part, g
 def test_the_plain_upscaler_hands_the_layer_through():
     buffers = np.random.default_rng(2).random((1, 8, 32, 64), np.float32)
     result = plain_upscale(buffers)
-    assert result["layer"][0, 3, 5] == pytest.approx(255 * buffers[0, 2::-1, 3, 5])
-    assert result["mask"][0, 3, 5] == pytest.approx((0, buffers[0, 3, 3, 5], 0))
-    assert result["shares"][0, 3, 5] == pytest.approx(buffers[0, 4:, 3, 5])
+    assert result["layer"][0, :, 3, 5] == pytest.approx(255 * buffers[0, 2::-1, 3, 5])
+    assert result["mask"][0, :, 3, 5] == pytest.approx((0, buffers[0, 3, 3, 5], 0))
+    assert result["shares"][0, :, 3, 5] == pytest.approx(buffers[0, 4:, 3, 5])
 
 
 def test_the_runtime_plays_a_film_on_the_host(pool):

@@ -84,8 +84,9 @@ class SwitchedEngine:
         if graph_name == "upscale":
             self.maps = self._upscale(inputs)
             return self.maps
-        if graph_name == "denoise" and not self._switches.cache:
-            inputs = {**inputs, **{name: np.zeros_like(inputs[name]) for name in (*CACHES, *ANCHORS, "history")}}
+        if graph_name in ("recall", "denoise") and not self._switches.cache:
+            gone = {*CACHES, *ANCHORS, "history"} & set(inputs)
+            inputs = {**inputs, **{name: np.zeros_like(inputs[name]) for name in gone}}
         result = self._engine.run(graph_name, inputs)
         return self._cut(graph_name, result)
 
@@ -110,11 +111,10 @@ class SwitchedEngine:
 
 def plain_upscale(buffers: np.ndarray) -> dict[str, np.ndarray]:
     """The upscale graph's outputs with no net: buffers f32 [1,8,h,w] → layer BGR 0..510, mask (0, alpha, 0), shares."""
-    picture = buffers.transpose(0, 2, 3, 1)
-    layer = np.ascontiguousarray(picture[..., 2::-1] * 255.0, np.float32)
+    layer = np.ascontiguousarray(buffers[:, 2::-1] * 255.0, np.float32)
     mask = np.zeros_like(layer)
-    mask[..., 1] = picture[..., 3]
-    return {"layer": layer, "mask": mask, "shares": np.ascontiguousarray(picture[..., 4:])}
+    mask[:, 1] = buffers[:, 3]
+    return {"layer": layer, "mask": mask, "shares": np.ascontiguousarray(buffers[:, 4:])}
 
 
 class EnginePool:

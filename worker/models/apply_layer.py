@@ -34,7 +34,7 @@ SIZE_EVERY_FRAMES = 16  # how often the size of a pixel on the cloth is measured
 class LayerMaps:
     """What the upscale graph gives, at the working size, and the body surface at any size.
 
-    layer f32 [h,w,3] BGR 0..510; mask f32 [h,w,3] (detail, offset, slope); shares f32 [h,w,4] 0..1 (upper, lower,
+    layer f32 [3,h,w] BGR 0..510; mask f32 [3,h,w] (detail, offset, slope); shares f32 [4,h,w] 0..1 (upper, lower,
     hair, scene); surface f32 [h',w',2] canonical x and z in metres.
     """
 
@@ -97,7 +97,7 @@ class LayerApplier:
 
     def _masks(self, mask: np.ndarray, box: Box, luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """detail and alpha at full size, f32 [H,W]."""
-        detail, alpha, slope = (self._scaled(name, cv2.extractChannel(cut(mask, box.near), index), box)
+        detail, alpha, slope = (self._scaled(name, cut(mask[index], box.near), box)
                                 for index, name in enumerate(("detail", "alpha", "slope")))
         cv2.multiply(slope, luma, dst=slope, scale=1.0 / 255.0)
         np.add(alpha, slope, out=alpha)
@@ -111,13 +111,13 @@ class LayerApplier:
             return self._color(maps, dyes, box, detail, luma)
         planes = self._many("scene", luma.shape, 3, np.uint8)
         cv2.split(cut(scene, box.full), planes)
-        colored = fit_box(shown & (cv2.extractChannel(maps.shares, SCENE) < 1.0 - SHOWN), self._size_px)
+        colored = fit_box(shown & (maps.shares[SCENE] < 1.0 - SHOWN), self._size_px)
         if colored is None:
             return planes
         inside = colored.within(box)
         detail, luma = (np.ascontiguousarray(cut(plane, inside)) for plane in (detail, luma))
         color = self._color(maps, dyes, colored, detail, luma)
-        share = self._scaled("share", cv2.extractChannel(cut(maps.shares, colored.near), SCENE), colored)
+        share = self._scaled("share", cut(maps.shares[SCENE], colored.near), colored)
         change = self._get("plane", share.shape)
         for own, place in zip(color, planes, strict=True):
             part = cut(place, inside)
@@ -136,7 +136,7 @@ class LayerApplier:
             self._print(maps, dyes.pattern, box, factor)
         color = self._many("color", luma.shape, 3, np.uint8)
         for index, dyed in enumerate(color):
-            plane = self._scaled("plane", cv2.extractChannel(cut(maps.layer, box.near), index), box)
+            plane = self._scaled("plane", cut(maps.layer[index], box.near), box)
             if factor is None:
                 cv2.add(plane, shade, dst=dyed, dtype=cv2.CV_8U)
             else:
@@ -152,13 +152,13 @@ class LayerApplier:
         matrix = dyes.matrix()
         if not matrix[:, :SCENE].any():
             return None
-        shares = cv2.split(cut(maps.shares, box.near))
+        shares = [cut(share, box.near) for share in maps.shares]
         factor = [self._scaled(f"factor{index}", blended(shares, row), box) for index, row in enumerate(matrix)]
         return factor
 
     def _print(self, maps: LayerMaps, cloth: Cloth, box: Box, factor: list[np.ndarray]) -> None:
         """Adds upper * albedo / NEUTRAL of a patterned cloth to M, where there is any of it."""
-        share = cv2.extractChannel(maps.shares, UPPER)
+        share = maps.shares[UPPER]
         printed = fit_box(share > DYED, self._size_px)
         printed = printed and printed.meet(box)
         if printed is None:
@@ -177,7 +177,7 @@ class LayerApplier:
 
     def _glow(self, maps: LayerMaps, dyes: Dyes, box: Box, color: list[np.ndarray]) -> None:
         """Adds the light that the cloth gives out."""
-        share = self._scaled("share", cv2.extractChannel(cut(maps.shares, box.near), UPPER), box)
+        share = self._scaled("share", cut(maps.shares[UPPER], box.near), box)
         light = emission(dyes.upper, self._xz(maps, box), share)
         for index, plane in enumerate(color):
             lit = cv2.scaleAdd(light[..., 2 - index], 255.0, plane.astype(np.float32), dst=share)
@@ -185,7 +185,7 @@ class LayerApplier:
 
     def _xz(self, maps: LayerMaps, box: Box) -> np.ndarray:
         """Surface points at full size, f32 [H,W,2]."""
-        high, wide = maps.layer.shape[:2]
+        high, wide = maps.layer.shape[1:]
         rows, columns = maps.surface.shape[:2]
         x0, y0, x1, y1 = box.near
         near = (x0 * columns // wide, y0 * rows // high, x1 * columns // wide, y1 * rows // high)
@@ -196,7 +196,7 @@ class LayerApplier:
         quarter, so that the cloth's sharpness does not pump."""
         if self._printed_frames % SIZE_EVERY_FRAMES == 0:
             rows, columns = maps.surface.shape[:2]
-            inside = cv2.resize(cv2.extractChannel(maps.shares, UPPER), (columns, rows)) > 0.5
+            inside = cv2.resize(maps.shares[UPPER], (columns, rows)) > 0.5
             now = pixel_size_m(maps.surface, inside) * columns / self._size_px[0]
             if not 0.8 < self._pixel_m / now < 1.25:
                 self._pixel_m = now
@@ -233,6 +233,5 @@ def blended(shares: list[np.ndarray], row: np.ndarray) -> np.ndarray:
 
 
 def shown_at(mask: np.ndarray) -> np.ndarray:
-    """bool [h,w]: where a layer with this mask can cover anything, whatever the source's brightness."""
-    offset, slope = cv2.extractChannel(mask, 1), cv2.extractChannel(mask, 2)
-    return offset + np.maximum(slope, 0.0) > SHOWN
+    """mask f32 [3,h,w] -> bool [h,w]: where a layer with this mask can cover anything, whatever the source's brightness."""
+    return mask[1] + np.maximum(mask[2], 0.0) > SHOWN

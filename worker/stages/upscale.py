@@ -6,7 +6,6 @@ Writes job.output. Called by the worker's loop thread. Invariant: at strength 0 
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from mirage_lsd.worker.models.apply_layer import UPPER, LayerApplier, LayerMaps
@@ -60,7 +59,7 @@ def layer_maps(result: dict[str, np.ndarray], surface: np.ndarray, dyes: Dyes) -
     show it."""
     layer, mask, shares = (result[name][0] for name in ("layer", "mask", "shares"))
     if dyes.pattern or dyes.glows:
-        points = laid_out(surface[0], cv2.extractChannel(shares, UPPER))
+        points = laid_out(surface[0], shares[UPPER])
     else:
         points = np.ascontiguousarray(surface[0, :2].transpose(1, 2, 0))
     return LayerMaps(layer, mask, shares, points)
