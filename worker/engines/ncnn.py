@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The graphs in ncnn on the CPU, whose 3x3 convolutions are Winograd's: half the arithmetic. No torch.
+
+One net a graph, in float32, made from the weights at start. `condition`, which runs when the settings change and looks
+words up in tables, is left to ONNX Runtime.
+"""
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import ncnn
+import numpy as np
+
+from mirage_lsd.worker.engines import checked_inputs
+from mirage_lsd.worker.engines.ncnn_graphs import net_of
+from mirage_lsd.worker.engines.onnx import OnnxEngine
+from mirage_lsd.worker.models.graphs import GraphShapes, GraphSpec
+from mirage_lsd.worker.models.weights import load_weights
+
+ELSEWHERE = "condition"
+
+
+class NcnnEngine:
+    """See engines.Engine."""
+
+    name = "ncnn"
+
+    def __init__(self, specs: dict[str, GraphSpec], shapes: GraphShapes, weights: Path, folder: Path, threads: int):
+        self.specs = specs
+        self._words = OnnxEngine({ELSEWHERE: specs[ELSEWHERE]}, folder, 1)
+        tensors = load_weights(weights)
+        self._nets = {name: _loaded(name, shapes, tensors, threads) for name in specs if name != ELSEWHERE}
+
+    def run(self, graph_name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if graph_name == ELSEWHERE:
+            return self._words.run(graph_name, inputs)
+        spec = self.specs[graph_name]
+        run = self._nets[graph_name].create_extractor()
+        for tensor, array in zip(spec.inputs, checked_inputs(spec, inputs), strict=True):
+            run.input(tensor.name, ncnn.Mat(_without_batch(array)).clone())  # some layers write over their input
+        return {tensor.name: _fetched(run, tensor.name, tensor.shape) for tensor in spec.outputs}
+
+
+def _without_batch(array: np.ndarray) -> np.ndarray:
+    return array[0] if array.ndim > 1 else array
+
+
+def _fetched(run: ncnn.Extractor, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    found = ncnn.Mat()
+    run.extract(name, found)
+    return np.array(found).reshape(shape)
+
+
+def _loaded(name: str, shapes: GraphShapes, tensors: dict[str, np.ndarray], threads: int) -> ncnn.Net:
+    written = net_of(name, shapes, tensors)
+    net = ncnn.Net()
+    net.opt.num_threads = threads
+    net.opt.use_vulkan_compute = False
+    for reduced in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage", "int8_inference"):
+        setattr(net.opt, f"use_{reduced}", False)
+    with tempfile.TemporaryDirectory(prefix="mirage-lsd-") as scratch:
+        text, data = Path(scratch, "net.param"), Path(scratch, "net.bin")
+        text.write_text(written.text())
+        data.write_bytes(written.data)
+        net.load_param(str(text))
+        net.load_model(str(data))
+    return net
