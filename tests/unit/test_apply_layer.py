@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mirage_lsd.worker.models import apply_layer
 from mirage_lsd.worker.models.apply_layer import LayerApplier, LayerMaps
 from mirage_lsd.worker.models.cloth import NEUTRAL, albedo, emission, standard_cloth
 from mirage_lsd.worker.models.conditions import parse_conditions
@@ -103,11 +104,24 @@ def test_where_the_layer_does_not_show_the_frame_stays():
     assert np.array_equal(LayerApplier(*FULL_PX).apply(frame, empty, Dyes(), 1.0), frame)
 
 
+@pytest.mark.parametrize("words", ["check red shirt, city night", "neon trim black hoodie"])
+@pytest.mark.parametrize("full_px", [FULL_PX, (321, 181), (640, 360)])
+def test_bands_join_without_a_seam(words, full_px, monkeypatch):
+    dyes, maps = dyes_for(parse_conditions(words)), body(scene=True)
+    frame = cv2.resize(frame_of(np.random.default_rng(3)), full_px)
+    scene = np.full((full_px[1], full_px[0], 3), 90, np.uint8) if dyes.scene else None
+    banded = LayerApplier(*full_px).apply(frame, maps, dyes, 0.8, scene)
+    monkeypatch.setattr(apply_layer, "BANDS", 1)
+    whole = LayerApplier(*full_px).apply(frame, maps, dyes, 0.8, scene)
+    assert np.abs(banded.astype(int) - whole).max() <= 1  # the order of float sums differs at a seam
+    assert not np.array_equal(whole, frame)
+
+
 def test_a_part_without_a_colour_is_not_dyed():
     frame, maps = frame_of(np.random.default_rng(9)), body()
     undyed = LayerApplier(*FULL_PX).apply(frame, maps, Dyes(), 1.0)
     upper_only = LayerApplier(*FULL_PX).apply(frame, maps, Dyes(upper=standard_cloth("plain", (0.9, 0.1, 0.1))), 1.0)
-    other = cv2.resize(maps.shares[..., 0], FULL_PX) == 0
+    other = cv2.resize(maps.shares[0], FULL_PX) == 0
     assert np.array_equal(undyed[other], upper_only[other]) and not np.array_equal(undyed, upper_only)
 
 

@@ -6,11 +6,17 @@ words up in tables, is left to ONNX Runtime.
 """
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
-import ncnn
 import numpy as np
+
+# Its threads meet after every layer, some 20 us apart: let them spin for about as long as a layer takes (0.2 ms) before
+# they sleep. The default spins for much longer and burns the cores that OBS needs. Read when the library is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+import ncnn
 
 from mirage_lsd.worker.engines import checked_inputs
 from mirage_lsd.worker.engines.ncnn_graphs import net_of

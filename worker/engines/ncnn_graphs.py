@@ -159,7 +159,7 @@ def _recall(net: Net, shapes: GraphShapes) -> None:
 
 def _denoise(net: Net, shapes: GraphShapes) -> None:
     latent, timestep, pooled, history = (net.input(name) for name in ("latent", "timestep", "pooled", "history"))
-    s16, s32, x8, t8, t16, t32, kv16, kv32 = map(net.input, "s16 s32 x8 t8 t16 t32 kv16 kv32".split())
+    s16, s32, x8, t8, t16, t32, kv16, kv32 = map(net.input, ["s16", "s32", "x8", "t8", "t16", "t32", "kv16", "kv32"])
     film = _embed(net, timestep, pooled)
     has_cache, _ = net.split(history, 1, 1)
     keep8 = blocks.film_block(net, net.add(net.named_conv(latent, "unet.enter"), x8), film, "unet.block8")

@@ -117,7 +117,8 @@ def graph_specs(shapes: GraphShapes, config: TinyConfig = TINY) -> dict[str, Gra
         GraphSpec("warp", pick("flow occlusion latent c8 c16 c32 surface"),
                   pick(f"latent_out {caches_out} surface_out")),
         GraphSpec("recall", pick("s8 regions tokens region_tokens c8 c16 c32 a16 a32 history"), pick(recalled)),
-        GraphSpec("denoise", pick(f"latent timestep pooled s16 s32 {recalled} history"), pick(f"velocity {caches_out}")),
+        GraphSpec("denoise", pick(f"latent timestep pooled s16 s32 {recalled} history"),
+                  pick(f"velocity {caches_out}")),
         GraphSpec("decode", pick("latent x4 source"), pick("buffers")),
         GraphSpec("upscale", pick("source buffers"), pick("layer mask shares")),
     )}
@@ -138,7 +139,8 @@ def _tensors(shapes: GraphShapes, config: TinyConfig) -> dict[str, TensorSpec]:
         "latent": (1, config.latent, *l8), "latent_out": (1, config.latent, *l8),
         "velocity": (1, config.latent, *l8),
         "tokens": (1, 8, config.token), "pooled": (1, config.token), "region_tokens": (1, 8, config.region_token),
-        "x8": (1, w8, *l8), "kv16": (1, 2 * l16[0] * l16[1] + 8, 2 * w16), "kv32": (1, 2 * l32[0] * l32[1] + 8, 2 * w32),
+        "x8": (1, w8, *l8), "kv16": (1, 2 * l16[0] * l16[1] + 8, 2 * w16),
+        "kv32": (1, 2 * l32[0] * l32[1] + 8, 2 * w32),
         "a16": (1, w16, *l16), "a32": (1, w32, *l32),
     }
     for level, channels, cells in (("8", w8, l8), ("16", w16, l16), ("32", w32, l32)):

@@ -98,4 +98,5 @@ class DenoiseGraph(nn.Module):
 def graph_modules(model: MirageTiny) -> dict[str, nn.Module]:
     """The module of every graph in models/graphs.py."""
     return {"condition": model.conditioner, "flow": model.flow, "encode": model.encoder,
-            "warp": WarpGraph(), "recall": RecallGraph(model), "denoise": DenoiseGraph(model), "decode": model.decoder, "upscale": model.upscaler}
+            "warp": WarpGraph(), "recall": RecallGraph(model), "denoise": DenoiseGraph(model),
+            "decode": model.decoder, "upscale": model.upscaler}
