@@ -98,7 +98,7 @@ def _add_model(command) -> None:
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
     command.add_argument("--engine", default="auto", choices=["auto", "eager", "compiled", "tensorrt", "onnx"])
     command.add_argument("--steps", type=int, default=3, choices=range(1, 6))
-    command.add_argument("--working-size", default="medium", choices=WORKING_SIZES)
+    command.add_argument("--working-size", default="auto", choices=WORKING_SIZES)
 
 
 def _add_train(commands) -> None:

@@ -16,7 +16,7 @@ RAREST_TRY_RUNS = 3072
 TRIED_RUNS = 4
 MUCH_SLOWER = 1.6
 CLEARLY_FASTER = 0.93
-SEEN_RUNS = 9
+SEEN_RUNS, RECENT_RUNS = 9, 5
 
 
 class FasterWay:
@@ -47,7 +47,7 @@ class FasterWay:
         self._seen[self._tried].clear()
 
     def _judge(self, duration: float) -> None:
-        tried, usual = self._seen[self._tried], median(self._seen[self.usual])
+        tried, usual = self._seen[self._tried], median(list(self._seen[self.usual])[-RECENT_RUNS:])
         if duration <= MUCH_SLOWER * usual and len(tried) < TRIED_RUNS:
             return
         if len(tried) == TRIED_RUNS and median(tried) < CLEARLY_FASTER * usual:

@@ -24,9 +24,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker import engines
 from mirage_lsd.worker.engine_host import warm_up
-from mirage_lsd.worker.models.graphs import GraphShapes
+from mirage_lsd.worker.models.graphs import GraphShapes, shapes_for
 from mirage_lsd.worker.models.person_mask import PersonMask
 from mirage_lsd.worker.models.sampler import Schedule
 from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS, load_schedule, load_weights, save_weights
@@ -158,6 +159,12 @@ class EvalHost:
             self._engines[shapes] = SwitchedEngine(engine, self._switches)
         self.last_engine = self._engines[shapes]
         return self.last_engine
+
+    def shapes_for(self, width_px: int, height_px: int, working_size: str) -> GraphShapes:
+        return shapes_for(width_px, height_px, working_size)
+
+    def took(self, settings: StreamSettings, size_px: tuple[int, int], frame_ms: float) -> None:
+        """Nothing follows the pace here: every film is played at the same size."""
 
     def new_person_mask(self) -> PersonMask:
         return PersonMask()

@@ -53,7 +53,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirage_lsd.worker.models.config import BUFFERS, LATENT_FACTOR, SURFACE, TINY, TinyConfig
+from mirage_lsd.worker.models.config import (
+    BUFFERS,
+    LATENT_FACTOR,
+    SURFACE,
+    TINY,
+    USUAL_SIZE,
+    TinyConfig,
+    working_size_px,
+)
 
 GRAPH_NAMES = ("condition", "flow", "encode", "warp", "recall", "denoise", "decode", "upscale")
 
@@ -98,6 +106,11 @@ class GraphShapes:
     def cells(self, factor: int) -> tuple[int, int]:
         """(rows, columns) of a feature map at 1/factor of the working picture."""
         return self.working_px[1] // factor, self.working_px[0] // factor
+
+
+def shapes_for(width_px: int, height_px: int, working_size: str) -> GraphShapes:
+    """The graphs' sizes for a source of this size; "auto" is the usual size where nobody watches the pace."""
+    return GraphShapes(working_size_px(width_px, height_px, USUAL_SIZE if working_size == "auto" else working_size))
 
 
 def graph_specs(shapes: GraphShapes, config: TinyConfig = TINY) -> dict[str, GraphSpec]:

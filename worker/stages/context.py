@@ -16,17 +16,11 @@ import numpy as np
 
 from mirage_lsd.worker.engine_host import EngineHost
 from mirage_lsd.worker.engines import Engine
-from mirage_lsd.worker.models.config import working_size_px
 from mirage_lsd.worker.models.graphs import GraphShapes
 from mirage_lsd.worker.models.side_by_side import beside
 
 CACHES = ("c8", "c16", "c32")
 ANCHORS = {"a16": "c16", "a32": "c32"}
-
-
-def shapes_for(width_px: int, height_px: int, working_size: str) -> GraphShapes:
-    """The graphs' sizes for a source of this size."""
-    return GraphShapes(working_size_px(width_px, height_px, working_size))
 
 
 @dataclass
@@ -78,7 +72,7 @@ class ModelContext:
 
     def fit(self, width_px: int, height_px: int, working_size: str) -> bool:
         """Chooses the working size for a source; True when it changed, so that the history must go."""
-        shapes = shapes_for(width_px, height_px, working_size)
+        shapes = self.host.shapes_for(width_px, height_px, working_size)
         if shapes == self._shapes:
             return False
         self._shapes, self._engine = shapes, None
