@@ -113,7 +113,6 @@ def test_the_plain_upscaler_hands_the_layer_through():
     result = plain_upscale(buffers)
     assert result["layer"][0, :, 3, 5] == pytest.approx(255 * buffers[0, 2::-1, 3, 5])
     assert result["mask"][0, :, 3, 5] == pytest.approx((0, buffers[0, 3, 3, 5], 0))
-    assert result["shares"][0, :, 3, 5] == pytest.approx(buffers[0, 4:, 3, 5])
 
 
 def test_the_runtime_plays_a_film_on_the_host(pool):

@@ -19,7 +19,7 @@ _LUMA = (0.299, 0.587, 0.114)
 
 def net_of(name: str, shapes: GraphShapes, weights: dict[str, np.ndarray]) -> Net:
     """The net of one graph, its inputs and outputs named as in models/graphs.py."""
-    net = Net(weights)
+    net = Net(weights, calm=name in _SMALL)
     _NETS[name](net, shapes)
     return net
 
@@ -211,11 +211,13 @@ def _decode(net: Net, shapes: GraphShapes) -> None:
 def _upscale(net: Net, shapes: GraphShapes) -> None:
     source, buffers = net.input("source"), net.input("buffers")
     light = net.conv(source, np.float32(_LUMA)[None, :, None, None])
-    color, alpha, shares = net.split(buffers, 3, 1, 4)
+    color, alpha, _ = net.split(buffers, 3, 1, 4)
     smooth = net.enlarge(net.shrink(light, 4), 4)
     rough = net.subtract(light, smooth)
-    guide = net.concat(net.subtract(net.concat(source, buffers), 0.5), rough, net.multiply(alpha, rough))
-    x = blocks.plain_block(net, blocks.conv_norm(net, net.shrink(guide, 2), "upscaler.enter"), "upscaler.body")
+    # Every part shrunk by itself: ncnn is quick with eight planes, but not with thirteen.
+    picture, layer, edge, covered = (net.shrink(x, 2) for x in (source, buffers, rough, net.multiply(alpha, rough)))
+    guide = net.concat(net.subtract(net.concat(picture, layer), 0.5), edge, covered)
+    x = blocks.plain_block(net, blocks.conv_norm(net, guide, "upscaler.enter"), "upscaler.body")
     sharper, detail, slope, offset = net.split(net.shuffle(net.named_conv(x, "upscaler.leave")), 3, 1, 1, 1)
     detail = net.sigmoid(net.subtract(detail, 1.5))
     color = net.subtract(net.add(color, net.multiply(sharper, 0.25)), net.multiply(detail, smooth))
@@ -223,8 +225,8 @@ def _upscale(net: Net, shapes: GraphShapes) -> None:
     red, green, blue = net.split(net.multiply(color, 255.0), 1, 1, 1)
     net.output("layer", net.concat(blue, green, red))
     net.output("mask", net.concat(detail, offset, slope))
-    net.output("shares", shares)
 
 
+_SMALL = ("recall", "denoise", "warp")  # maps so small that threads pay in convolutions only
 _NETS = {"flow": _flow, "encode": _encode, "warp": _warp, "recall": _recall, "denoise": _denoise, "decode": _decode,
          "upscale": _upscale}

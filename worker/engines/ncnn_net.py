@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM = range(5)  # ncnn's BinaryOp
+HEAVY = ("Convolution", "MatMul", "Gemm", "Softmax")
+ONE_THREAD = 1 << 7  # in ncnn's mask of what a layer must not use
 SINE, COSINE = 9, 10  # ncnn's UnaryOp
 BATCH_NORM_EPS = GROUP_NORM_EPS = 1e-5  # torch's
 
@@ -29,9 +31,11 @@ class Layer:
 
 @dataclass
 class Net:
-    """weights: tensors by their names in the weights file. Methods add layers and return the blobs they make."""
+    """weights: tensors by their names in the weights file. calm: whether only the layers that calculate most use
+    threads. Methods add layers and return the blobs they make."""
 
     weights: dict[str, np.ndarray]
+    calm: bool = False
     layers: list[Layer] = field(default_factory=list)
     data: bytearray = field(default_factory=bytearray)
 
@@ -39,7 +43,8 @@ class Net:
         """Adds a layer; returns its output blob, or a list where there are several."""
         name = f"n{len(self.layers)}"
         made = [name if outputs == 1 else f"{name}_{index}" for index in range(outputs)]
-        self.layers.append(Layer(kind, name, inputs, made, params or {}))
+        alone = {31: ONE_THREAD} if self.calm and kind not in HEAVY else {}
+        self.layers.append(Layer(kind, name, inputs, made, {**(params or {}), **alone}))
         return made[0] if outputs == 1 else made
 
     def input(self, name: str) -> str:

@@ -27,6 +27,7 @@ import numpy as np
 from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker import engines
 from mirage_lsd.worker.engine_host import warm_up
+from mirage_lsd.worker.models.apply_layer import SHARES
 from mirage_lsd.worker.models.graphs import GraphShapes, shapes_for
 from mirage_lsd.worker.models.person_mask import PersonMask
 from mirage_lsd.worker.models.sampler import Schedule
@@ -83,8 +84,9 @@ class SwitchedEngine:
 
     def run(self, graph_name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if graph_name == "upscale":
-            self.maps = self._upscale(inputs)
-            return self.maps
+            result = self._upscale(inputs)
+            self.maps = {**result, "shares": inputs["buffers"][:, SHARES]}
+            return result
         if graph_name in ("recall", "denoise") and not self._switches.cache:
             gone = {*CACHES, *ANCHORS, "history"} & set(inputs)
             inputs = {**inputs, **{name: np.zeros_like(inputs[name]) for name in gone}}
@@ -111,11 +113,11 @@ class SwitchedEngine:
 
 
 def plain_upscale(buffers: np.ndarray) -> dict[str, np.ndarray]:
-    """The upscale graph's outputs with no net: buffers f32 [1,8,h,w] → layer BGR 0..510, mask (0, alpha, 0), shares."""
+    """The upscale graph's outputs with no net: buffers f32 [1,8,h,w] → layer BGR 0..510 and mask (0, alpha, 0)."""
     layer = np.ascontiguousarray(buffers[:, 2::-1] * 255.0, np.float32)
     mask = np.zeros_like(layer)
     mask[:, 1] = buffers[:, 3]
-    return {"layer": layer, "mask": mask, "shares": np.ascontiguousarray(buffers[:, 4:])}
+    return {"layer": layer, "mask": mask}
 
 
 class EnginePool:

@@ -28,6 +28,7 @@ from mirage_lsd.worker.models.layer_box import Box, Part, cut, fit_box
 from mirage_lsd.worker.models.side_by_side import in_parallel
 
 UPPER, LOWER, HAIR, SCENE = range(4)  # channels of the shares
+SHARES = slice(4, 8)  # their place among the buffers (config.BUFFERS)
 SHOWN = 1.0 / 512  # less of a layer than this changes no pixel value
 DYED = 1.0 / 128  # less of a pattern's share than this changes a value by one at most
 BANDS = 2

@@ -31,8 +31,7 @@ decode: each frame
     out  buffers [1,8,h,w] in BUFFERS order, colour 0..2, the others 0..1; see autoencoder.py
 upscale: each frame
     in   source [1,3,h,w], buffers [1,8,h,w]
-    out  layer [1,3,h,w] BGR 0..510, mask [1,3,h,w] (detail, offset, slope) and shares [1,4,h,w] (upper, lower, hair,
-         scene), for apply_layer.LayerApplier
+    out  layer [1,3,h,w] BGR 0..510, mask [1,3,h,w] (detail, offset, slope), for apply_layer.LayerApplier
 
 The life of a frame (see sampler.py for the numpy arithmetic):
 1. flow(previous, source); on the first frame or after reset() skip flow and warp.
@@ -133,7 +132,7 @@ def graph_specs(shapes: GraphShapes, config: TinyConfig = TINY) -> dict[str, Gra
         GraphSpec("denoise", pick(f"latent timestep pooled s16 s32 {recalled} history"),
                   pick(f"velocity {caches_out}")),
         GraphSpec("decode", pick("latent x4 source"), pick("buffers")),
-        GraphSpec("upscale", pick("source buffers"), pick("layer mask shares")),
+        GraphSpec("upscale", pick("source buffers"), pick("layer mask")),
     )}
 
 
@@ -146,7 +145,7 @@ def _tensors(shapes: GraphShapes, config: TinyConfig) -> dict[str, TensorSpec]:
         "ids": (1, 7), "colors": (1, 3, 4), "timestep": (1,), "history": (1, 2),
         "source": (1, 3, height, width), "previous": (1, 3, height, width), "buffers": (1, len(BUFFERS), height, width),
         "person_mask": (1, 1, height, width), "layer": (1, 3, height, width), "mask": (1, 3, height, width),
-        "shares": (1, 4, height, width), "x4": (1, config.stem, *l4), "surface": (1, len(SURFACE), *l4),
+        "x4": (1, config.stem, *l4), "surface": (1, len(SURFACE), *l4),
         "surface_out": (1, len(SURFACE), *l4),
         "flow": (1, 2, *l8), "occlusion": (1, 1, *l8), "regions": (1, 8, *l8),
         "latent": (1, config.latent, *l8), "latent_out": (1, config.latent, *l8),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage_lsd.worker.models.apply_layer import UPPER, LayerApplier, LayerMaps
+from mirage_lsd.worker.models.apply_layer import SHARES, UPPER, LayerApplier, LayerMaps
 from mirage_lsd.worker.models.dye import Dyes
 from mirage_lsd.worker.models.light import LightGrade
 from mirage_lsd.worker.models.scenes import ScenePictures
@@ -40,7 +40,7 @@ class Upscale:
         dyes, strength = job.tensors["dyes"], job.tensors["strength"]
         result = self._context.run("upscale", source=job.tensors["source"], buffers=job.tensors["buffers"])
         scene = self._scenes.fitted(dyes.scene, dyes.variant, (width_px, height_px)) if dyes.scene else None
-        maps = layer_maps(result, job.tensors["surface"], dyes)
+        maps = layer_maps(result, job.tensors["buffers"], job.tensors["surface"], dyes)
         job.output = self._applier.apply(job.source, maps, dyes, strength, scene, self._output)
         if dyes.light:
             self._light.apply(job.output, dyes.light, strength)
@@ -54,10 +54,10 @@ class Upscale:
         self._applier = self._light = self._output = None
 
 
-def layer_maps(result: dict[str, np.ndarray], surface: np.ndarray, dyes: Dyes) -> LayerMaps:
-    """The upscale graph's outputs and the body surface f32 [1,3,h,w] as maps; the surface is laid out where the dyes
-    show it."""
-    layer, mask, shares = (result[name][0] for name in ("layer", "mask", "shares"))
+def layer_maps(result: dict[str, np.ndarray], buffers: np.ndarray, surface: np.ndarray, dyes: Dyes) -> LayerMaps:
+    """The upscale graph's outputs, the buffers f32 [1,8,h,w] and the body surface f32 [1,3,h,w] as maps; the surface
+    is laid out where the dyes show it."""
+    layer, mask, shares = result["layer"][0], result["mask"][0], buffers[0, SHARES]
     if dyes.pattern or dyes.glows:
         points = laid_out(surface[0], shares[UPPER])
     else:
