@@ -16,17 +16,20 @@ HEADS = 4
 ABSENT = 30.0  # as in FrameAttention
 
 
-def folded_conv(net: Net, x: str, name: str, stride: int = 1) -> str:
-    """Convolution `name`.0 with batch norm `name`.1."""
+def folded_conv(net: Net, x: str, name: str, stride: int = 1, centred: bool = False) -> str:
+    """Convolution `name`.0 with batch norm `name`.1; of (x - 0.5) * 2 if centred, which costs nothing here."""
     weights = net.weights
     norm = f"{name}.1"
     scale = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"] + BATCH_NORM_EPS)
     bias = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * scale
-    return net.conv(x, weights[f"{name}.0.weight"] * scale[:, None, None, None], bias, stride)
+    weight = weights[f"{name}.0.weight"] * scale[:, None, None, None]
+    if centred:
+        return net.conv(x, 2.0 * weight, bias - weight.sum((1, 2, 3)), stride, around=0.5)
+    return net.conv(x, weight, bias, stride)
 
 
-def conv_norm(net: Net, x: str, name: str, stride: int = 1) -> str:
-    return net.swish(folded_conv(net, x, name, stride))
+def conv_norm(net: Net, x: str, name: str, stride: int = 1, centred: bool = False) -> str:
+    return net.swish(folded_conv(net, x, name, stride, centred))
 
 
 def plain_block(net: Net, x: str, name: str) -> str:
@@ -79,7 +82,9 @@ def attend(net: Net, x: str, recalled: str, history: str, shape: tuple[int, int,
     weight, bias = net.weights[f"{name}.query.weight"], net.weights[f"{name}.query.bias"]
     query = net.conv(own, weight[:, :, None, None] * scale, bias * scale)
     query = net.transpose(net.reshape(query, HEADS, depth, cells))
-    scores = net.add(net.matmul(query, key), _bias(net, history, cells, name))
+    # The bias as one more channel, which every query has as 1: adding it to all scores would take as long again.
+    query = net.concat(query, net.constant(np.ones((HEADS, cells, 1))), axis=2)
+    scores = net.matmul(query, net.concat(key, _bias(net, history, cells, name), axis=1))
     mixed = net.matmul(net.softmax(scores, 2), value, turned=True)
     mixed = net.reshape(net.transpose(mixed), channels, rows, columns)
     weight = net.weights[f"{name}.out.weight"][:, :, None, None]

@@ -73,9 +73,9 @@ def _match(net: Net, now: str, before: str, size: tuple[int, int]) -> tuple[str,
 
 def _encode(net: Net, shapes: GraphShapes) -> None:
     source, mask = net.input("source"), net.input("person_mask")
-    x4 = net.multiply(net.subtract(net.concat(source, mask), 0.5), 2.0)
+    x4 = net.concat(source, mask)
     for index, stride in enumerate((2, 2, 1)):
-        x4 = blocks.conv_norm(net, x4, f"encoder.stem.{index}", stride)
+        x4 = blocks.conv_norm(net, x4, f"encoder.stem.{index}", stride, centred=index == 0)
     x8 = blocks.plain_block(net, blocks.conv_norm(net, x4, "encoder.down8.0", 2), "encoder.down8.1")
     x16 = _down(net, net.concat(x8, _coordinates(net, shapes.cells(8))), "encoder.down16")
     x32 = _global_mix(net, _down(net, x16, "encoder.down32"), shapes.cells(32))

@@ -62,10 +62,13 @@ class Net:
         self._store(values)
         return blob
 
-    def conv(self, x: str, weight: np.ndarray, bias: np.ndarray | None = None, stride: int = 1) -> str:
-        """weight [out,in,k,k], padded so that the sides stay, or are halved."""
+    def conv(self, x: str, weight: np.ndarray, bias: np.ndarray | None = None, stride: int = 1,
+             around: float = 0.0) -> str:
+        """weight [out,in,k,k], padded so that the sides stay, or are halved; around: what lies beyond the edges."""
         outputs, _, _, kernel = weight.shape
         params = {0: outputs, 1: kernel, 3: stride, 4: kernel // 2, 5: int(bias is not None), 6: weight.size}
+        if around:
+            params[18] = around
         blob = self.layer("Convolution", [x], params)
         self._store_tagged(weight)
         if bias is not None:
