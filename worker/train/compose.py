@@ -14,11 +14,13 @@ import numpy as np
 from mirage_lsd.worker.models.cloth import NEUTRAL, albedo
 from mirage_lsd.worker.train import degrade
 from mirage_lsd.worker.train.dataset import World, Worlds
-from mirage_lsd.worker.train.edits import Edit, sample_edit, sample_worn, vary_extras
+from mirage_lsd.worker.train.edits import Edit, sample_edit, sample_worn, shape_changes, vary_extras
+from mirage_lsd.worker.train.folds import folded, sample_folds
 from mirage_lsd.worker.train.prints import printed, sample_light_field, sample_print
 from mirage_lsd.worker.train.world.paint import multiplier, shares
 
 SKIN, FACE, HAIR, UPPER, LOWER, OTHER, HAT = range(1, 8)
+SHAPE_SHARE, SHAPE_TRIES = 0.45, 8  # so often a sample is looked for whose outlines change
 CHANGED_LABELS = {"upper": (UPPER,), "lower": (LOWER,), "hair": (HAIR, HAT), "expression": (FACE,)}
 
 
@@ -49,10 +51,7 @@ class Sample:
 
 def compose(world: World | Worlds, rng: np.random.Generator, frames: int, size_px: tuple[int, int]) -> Sample:
     """One random sample of `frames` consecutive frames at a working size (width, height)."""
-    number = int(rng.integers(world.clips))
-    part, number = world.locate(number) if isinstance(world, Worlds) else (world, number)
-    before = int(rng.integers(part.layers.shape[1]))
-    after = int(rng.choice([look for look in range(1, part.layers.shape[1]) if look != before]))  # in standard form
+    part, number, before, after = _sample_looks(world, rng)
     edit = sample_edit(rng, part.looks[number][before], part.looks[number][after])
     if edit.same_look:
         after = before
@@ -61,6 +60,19 @@ def compose(world: World | Worlds, rng: np.random.Generator, frames: int, size_p
     stage = _Stage(part, rng, view, edit)
     shots = [stage.shoot(number, before, after, start + t, t) for t in range(frames)]
     return _pack(shots, stage, edit)
+
+
+def _sample_looks(world: World | Worlds, rng: np.random.Generator) -> tuple[World, int, int, int]:
+    """A folder, a clip of it, the look that is worn and the one that is asked for (in standard form)."""
+    tries = SHAPE_TRIES if rng.random() < SHAPE_SHARE else 1
+    for _ in range(tries):
+        number = int(rng.integers(world.clips))
+        part, number = world.locate(number) if isinstance(world, Worlds) else (world, number)
+        before = int(rng.integers(part.layers.shape[1]))
+        after = int(rng.choice([look for look in range(1, part.layers.shape[1]) if look != before]))
+        if shape_changes(part.looks[number][before], part.looks[number][after]):
+            break
+    return part, number, before, after
 
 
 @dataclass(frozen=True)
@@ -135,6 +147,7 @@ class _Stage:
         self.fault = degrade.sample_mask_fault(rng, width, height)
         self.extras, self.worn = vary_extras(rng), sample_worn(rng)
         self.print, self.light = sample_print(rng, part.backgrounds), sample_light_field(rng, view.size_px)
+        self.folds = sample_folds(rng)
         places = part.scenes.reshape(-1, *part.scenes.shape[2:])
         self.place = cv2.resize(np.asarray(places[int(rng.integers(len(places)))]), view.size_px,
                                 interpolation=cv2.INTER_AREA)
@@ -168,6 +181,8 @@ class _Stage:
         rgb = np.ascontiguousarray(rgba[..., :3])
         if self.light is not None:
             rgb = cv2.multiply(rgb, self.light, dtype=cv2.CV_8U)
+        if self.folds is not None:
+            rgb = folded(rgb, self.folds, surface, shares(labels)[..., :2].sum(2))
         return _Look(rgb, labels, np.ascontiguousarray(rgba[..., 3]), surface)
 
     def _layer(self, alpha: np.ndarray, undyed: np.ndarray, asked: _Look, worn: _Look, behind: np.ndarray
