@@ -7,19 +7,21 @@ Called by the worker's loop thread and by programs' threads. Invariant: everythi
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
 
 def in_parallel(tasks: list[Callable[[], Any]]) -> list[Any]:
-    """Each task's result; the first runs on the calling thread."""
-    others = [beside(task) for task in tasks[1:]]
+    """Each task's result; every other one runs on the calling thread."""
+    others = beside(lambda: [task() for task in tasks[1::2]]) if len(tasks) > 1 else None
     try:
-        own = [tasks[0]()] if tasks else []
+        own = [task() for task in tasks[::2]]
     finally:
-        wait(others)
-    return own + [other.result() for other in others]
+        theirs = others.result() if others else []
+    results: list[Any] = [None] * len(tasks)
+    results[::2], results[1::2] = own, theirs
+    return results
 
 
 def beside(task: Callable[[], Any]) -> Future:
