@@ -13,7 +13,8 @@ import numpy as np
 
 ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM = range(5)  # ncnn's BinaryOp
 HEAVY = ("Convolution", "MatMul", "Gemm", "Softmax")
-ONE_THREAD = 1 << 7  # in ncnn's mask of what a layer must not use
+ONE_THREAD, NO_WINOGRAD = 1 << 7, 1 << 6  # in ncnn's mask of what a layer must not use
+WIDE = 96  # channels of the smallest maps, where Winograd saves no time and takes four times the memory
 SINE, COSINE = 9, 10  # ncnn's UnaryOp
 BATCH_NORM_EPS = GROUP_NORM_EPS = 1e-5  # torch's
 
@@ -69,6 +70,8 @@ class Net:
         params = {0: outputs, 1: kernel, 3: stride, 4: kernel // 2, 5: int(bias is not None), 6: weight.size}
         if around:
             params[18] = around
+        if kernel == 3 and min(weight.shape[:2]) >= WIDE:
+            params[31] = NO_WINOGRAD
         blob = self.layer("Convolution", [x], params)
         self._store_tagged(weight)
         if bias is not None:
