@@ -27,11 +27,16 @@ def clean_estimate(latent: Tensor, velocity: Tensor, timestep: Tensor) -> Tensor
     return alpha * latent - sigma * velocity
 
 
-def sample_times(batch: int, generator: torch.Generator | None = None) -> Tensor:
-    """Training times [B]: mostly noisy, where a few-step run spends its steps."""
-    draw = torch.rand(batch, generator=generator)
-    high = 1.0 - 0.3 * torch.rand(batch, generator=generator)
-    return torch.where(draw < 0.6, high, torch.rand(batch, generator=generator) * 0.9 + 0.05)
+TIMES_SPREAD = 0.03
+
+
+def sample_times(model: MirageTiny, batch: int, generator: torch.Generator | None = None) -> Tensor:
+    """Training times [B]: those that few-step runs visit (as few-step distillation does), give or take a little, since
+    they are learned and still move."""
+    with torch.no_grad():
+        visited = torch.cat([model.timesteps(steps) for steps in (1, 2, 3, 3, 3, 4, 5)])
+    times = visited[torch.randint(len(visited), (batch,), generator=generator)]
+    return (times + TIMES_SPREAD * torch.randn(batch, generator=generator)).clamp(0.02, 0.98)
 
 
 def run_sampler(model: MirageTiny, start: Tensor, steps: int, source: SourceFeatures, condition: ConditionFeatures,

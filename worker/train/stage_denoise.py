@@ -63,7 +63,7 @@ def denoise_losses(model: MirageTiny, batch: dict[str, Tensor], generator: torch
     with torch.no_grad(), fast_math():
         target = model.layer_encoder(now["layer"]).float()
     size = target.shape[0]
-    times = schedule.sample_times(size, generator)
+    times = schedule.sample_times(model, size, generator)
     noise = torch.randn(target.shape, generator=generator)
     with fast_math():
         source, logits, x4, surface = encode_source(model, now["source"], now["mask"])
