@@ -63,11 +63,11 @@ class Small(torch.nn.Module):
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile on a CPU needs a C++ compiler")
 def test_the_compiled_engine_agrees_and_fills_the_same_buffers():
-    spec = GraphSpec("small", (TensorSpec("latent", (2, 4)),), (TensorSpec("rgba", (2, 4)),))
-    graphs = GraphSet({"small": spec}, {"small": Small()}, "float32", CPU)
-    wanted = run(TorchEngine(graphs), graphs, "small")["rgba"]
-    inputs, outputs = filled(graphs, "small")
-    launch = CompiledEngine(graphs).bind("small", inputs, outputs)
+    spec = GraphSpec("denoise", (TensorSpec("latent", (2, 4)),), (TensorSpec("rgba", (2, 4)),))
+    graphs = GraphSet({"denoise": spec}, {"denoise": Small()}, "float32", CPU)
+    wanted = run(TorchEngine(graphs), graphs, "denoise")["rgba"]
+    inputs, outputs = filled(graphs, "denoise")
+    launch = CompiledEngine(graphs).bind("denoise", inputs, outputs)
     address = outputs["rgba"].data_ptr()
     for factor in (1.0, 0.5):
         inputs["latent"].mul_(factor)
@@ -78,7 +78,7 @@ def test_the_compiled_engine_agrees_and_fills_the_same_buffers():
 
 def run_once(graphs: GraphSet, inputs: dict) -> torch.Tensor:
     outputs = {"rgba": torch.zeros(2, 4)}
-    TorchEngine(graphs).bind("small", inputs, outputs)()
+    TorchEngine(graphs).bind("denoise", inputs, outputs)()
     return outputs["rgba"]
 
 

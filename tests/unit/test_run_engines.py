@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from sd_files import change, cut, drop  # noqa: E402
 from mirage_lsd.worker import devices, v1_model  # noqa: E402
 from mirage_lsd.worker.bench.pipeline import moving_pictures  # noqa: E402
 from mirage_lsd.worker.cli import main  # noqa: E402
+from mirage_lsd.worker.models.sd.config import TINY_RANDOM  # noqa: E402
 from mirage_lsd.worker.models.sd.hub import Hub  # noqa: E402
 from mirage_lsd.worker.models.sd.random_checkpoint import write_random_checkpoint  # noqa: E402
 
@@ -44,6 +46,13 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_random_checkpoint(tmp_path_factory.mktemp("checkpoint"))
+
+
+@pytest.fixture(scope="module")
+def two_levels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half a U-Net, since the C++ compiler takes its time for each kernel."""
+    config = replace(TINY_RANDOM, widths=(32, 64), attends=(True, False), heads=(2, 4))
+    return write_random_checkpoint(tmp_path_factory.mktemp("small"), config)
 
 
 @pytest.fixture(scope="module")
@@ -79,16 +88,30 @@ def test_the_eager_engine_changes_the_picture(clip: Path, eager: np.ndarray) -> 
     assert len(eager) == FRAMES and np.abs(eager - frames_of(clip)).mean() > 5
 
 
-@pytest.mark.parametrize("engine", ["onnx", "compiled"])
-def test_a_file_goes_through_the_named_engine(clip: Path, eager: np.ndarray, tmp_path: Path, capsys, engine) -> None:
-    if engine == "compiled" and not (shutil.which("g++") or shutil.which("clang++")):
-        pytest.skip("torch.compile on a CPU needs a C++ compiler")
-    assert run_v1(clip, tmp_path / "out.mp4", "--engine", engine, "--checkpoint", "random:tiny-random") == 0
+def test_a_file_goes_through_onnx_runtime(clip: Path, eager: np.ndarray, tmp_path: Path, capsys) -> None:
+    assert run_v1(clip, tmp_path / "out.mp4", "--engine", "onnx", "--checkpoint", "random:tiny-random") == 0
+    assert_made_by("onnx", capsys)
+    assert_same(frames_of(tmp_path / "out.mp4"), eager)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="needs a C++ compiler")
+def test_a_file_goes_through_the_compiled_engine(clip: Path, two_levels: Path, tmp_path: Path, capsys) -> None:
+    for engine in ("eager", "compiled"):
+        path = tmp_path / f"{engine}.mp4"
+        assert run_v1(clip, path, "--engine", engine, "--checkpoint", str(two_levels)) == 0
+    assert_made_by("compiled", capsys)
+    assert_same(frames_of(tmp_path / "compiled.mp4"), frames_of(tmp_path / "eager.mp4"))
+
+
+def assert_made_by(engine: str, capsys) -> None:
     told = capsys.readouterr()
     assert f"\n{FRAMES} frames by the {engine} engine\n" in told.out, told
     assert f"building the {engine} engine, graph 6 of 8 (denoise)" in told.err
-    found = frames_of(tmp_path / "out.mp4")
-    assert found.shape == eager.shape and np.abs(found - eager).mean() < MEAN_LEVELS
+
+
+def assert_same(found: np.ndarray, wanted: np.ndarray) -> None:
+    assert found.shape == wanted.shape and np.abs(found - wanted).mean() < MEAN_LEVELS
 
 
 def test_tensorrt_without_a_card_says_so_once_and_the_file_comes_out(clip, eager, tmp_path: Path, capsys) -> None:

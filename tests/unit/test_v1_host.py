@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -139,12 +140,12 @@ def test_an_engine_that_cannot_be_built_leaves_the_one_before(host, tmp_path):
         assert re.search(f"{name} engine not used: .*{reason}", host.text), host.text
 
 
+@pytest.mark.skipif(importlib.util.find_spec("tensorrt") is not None, reason="TensorRT is installed")
 def test_a_named_tensorrt_that_is_not_installed_leaves_the_compiled_engine(tmp_path, monkeypatch):
     class Compiled(TorchEngine):
         name = "compiled"
 
     monkeypatch.setattr(v1_engines, "CompiledEngine", lambda graphs, lane_of: Compiled(graphs))
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     host = new_host(precision="float32")
     host._gpu = GPU  # as the ladder sees it; the program is on the CPU
     host._ladder = EngineLadder("tensorrt", host.note)

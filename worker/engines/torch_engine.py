@@ -26,6 +26,8 @@ from mirage_lsd.worker.foreign import FOREIGN_ERRORS, reason_of
 # What the compiler makes is kept there and not in a temporary folder, so that the next start finds it. Set before the
 # compiler is imported, which writes down its own choice.
 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(default_cache_dir() / "inductor"))
+# The C++ compiler takes about a second for each of a net's hundred kernels; the U-Net runs several times a frame.
+_WORTH_IT_ON_A_CPU = ("denoise",)
 # One code object serves every working size; past its own limit of 8 the compiler would go back to eager, silently.
 _COMPILER_LIMITS = {"recompile_limit": 64, "accumulated_recompile_limit": 1024, "fail_on_recompile_limit_hit": True}
 
@@ -91,9 +93,11 @@ class CompiledEngine(CapturedEngine):
         super().__init__(graphs, lane_of)
         _need_compiler(graphs.device)
         # Not "reduce-overhead": its own CUDA graphs copy inputs and own the outputs; ours use the static buffers.
-        mode = "max-autotune-no-cudagraphs" if graphs.device.type == "cuda" else "default"
-        self._modules = {name: torch.compile(module, mode=mode, dynamic=False) if has_weights(module) else module
-                         for name, module in self._modules.items()}  # fmt: skip
+        on_card = graphs.device.type == "cuda"
+        mode = "max-autotune-no-cudagraphs" if on_card else "default"
+        for name, module in graphs.modules.items():
+            if has_weights(module) and (on_card or name in _WORTH_IT_ON_A_CPU):
+                self._modules[name] = torch.compile(module, mode=mode, dynamic=False)
 
     def bind(self, graph: str, inputs: Tensors, outputs: Tensors) -> Launch:
         """See graph_set.DeviceEngine."""
