@@ -16,9 +16,13 @@ from torch.utils._pytree import tree_leaves  # noqa: E402
 from mirage_lsd.worker.engines.graph_set import GraphSet  # noqa: E402
 from mirage_lsd.worker.models.sd.config import SD_CONFIGS, SdConfig  # noqa: E402
 from mirage_lsd.worker.models.sd.graphs import graph_specs  # noqa: E402
-from mirage_lsd.worker.models.sd.model import graph_modules  # noqa: E402
-from mirage_lsd.worker.models.sd.random_checkpoint import random_model  # noqa: E402
+from mirage_lsd.worker.models.sd.model import MirageV1, graph_modules  # noqa: E402
+from mirage_lsd.worker.models.sd.random_checkpoint import taesd_size  # noqa: E402
+from mirage_lsd.worker.models.sd.schedule import FewStepSchedule  # noqa: E402
 from mirage_lsd.worker.models.sd.shapes import SdShapes  # noqa: E402
+from mirage_lsd.worker.models.sd.taesd import Taesd  # noqa: E402
+from mirage_lsd.worker.models.sd.tiny_nets import load_tiny_nets  # noqa: E402
+from mirage_lsd.worker.models.sd.unet import SdUNet  # noqa: E402
 from mirage_lsd.worker.stages.v1.wiring import FRAME_GRAPHS  # noqa: E402
 
 HALF = "float16"
@@ -44,8 +48,9 @@ class Crossings(TorchDispatchMode):
 @pytest.mark.parametrize("architecture", ["tiny-random", "lcm-sd15", "sd-turbo"])
 def test_no_graph_touches_the_host(architecture: str) -> None:
     config, shapes = SD_CONFIGS[architecture], SdShapes((1280, 720), (768, 432))
-    with FakeTensorMode(allow_non_fake_inputs=True):
-        graphs = on_card(config, shapes)
+    model = without_values(config)
+    with FakeTensorMode():
+        graphs = on_card(model, shapes)
         for name in FRAME_GRAPHS:
             spec = graphs.specs[name]
             inputs = [graphs.new_buffer(tensor) for tensor in spec.inputs]
@@ -66,13 +71,19 @@ def test_a_copy_from_the_host_is_seen() -> None:
             torch.zeros(1, device=CARD).new_tensor([1.0, 2.0])
 
 
-def on_card(config: SdConfig, shapes: SdShapes) -> GraphSet:
-    """The nets on the card, without memory for their values."""
-    model = random_model(config, dtype=HALF)
+def without_values(config: SdConfig) -> MirageV1:
+    """The nets at full size, without memory for the large ones; the text encoder is no graph of a frame."""
+    with torch.device("meta"):
+        unet, autoencoder = SdUNet(config).to(torch.float16), Taesd(taesd_size(config)).to(torch.float16)
+    return MirageV1(unet, autoencoder, torch.nn.Identity(), *load_tiny_nets(), FewStepSchedule(), None).eval()
+
+
+def on_card(model: MirageV1, shapes: SdShapes) -> GraphSet:
+    """The graphs with every parameter on the card."""
     for module in model.modules():
         for kept in (module._parameters, module._buffers):
             kept.update({name: moved(value) for name, value in kept.items() if value is not None})
-    return GraphSet(graph_specs(shapes, config, HALF), graph_modules(model, shapes), HALF, CARD)
+    return GraphSet(graph_specs(shapes, model.config, HALF), graph_modules(model, shapes), HALF, CARD)
 
 
 def moved(value: torch.Tensor) -> torch.Tensor:
