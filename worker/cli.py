@@ -94,7 +94,8 @@ def _add_model(command) -> None:
     command.add_argument("--checkpoint", default="", help="v1: a folder, a .safetensors file, a hub id or a known name")
     command.add_argument("--lora", default="", help="v1: lcm-lora, a file or a hub id, laid on the checkpoint")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
-    command.add_argument("--engine", default="auto", choices=["auto", "eager", "compiled", "tensorrt", "onnx"],
+    engines = ["auto", "eager", "captured", "compiled", "tensorrt", "onnx"]
+    command.add_argument("--engine", default="auto", choices=engines,
                          help="v1: what runs it; one that is named is built before the first frame")  # fmt: skip
     command.add_argument("--steps", type=int, default=3, choices=range(1, 6))
     command.add_argument("--working-size", default="medium", choices=WORKING_SIZES)

@@ -30,7 +30,9 @@ from mirage_lsd.worker.stages.v1.wiring import FRAME_GRAPHS, lane_of
 
 # The graphs with the weights; the rest is arithmetic on pictures, where captured torch kernels are as fast.
 HEAVY_GRAPHS = ("encode", "denoise", "decode")
-ENGINE_NAMES = ("eager", "compiled", "tensorrt", "onnx")
+ENGINE_NAMES = ("eager", "captured", "compiled", "tensorrt", "onnx")
+# What a named engine that cannot be had is replaced by on a graphics card.
+NEXT_BEST = {"tensorrt": "compiled", "compiled": "captured"}
 # Compilers keep Python's lock for seconds; with its usual 5 ms, each of an eager frame's thousand operations would wait
 # so long for its turn, and the stream would stand.
 SHORT_TURN_S = 1e-4
@@ -62,9 +64,9 @@ class EngineLadder:
         if self._wanted == program.engine:
             return
         if self._wanted != "auto":
-            built = self._build(program, self._wanted, gpu)
-            if not built and self._wanted == "tensorrt" and gpu is not None:
-                self._build(program, "compiled", gpu)
+            name = self._wanted
+            while name and not self._build(program, name, gpu):
+                name = NEXT_BEST.get(name, "") if gpu is not None else ""
             self.progress = ""
         elif rungs:
             self._jobs.put((program, rungs, gpu))
@@ -130,6 +132,8 @@ class EngineLadder:
 
     def _make(self, name: str, program: FrameProgram, gpu: Gpu | None) -> DeviceEngine:
         graphs = program.graphs
+        if name == "captured":
+            return CapturedEngine(graphs, lane_of)
         if name == "compiled":
             return CompiledEngine(graphs, lane_of)
         if name == "onnx":

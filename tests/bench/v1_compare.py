@@ -96,7 +96,7 @@ def our_rows(options, checkpoint: Path, frame_px, diffused_px) -> dict[str, Row]
     best = ["eager"]
     if options.device != "cpu":
         best = ["compiled", "tensorrt"] if importlib.util.find_spec("tensorrt") else ["compiled"]
-        variants = [variants[0], variants[1], *((engine, half, False) for engine in best), ("compiled", half, True)]
+        variants = [*variants[:2], *((engine, half, False) for engine in ("captured", *best)), ("compiled", half, True)]
     row = partial(ours, options, checkpoint)
     found: dict[str, Row] = {}
     for engine, precision, one in variants:
