@@ -132,7 +132,7 @@ def _best(repo: str, listing: dict[str, str], stem: str, half: bool) -> str:
 
 def _no_weights(name: str, stem: str) -> CheckpointError:
     return CheckpointError(f"the checkpoint {name} has no {stem}.safetensors; it is incomplete, or holds only pickled "
-                           ".bin weights, which can run code and are not opened; use a .safetensors form of it",
+                           ".bin weights, which can run code and are not opened; download its .safetensors form",
                            "checkpoint_missing_file")
 
 
