@@ -48,11 +48,22 @@ def test_hair_alone_is_asked_for_too():
 
 def test_training_times_are_those_that_sampling_visits():
     model = MirageTiny()
-    times = schedule.sample_times(model, 400, torch.Generator().manual_seed(0))
+    times, is_first = schedule.sample_times(model, 400, torch.Generator().manual_seed(0))
     visited = torch.cat([model.timesteps(steps) for steps in range(1, 6)]).detach()
     nearest = (times[:, None] - visited[None]).abs().amin(dim=1)
     assert nearest.max() < 0.15 and times.min() > 0 and times.max() < 1
     assert all(((times - place).abs() < 0.05).any() for place in visited)
+    assert times[is_first].min() > 0.6 and 0.6 < is_first.float().mean() < 0.8
+
+
+def test_a_first_step_mostly_starts_from_noise_alone():
+    """Else the net would learn to read the answer out of its start, and see nothing in a real run's first frame."""
+    generator = torch.Generator().manual_seed(0)
+    clean, noise = 10.0 * torch.ones(200, 2, 4, 4), torch.zeros(200, 2, 4, 4)
+    times, is_first = torch.full((200,), 0.8), torch.arange(200) < 100
+    start = schedule.noisy_start(clean, noise, times, is_first, generator)
+    empty = (start == 0).flatten(1).all(dim=1)
+    assert 60 <= empty[:100].sum() <= 90 and not empty[100:].any()
 
 
 def test_swimming_is_a_change_of_error_along_the_motion():

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mirage_lsd.worker.models.autoencoder import composite, finish
 from mirage_lsd.worker.models.blocks import warp_by_flow
@@ -81,16 +80,6 @@ def train_stream(model: MirageTiny, world: World | Worlds, folder: Path, config:
     nets.eval()
 
 
-def corrupt_history(latent: Tensor, generator: torch.Generator) -> Tensor:
-    """A previous output latent as a drifting stream might have it: noisy, blurred, or another look's."""
-    draw = torch.rand(latent.shape[0], 3, generator=generator)
-    noisy = latent + torch.randn(latent.shape, generator=generator) * (draw[:, 1] * 0.5)[:, None, None, None]
-    blurred = F.avg_pool2d(noisy, 3, 1, 1, count_include_pad=False)
-    choice = draw[:, 0][:, None, None, None]
-    other = noisy.roll(1, dims=0)
-    return torch.where(choice < 0.45, noisy, torch.where(choice < 0.7, blurred, other))
-
-
 @torch.no_grad()
 def first_frame(model: MirageTiny, batch: dict[str, Tensor], condition: ConditionFeatures, noise: Tensor,
                 motion: tuple[Tensor, Tensor], generator: torch.Generator) -> Past:
@@ -105,7 +94,7 @@ def first_frame(model: MirageTiny, batch: dict[str, Tensor], condition: Conditio
         latent, caches = schedule.run_sampler(model, noise * schedule.alpha_sigma(times[:1])[1], 3, source, condition,
                                               caches, anchor, nothing)
     else:
-        latent = corrupt_history(truth, generator)
+        latent = schedule.corrupt_history(truth, generator)
         last = model.timesteps(3)[-1:].expand(len(latent))
         noisy = schedule.add_noise(latent, noise, last)
         _, caches = model.unet(noisy, last, source, condition, caches, anchor, nothing)
