@@ -9,10 +9,8 @@ built leaves the one before it, with the reason in a note; one program's engines
 from __future__ import annotations
 
 import queue
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 
@@ -35,7 +33,6 @@ ENGINE_NAMES = ("eager", "captured", "compiled", "tensorrt", "onnx")
 NEXT_BEST = {"tensorrt": "compiled", "compiled": "captured"}
 # Compilers keep Python's lock for seconds; with its usual 5 ms, each of an eager frame's thousand operations would wait
 # so long for its turn, and the stream would stand.
-SHORT_TURN_S = 1e-4
 
 
 class EngineLadder:
@@ -95,8 +92,7 @@ class EngineLadder:
             program, rungs, gpu = job
             for name in rungs:
                 if id(program) in self._wanting:
-                    with short_turns():
-                        self._build(program, name, gpu)
+                    self._build(program, name, gpu)
             self.progress = ""
             del job, program  # else a dropped program's buffers stay until the next one comes
 
@@ -155,17 +151,6 @@ class EngineLadder:
             self._tell(program, f"building TensorRT engine {number} of {len(HEAVY_GRAPHS)} ({graph}, {share:.0%})")
 
         return TensorRtEngine(heavy, gpu, EngineStore(), tell, lambda: id(program) not in self._wanting)
-
-
-@contextmanager
-def short_turns() -> Iterator[None]:
-    """Threads change more often, so that frames go on beside a thread that computes in Python."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(SHORT_TURN_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 class MixedEngine:
