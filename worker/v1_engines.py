@@ -31,8 +31,6 @@ HEAVY_GRAPHS = ("encode", "denoise", "decode")
 ENGINE_NAMES = ("eager", "captured", "compiled", "tensorrt", "onnx")
 # What a named engine that cannot be had is replaced by on a graphics card.
 NEXT_BEST = {"tensorrt": "compiled", "compiled": "captured"}
-# Compilers keep Python's lock for seconds; with its usual 5 ms, each of an eager frame's thousand operations would wait
-# so long for its turn, and the stream would stand.
 
 
 class EngineLadder:
