@@ -8,6 +8,7 @@ repetition, not a picture. `Restyler` is mirage-lsd-tiny's and imports no torch,
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 
 class Restyles(Protocol):
-    """What both restylers offer."""
+    """What both restylers offer. made_by: how many pictures each engine has made."""
+
+    made_by: Counter[str]
 
     def __call__(self, source: np.ndarray, settings: StreamSettings) -> np.ndarray: ...
 
@@ -37,9 +40,10 @@ class Restyler:
     """The lsd pipeline for pictures in memory: BGRA in, BGRA out."""
 
     def __init__(self, host: EngineHost) -> None:
-        self._stages = build("lsd", host)
         self._host = host
+        self._stages = build("lsd", host)
         self._frame_id = 0
+        self.made_by: Counter[str] = Counter()
 
     def __call__(self, source: np.ndarray, settings: StreamSettings) -> np.ndarray:
         """source: uint8 [h, w, 4] BGRA → uint8 [h, w, 4] BGRA in the look of `settings`."""
@@ -49,6 +53,7 @@ class Restyler:
         for stage in self._stages:
             job = stage(job)
         self._host.took(settings, source.shape[1::-1], (time.perf_counter_ns() - started_ns) / NS_PER_MS)
+        self.made_by[self._host.engine] += 1
         return job.output
 
     def reset(self) -> None:
@@ -69,6 +74,7 @@ class V1Restyler:
         self._host, self._live = host, live
         self._stages, self._carrier = host.new_stream(live)
         self._frame_id = 0
+        self.made_by: Counter[str] = Counter()
 
     def __call__(self, source: np.ndarray, settings: StreamSettings) -> np.ndarray:
         """source: uint8 [h, w, 4] BGRA → uint8 [h, w, 4] BGRA in the look of `settings`. Raises MirageError."""
@@ -82,7 +88,9 @@ class V1Restyler:
                 job = self._carrier.take_picture(source, header_for(source, self._frame_id), settings)
                 for stage in self._stages:
                     job = stage(job)
-                return self._carrier.fetch(job)
+                picture = self._carrier.fetch(job)
+                self.made_by[self._carrier.engine] += 1
+                return picture
             except OutOfVramError:
                 if not self._host.ready:
                     raise

@@ -162,6 +162,11 @@ class EvalHost:
         self.last_engine = self._engines[shapes]
         return self.last_engine
 
+    @property
+    def engine(self) -> str:
+        """The name of the engine used last."""
+        return self.last_engine.name if self.last_engine else "none"
+
     def shapes_for(self, width_px: int, height_px: int, working_size: str) -> GraphShapes:
         return shapes_for(width_px, height_px, working_size)
 
