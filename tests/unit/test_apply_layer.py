@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from mirage_lsd.worker.models import apply_layer
-from mirage_lsd.worker.models.apply_layer import LayerApplier, LayerMaps
+from mirage_lsd.worker.models.apply_layer import LayerApplier
 from mirage_lsd.worker.models.cloth import NEUTRAL, albedo, emission, standard_cloth
 from mirage_lsd.worker.models.conditions import parse_conditions
 from mirage_lsd.worker.models.dye import Dyes, dyes_for
+from mirage_lsd.worker.models.layer_band import LayerMaps
 from mirage_lsd.worker.models.layer_box import fit_box
 
 WORKING_PX, FULL_PX = (160, 96), (320, 180)

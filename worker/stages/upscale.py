@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage_lsd.worker.models.apply_layer import SHARES, UPPER, LayerApplier, LayerMaps
+from mirage_lsd.worker.models.apply_layer import SHARES, LayerApplier
 from mirage_lsd.worker.models.dye import Dyes
+from mirage_lsd.worker.models.layer_band import UPPER, LayerMaps
 from mirage_lsd.worker.models.light import LightGrade
 from mirage_lsd.worker.models.scenes import ScenePictures
 from mirage_lsd.worker.models.surface import laid_out
