@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mirage_lsd.worker.models.config import BUCKETS, USUAL_SIZE
+
 QUICK_CLIPS, QUICK_FRAMES = 4, 16  # at most these: drift and ablation are cut short too
 FULL_DRIFT, QUICK_DRIFT = 5000, 60
 
@@ -24,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the test set")
     parser.add_argument("--weights", type=Path, default=None, help="another weights file than the shipped one")
     parser.add_argument("--engine", default="auto", choices=["auto", "ncnn", "openvino", "onnx", "eager"])
+    parser.add_argument("--working-size", default=USUAL_SIZE, choices=list(BUCKETS), help="what the model works at")
     parser.add_argument("--data", type=Path, default=None, help="where the rendered test set is kept")
     parser.add_argument("--photos", type=Path, default=None, help="photographs for half of the backgrounds")
 

@@ -43,7 +43,8 @@ def build_report(options, scores) -> dict:
     report["drift"] = scores.drift
     report["clips"] = [{"prompt": scores.prompts[clip["clip"]], **clip} for clip in own]
     report["test_set"] = {"clips": len(own), "of": options.clips, "frames": options.frames,
-                          "compared_frames": options.compare_frames, "seed": options.seed}
+                          "compared_frames": options.compare_frames, "seed": options.seed,
+                          "working_size": options.working_size}
     report |= {"commit": commit(), "weights": weights_hash(options.weights), "hardware": hardware()}
     return report
 

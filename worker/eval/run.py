@@ -125,7 +125,7 @@ class Evaluation:
 
     def _settings(self, prompt: str, variant: Variant) -> StreamSettings:
         # Seed 0 gives the standard cloth, which is what the true targets wear (train/world/looks.py).
-        return StreamSettings(prompt=prompt, steps=variant.steps, seed=0)
+        return StreamSettings(prompt=prompt, steps=variant.steps, seed=0, working_size=self._options.working_size)
 
     def _show(self, clip: Clip, edit: Film, scene: Film, film: FilmWriter) -> None:
         def pictures(t: int) -> tuple[np.ndarray, ...]:
