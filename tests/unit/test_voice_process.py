@@ -107,7 +107,7 @@ def started(tmp_path: Path) -> Iterator:
 def test_speech_becomes_commands_and_a_new_preset_can_be_said_at_once(started) -> None:
     voice = started(engine="whisper", cooldown_ms=0)
     ready = voice.event("ready")
-    assert (ready.engine, ready.wake_word) == ("whisper", "mirage")
+    assert (ready.engine, ready.language, ready.wake_word) == ("whisper", "en", "mirage")
     voice.say("Mirage, undo")
     heard = voice.event("understood")
     assert (heard.look_command, heard.text) == (Undo(origin="voice"), "undo")
