@@ -71,9 +71,6 @@ TUNING_VOICES = (
     Voice("espeak", "en-us-nyc+Andy", 150, 50),
     Voice("espeak", "en-029+linda", 140, 52),
     Voice("espeak", "en-gb-x-rp+john", 160, 46),
-)
-# Never trained with nor chosen with: variants, and the accent of the West Midlands, that occur only here.
-ACCEPTANCE_VOICES = (
     Voice("espeak", "en-us+Storm", 160, 45),
     Voice("espeak", "en-gb+grandma", 140, 60),
     Voice("espeak", "en-gb-x-gbcwmd+pedro", 145, 42),
@@ -84,6 +81,19 @@ ACCEPTANCE_VOICES = (
     Voice("espeak", "en-us+anika", 150, 55),
     Voice("espeak", "en-gb+rob", 170, 40),
     Voice("espeak", "en-us+Diogo", 130, 50),
+)
+# Never trained with nor chosen with: variants, and voices without any, that occur only here.
+ACCEPTANCE_VOICES = (
+    Voice("espeak", "en-us", 170, 50),
+    Voice("espeak", "en-gb", 135, 40),
+    Voice("espeak", "en-gb-scotland", 150, 60),
+    Voice("espeak", "en-us-nyc", 160, 75),
+    Voice("espeak", "en-gb-x-gbclan", 145, 50),
+    Voice("espeak", "en-gb-x-gbcwmd", 140, 45),
+    Voice("espeak", "en-029+Henrique", 140, 52),
+    Voice("espeak", "en-gb-x-rp+klatt3", 155, 46),
+    Voice("espeak", "en-us+edward2", 130, 50),
+    Voice("espeak", "en-gb+miguel", 150, 45),
 )
 # Another program's voice that was never trained nor chosen with either.
 FLITE_VOICES = (Voice("flite", "kal16"),)
