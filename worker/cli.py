@@ -66,12 +66,9 @@ def _add_bench(commands) -> None:
     pipeline = bench.add_parser("pipeline", help="ring in to ring out, stage by stage")
     _add_model(pipeline)
     pipeline.add_argument("--size", type=size_px, default=(640, 360), metavar="WxH", help="of the frames in the rings")
-    pipeline.add_argument("--diffusion-size", type=size_px, metavar="WxH",
-                          help="v1: of the picture that is diffused, instead of a working size")  # fmt: skip
     pipeline.add_argument("--frames", type=int, default=600)
     pipeline.add_argument("--random-weights", action="store_true",
                           help="v1 without a checkpoint: all of SD 1.5 on a GPU, a tiny net on a CPU")  # fmt: skip
-    pipeline.add_argument("--precision", default="auto", choices=["auto", "float16", "float32", "bfloat16"])
     pipeline.add_argument("--one-stream", action="store_true", help="v1: all lanes on one CUDA stream")
     pipeline.add_argument("--json", type=Path, metavar="FILE")
     pipeline.set_defaults(run=_bench_pipeline)
@@ -95,10 +92,17 @@ def _add_model(command) -> None:
     """What a command that runs a model may be told of it."""
     command.add_argument("--model", default=TINY, choices=MODELS)
     command.add_argument("--checkpoint", default="", help="v1: a folder, a .safetensors file, a hub id or a known name")
+    command.add_argument("--lora", default="", help="v1: lcm-lora, a file or a hub id, laid on the checkpoint")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
-    command.add_argument("--engine", default="auto", choices=["auto", "eager", "compiled", "tensorrt", "onnx"])
+    engines = ["auto", "eager", "captured", "compiled", "tensorrt", "onnx"]
+    command.add_argument("--engine", default="auto", choices=engines,
+                         help="v1: what runs it; one that is named is built before the first frame")  # fmt: skip
     command.add_argument("--steps", type=int, default=3, choices=range(1, 6))
     command.add_argument("--working-size", default="medium", choices=WORKING_SIZES)
+    command.add_argument("--diffusion-size", type=size_px, metavar="WxH",
+                         help="v1: of the picture that is diffused, instead of a working size")  # fmt: skip
+    command.add_argument("--precision", default="auto", choices=["auto", "float16", "float32", "bfloat16"],
+                         help="v1: auto is float16 on a graphics card, float32 on a processor")  # fmt: skip
 
 
 def _add_train(commands) -> None:

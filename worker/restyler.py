@@ -8,6 +8,7 @@ repetition, not a picture. `Restyler` is mirage-lsd-tiny's and imports no torch,
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 
 class Restyles(Protocol):
-    """What both restylers offer."""
+    """What both restylers offer. made_by: how many pictures each engine has made."""
+
+    made_by: Counter[str]
 
     def __call__(self, source: np.ndarray, settings: StreamSettings) -> np.ndarray: ...
 
@@ -36,8 +39,10 @@ class Restyler:
     """The lsd pipeline for pictures in memory: BGRA in, BGRA out."""
 
     def __init__(self, host: EngineHost) -> None:
+        self._host = host
         self._stages = build("lsd", host)
         self._frame_id = 0
+        self.made_by: Counter[str] = Counter()
 
     def __call__(self, source: np.ndarray, settings: StreamSettings) -> np.ndarray:
         """source: uint8 [h, w, 4] BGRA → uint8 [h, w, 4] BGRA in the look of `settings`."""
@@ -45,6 +50,7 @@ class Restyler:
         job = Job(header_for(source, self._frame_id), settings, 0, source)
         for stage in self._stages:
             job = stage(job)
+        self.made_by[self._host.engine] += 1
         return job.output
 
     def reset(self) -> None:
@@ -65,6 +71,7 @@ class V1Restyler:
         self._host, self._live = host, live
         self._stages, self._carrier = host.new_stream(live)
         self._frame_id = 0
+        self.made_by: Counter[str] = Counter()
 
     def __call__(self, source: np.ndarray, settings: StreamSettings) -> np.ndarray:
         """source: uint8 [h, w, 4] BGRA → uint8 [h, w, 4] BGRA in the look of `settings`. Raises MirageError."""
@@ -78,7 +85,9 @@ class V1Restyler:
                 job = self._carrier.take_picture(source, header_for(source, self._frame_id), settings)
                 for stage in self._stages:
                     job = stage(job)
-                return self._carrier.fetch(job)
+                picture = self._carrier.fetch(job)
+                self.made_by[self._carrier.engine] += 1
+                return picture
             except OutOfVramError:
                 if not self._host.ready:
                     raise

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`mirage-lsd run IN OUT`: restyles a video file with the same stages the filter uses, and keeps its sound.
 
-Called by the command line. Invariants: every frame is rendered, in order; nothing is dropped. A model that cannot be
-had is told in one line, and mirage-lsd-tiny does the work where it knows the words.
+Called by the command line. Invariants: every frame is rendered, in order; nothing is dropped. An engine that is named
+is built before the first frame, told as it goes; one that cannot be had, and a model that cannot, are told in one line,
+and the next best does the work (mirage-lsd-tiny where it knows the words).
 """
 
 from __future__ import annotations
@@ -50,26 +51,36 @@ def settings_of(options) -> StreamSettings:
     """The command line's options as settings."""
     plain = StreamSettings(
         prompt=options.prompt, strength=options.strength, steps=options.steps, model=options.model,
-        checkpoint=options.checkpoint, device=options.device, working_size=options.working_size,
+        checkpoint=checkpoint_of(options), device=options.device, working_size=options.working_size,
         structure_lock=options.structure_lock, edit_region=options.edit_region,
     )  # fmt: skip
     return wear(plain, options.preset)
 
 
-def new_restyler(settings: StreamSettings, engine: str = "auto") -> tuple[Restyles, str]:
+def checkpoint_of(options) -> str:
+    """The checkpoint setting for --checkpoint and --lora."""
+    return f"{options.checkpoint} + {options.lora}" if options.lora else options.checkpoint
+
+
+def new_restyler(settings: StreamSettings, options) -> tuple[Restyles, str]:
     """(a loaded restyler, what it runs). Where v1 cannot be had: tiny, and why on standard error."""
     if settings.model == V1:
         try:
-            return _new_v1(settings, engine)
+            return _new_v1(settings, options)
         except MirageError as error:
             try:
                 look_for(settings)
             except MirageError:
                 raise error from None  # tiny does not know the words: there is no fall-back
-            print(f"mirage-lsd: {V1} cannot be used, {TINY} runs instead: {error}", file=sys.stderr)
+            tell(f"{V1} cannot be used, {TINY} runs instead: {error}")
     host = EngineHost()
     host.load()
     return Restyler(host), f"{host.model} on {host.device}, {host.engine}"
+
+
+def tell(text: str) -> None:
+    """Progress and remarks, on standard error."""
+    print(f"mirage-lsd: {text}", file=sys.stderr, flush=True)
 
 
 def add_sound(silent: Path, source: Path, output: Path, seconds: float) -> str:
@@ -94,23 +105,23 @@ def _has_sound(ffmpeg: str, path: Path) -> bool:
 
 
 def _restyle(pictures: FilePictures, writer: cv2.VideoWriter, settings: StreamSettings, options) -> int:
-    restyle, what = new_restyler(settings, options.engine)
+    restyle, what = new_restyler(settings, options)
     print(what)
-    frames = 0
-    for picture in pictures:
+    for frames, picture in enumerate(pictures, 1):
         writer.write(restyle(picture, settings)[..., :3])
-        frames += 1
         if frames == options.frames:
             break
     restyle.close()
-    return frames
+    print(", ".join(f"{count} frames by the {engine} engine" for engine, count in restyle.made_by.items()))
+    return restyle.made_by.total()
 
 
-def _new_v1(settings: StreamSettings, engine: str) -> tuple[Restyles, str]:
+def _new_v1(settings: StreamSettings, options) -> tuple[Restyles, str]:
     devices.check_torch(None)
     from mirage_lsd.worker.restyler import V1Restyler
     from mirage_lsd.worker.v1_host import V1Host, V1Options
 
-    host = V1Host(V1Options(settings.checkpoint, settings.device, engine=engine))
+    chosen = V1Options(settings.checkpoint, settings.device, options.precision, options.engine, options.diffusion_size)
+    host = V1Host(chosen, told=tell)
     host.load()
-    return V1Restyler(host), host.text
+    return V1Restyler(host), f"{host.model} on {host.device}"

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """From eager to the best engine there is, while the stream already runs. Needs torch.
 
-`climb` and `forget` belong to the pipeline's thread, building to one thread of this class. Invariants: a program
-always has an engine; one that cannot be built leaves the one before it, with the reason in a note; one program's
-engines are built at a time.
+`climb` and `forget` belong to the pipeline's thread, building to one thread of this class; an engine that was named is
+built by `climb` itself, which returns when it is there. Invariants: a program always has an engine; one that cannot be
+built leaves the one before it, with the reason in a note; one program's engines are built at a time.
 """
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -17,29 +16,33 @@ import torch
 
 from mirage_lsd.worker.devices import Gpu
 from mirage_lsd.worker.engines import EngineError
+from mirage_lsd.worker.engines.device import ran_out_of_memory
 from mirage_lsd.worker.engines.engine_store import EngineStore
 from mirage_lsd.worker.engines.graph_set import DeviceEngine, GraphSet, Launch, Tensors
 from mirage_lsd.worker.engines.onnx_graphs import OnnxGraphs
 from mirage_lsd.worker.engines.tensorrt import TensorRtEngine
-from mirage_lsd.worker.engines.torch_engine import CompiledEngine, TorchEngine
+from mirage_lsd.worker.engines.torch_engine import CapturedEngine, CompiledEngine, TorchEngine
+from mirage_lsd.worker.foreign import FOREIGN_ERRORS, reason_of
 from mirage_lsd.worker.stages.v1.program import FrameProgram
+from mirage_lsd.worker.stages.v1.wiring import FRAME_GRAPHS, lane_of
 
-log = logging.getLogger(__name__)
 # The graphs with the weights; the rest is arithmetic on pictures, where captured torch kernels are as fast.
 HEAVY_GRAPHS = ("encode", "denoise", "decode")
-ENGINE_NAMES = ("eager", "compiled", "tensorrt", "onnx")
+ENGINE_NAMES = ("eager", "captured", "compiled", "tensorrt", "onnx")
+# What a named engine that cannot be had is replaced by on a graphics card.
+NEXT_BEST = {"tensorrt": "compiled", "compiled": "captured"}
 
 
 class EngineLadder:
     """wanted: "auto", or one engine to have from the first frame on. `engine`: what the newest program runs;
-    `progress`: what is being built, "" when nothing is."""
+    `progress`: what is being built, "" when nothing is; told: called with each such text."""
 
-    def __init__(self, wanted: str, note: Callable[[str], None]) -> None:
+    def __init__(self, wanted: str, note: Callable[[str], None], told: Callable[[str], None] = lambda text: None):
         if wanted not in ("auto", *ENGINE_NAMES):
             raise EngineError(f"unknown engine {wanted!r}; use auto, {', '.join(ENGINE_NAMES)}", "engine_unknown")
         self.progress = ""
         self.thread: threading.Thread | None = None
-        self._wanted, self._note = wanted, note
+        self._wanted, self._note, self._told = wanted, note, told
         self._jobs: queue.SimpleQueue[tuple[FrameProgram, tuple[str, ...], Gpu | None] | None] = queue.SimpleQueue()
         self._wanting: set[int] = set()
         self._newest: FrameProgram | None = None
@@ -53,8 +56,13 @@ class EngineLadder:
         """Has a program's engines built: now for a wanted one, else in the background."""
         self._newest = program
         self._wanting.add(id(program))
+        if self._wanted == program.engine:
+            return
         if self._wanted != "auto":
-            self._build(program, self._wanted, gpu)
+            name = self._wanted
+            while name and not self._build(program, name, gpu):
+                name = NEXT_BEST.get(name, "") if gpu is not None else ""
+            self.progress = ""
         elif rungs:
             self._jobs.put((program, rungs, gpu))
             if self.thread is None or not self.thread.is_alive():
@@ -86,32 +94,48 @@ class EngineLadder:
             self.progress = ""
             del job, program  # else a dropped program's buffers stay until the next one comes
 
-    def _build(self, program: FrameProgram, name: str, gpu: Gpu | None) -> None:
-        self.progress = f"building the {name} engine, {program.engine} runs meanwhile"
+    def _build(self, program: FrameProgram, name: str, gpu: Gpu | None) -> bool:
+        """Whether the engine is there now."""
+        self._tell(program, f"building the {name} engine")
         try:
             with program.device.chosen():
-                launches = program.bind(self._make(name, program, gpu))
+                launches = program.bind(self._make(name, program, gpu),
+                                        lambda graph: self._tell_graph(program, name, graph))  # fmt: skip
         except EngineError as error:
-            if error.code != "build_cancelled":
-                self._note(f"{name} engine not used: {error}")
-        except torch.OutOfMemoryError:
-            self._note(f"{name} engine not used: graphics memory ran out while it was built")
-            program.device.give_back()
+            reason = "" if error.code == "build_cancelled" else str(error)
+        except FOREIGN_ERRORS as error:
+            full = ran_out_of_memory(error)
+            reason = "graphics memory ran out while it was built" if full else reason_of(error)
         else:
             if id(program) in self._wanting:
                 program.offer(name, launches)
-        self.progress = ""
+            return True
+        if reason:
+            self._note(f"{name} engine not used: {reason}")
+        program.device.give_back()
+        return False
+
+    def _tell(self, program: FrameProgram, doing: str) -> None:
+        meanwhile = f", {program.engine} runs meanwhile" if self._wanted == "auto" else ""
+        self.progress = doing + meanwhile
+        self._told(self.progress)
+
+    def _tell_graph(self, program: FrameProgram, name: str, graph: str) -> None:
+        number = FRAME_GRAPHS.index(graph) + 1
+        self._tell(program, f"building the {name} engine, graph {number} of {len(FRAME_GRAPHS)} ({graph})")
 
     def _make(self, name: str, program: FrameProgram, gpu: Gpu | None) -> DeviceEngine:
         graphs = program.graphs
+        if name == "captured":
+            return CapturedEngine(graphs, lane_of)
         if name == "compiled":
-            return CompiledEngine(graphs)
+            return CompiledEngine(graphs, lane_of)
         if name == "onnx":
             return OnnxGraphs(graphs)
         if name == "tensorrt":
             if gpu is None or torch.version.hip:
                 raise EngineError("TensorRT needs an NVIDIA card", "engine_missing")
-            return MixedEngine(self._tensorrt(program, gpu), CompiledEngine(graphs))
+            return MixedEngine(self._tensorrt(program, gpu), CapturedEngine(graphs, lane_of))
         return TorchEngine(graphs)
 
     def _tensorrt(self, program: FrameProgram, gpu: Gpu) -> TensorRtEngine:
@@ -122,8 +146,7 @@ class EngineLadder:
 
         def tell(graph: str, share: float) -> None:
             number = HEAVY_GRAPHS.index(graph) + 1
-            self.progress = (f"building TensorRT engine {number} of {len(HEAVY_GRAPHS)} ({graph}, {share:.0%}), "
-                             f"{program.engine} runs meanwhile")  # fmt: skip
+            self._tell(program, f"building TensorRT engine {number} of {len(HEAVY_GRAPHS)} ({graph}, {share:.0%})")
 
         return TensorRtEngine(heavy, gpu, EngineStore(), tell, lambda: id(program) not in self._wanting)
 

@@ -20,9 +20,10 @@ import torch
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.settings import V1
 from mirage_lsd.worker import devices
-from mirage_lsd.worker.engines.device import Device, open_device
+from mirage_lsd.worker.engines.device import Device, open_device, ran_out_of_memory
 from mirage_lsd.worker.engines.graph_set import GraphSet
 from mirage_lsd.worker.engines.torch_engine import TorchEngine
+from mirage_lsd.worker.foreign import FOREIGN_ERRORS, reason_of
 from mirage_lsd.worker.models.sd.graphs import graph_specs
 from mirage_lsd.worker.models.sd.model import MirageV1, graph_modules
 from mirage_lsd.worker.models.sd.shapes import SdShapes, sd_shapes_for
@@ -63,8 +64,9 @@ class OutOfVramError(MirageError):
 class V1Host:
     """state: "loading", "ready" or "failed"; text: what to tell the user; model, device, engine: what runs."""
 
-    def __init__(self, options: V1Options, gpus: tuple[devices.Gpu, ...] | None = None) -> None:
-        self.options = options
+    def __init__(self, options: V1Options, gpus: tuple[devices.Gpu, ...] | None = None,
+                 told: Callable[[str], None] = lambda text: None) -> None:  # fmt: skip
+        self.options, self._told = options, told
         self.state, self._doing = "loading", "starting"
         self.model, self.device, self.load_ms = V1, options.device, 0.0
         self.generation = 0
@@ -75,7 +77,7 @@ class V1Host:
         self._gpu: devices.Gpu | None = None
         self._loaded: MirageV1 | None = None
         self._tokens: TokenReader | None = None
-        self._ladder = EngineLadder(options.engine, self.note)
+        self._ladder = EngineLadder(options.engine, self.note, told)
         self._closing = False
 
     @property
@@ -122,7 +124,9 @@ class V1Host:
                                           self.plan.text_on_gpu, self._tell)  # fmt: skip
                 self._tokens = TokenReader(self._loaded, self.processor.torch_device)
                 break
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
+                if not ran_out_of_memory(error):
+                    raise
                 self._shrink(error)
         self.model = self._loaded.info.name
         self.load_ms = (time.perf_counter_ns() - started_ns) / NS_PER_MS
@@ -143,7 +147,8 @@ class V1Host:
     def new_program(self, shapes: SdShapes, options: ProgramOptions) -> FrameProgram:
         """A program that runs at once; in "auto" better engines are built for it in the background."""
         graphs = self._graphs(shapes)
-        program = FrameProgram(graphs, self.processor, TorchEngine(graphs), options)
+        with self.processor.chosen():  # else pinned memory wakes the first card, whichever is in use
+            program = FrameProgram(graphs, self.processor, TorchEngine(graphs), options)
         self._ladder.climb(program, self._rungs(), self._gpu)
         return program
 
@@ -163,7 +168,7 @@ class V1Host:
         try:
             self._shrink(error)
             if not self.plan.text_on_gpu:
-                self._loaded.text.to("cpu", torch.float32)
+                self._tokens.move_to_cpu()
         except MirageError as failed:
             self.state, self._doing = "failed", str(failed)
             self._loaded = self._tokens = None
@@ -188,6 +193,9 @@ class V1Host:
         except MirageError as error:
             log.error("%s cannot be loaded: %s (%s)", V1, error, error.code)
             self.state, self._doing = "failed", str(error)
+        except FOREIGN_ERRORS as error:
+            log.exception("%s cannot be loaded", V1)
+            self.state, self._doing = "failed", f"{reason_of(error)} (the worker's log has more)"
 
     def _shrink(self, error: Exception) -> None:
         plan = smaller(self.plan)
@@ -219,10 +227,12 @@ class V1Host:
         if self._closing:
             raise MirageError("stopped", "stopped")
         self._doing = doing
+        self._told(doing)
 
     def note(self, text: str) -> None:
         """Something the user should know; the newest is in `text`."""
         log.info(text)
+        self._told(text)
         self.notes = [*self.notes[-4:], text]
 
 
@@ -235,10 +245,11 @@ def _probe(processor: Device, gpu: devices.Gpu | None, work: Callable = torch.ze
     """Runs one kernel: a driver that is too old or a card that PyTorch has no code for is told here, not later."""
     try:
         work(8, device=processor.torch_device).add_(1).sum().item()
-    except torch.OutOfMemoryError:
-        raise
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0]
+        if ran_out_of_memory(error):
+            raise devices.DeviceError(f"the memory of {gpu.name if gpu else 'this computer'} is full; close other "
+                                      "programs that use it", "too_little_vram") from error  # fmt: skip
+        reason = reason_of(error)
         raise devices.DeviceError(f"{gpu.name if gpu else 'the CPU'} cannot run PyTorch {torch.__version__}: {reason}; "
                                   "update the graphics driver or install the PyTorch build for your card",
                                   "driver_too_old") from error  # fmt: skip

@@ -7,6 +7,7 @@ while files come in, so that a status line can follow.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -22,14 +23,15 @@ from mirage_lsd.worker.models.sd.random_checkpoint import random_model
 from mirage_lsd.worker.models.sd.registry import DEFAULT_MODEL
 from mirage_lsd.worker.models.sd.text import ClipTokens, encode_prompt
 
-RANDOM = "random:"
+RANDOM, AND_LORA = "random:", " + "
 _TELL_EVERY_S = 0.5
 _MB = 1_000_000
 
 
 def load_model(checkpoint: str, device: torch.device, precision: str, text_on_gpu: bool,
                tell: Callable[[str], None]) -> MirageV1:  # fmt: skip
-    """Loads a checkpoint. Raises MirageError naming what is wrong, torch.OutOfMemoryError where it does not fit."""
+    """Loads a checkpoint, or "CHECKPOINT + LORA". Raises MirageError naming what is wrong, torch.OutOfMemoryError where
+    it does not fit."""
     tell("reading the weights")
     if checkpoint.startswith(RANDOM):
         name = checkpoint.removeprefix(RANDOM)
@@ -37,7 +39,8 @@ def load_model(checkpoint: str, device: torch.device, precision: str, text_on_gp
             raise EngineError(f"no architecture is called {name!r}; there are: {', '.join(SD_CONFIGS)}", "bad_input")
         model = random_model(SD_CONFIGS[name], 0, str(device), precision)
     else:
-        request = ModelRequest(checkpoint or DEFAULT_MODEL, device=str(device), dtype=precision)
+        reference, _, lora = (part.strip() for part in checkpoint.partition(AND_LORA))
+        request = ModelRequest(reference or DEFAULT_MODEL, lora=lora, device=str(device), dtype=precision)
         model = load_v1(request, Hub(progress=_Download(tell)))
     if not text_on_gpu:
         model.text.to("cpu", torch.float32)
@@ -64,6 +67,7 @@ class TokenReader:
         self._model, self._device = model, device
         self._ids = ClipTokens(model.tokenizer)
         self._empty: torch.Tensor | None = None
+        self._encoder = threading.Lock()  # prompts are read on threads of their own, memory runs out on the pipeline's
         self._empty = self("")
 
     def __call__(self, prompt: str) -> torch.Tensor:
@@ -71,11 +75,17 @@ class TokenReader:
         if not prompt and self._empty is not None:
             return self._empty
         text = self._model.text
-        tokens = encode_prompt(text, self._ids(prompt).ids, next(text.parameters()).device)
+        with self._encoder:
+            tokens = encode_prompt(text, self._ids(prompt).ids, next(text.parameters()).device)
         tokens = tokens.to(self._device, self._model.dtype)
         if self._device.type == "cuda":
             torch.cuda.current_stream(self._device).synchronize()  # this thread's own stream, not the pipeline's
         return tokens
+
+    def move_to_cpu(self) -> None:
+        """The text encoder leaves the card; a prompt under way is waited for."""
+        with self._encoder:
+            self._model.text.to("cpu", torch.float32)
 
 
 def new_prompts(reader: TokenReader) -> PromptEncoder:

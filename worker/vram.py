@@ -17,8 +17,9 @@ _TOLERANCE = 0.93  # an "8 GB" card tells 7.5 to 8.6 GB, depending on the driver
 
 @dataclass(frozen=True)
 class VramPlan:
-    """gb: the card it is for. largest: the largest working size. engines: what eager may be replaced by, in order;
-    TensorRT holds the weights once more. text_on_gpu: whether the text encoder stays on the card."""
+    """gb: the card it is for. largest: the largest working size. engines: what eager may be replaced by, in order
+    (captured is there soon and needs no compiler; TensorRT holds the weights once more). text_on_gpu: whether the text
+    encoder stays on the card."""
 
     gb: int
     largest: str
@@ -36,10 +37,10 @@ class VramPlan:
 
 
 PLANS = (
-    VramPlan(24, "large", ("compiled", "tensorrt"), text_on_gpu=True),
-    VramPlan(16, "large", ("compiled", "tensorrt")),
-    VramPlan(12, "medium", ("compiled", "tensorrt")),
-    VramPlan(8, "medium", ("compiled",)),
+    VramPlan(24, "large", ("captured", "compiled", "tensorrt"), text_on_gpu=True),
+    VramPlan(16, "large", ("captured", "compiled", "tensorrt")),
+    VramPlan(12, "medium", ("captured", "compiled", "tensorrt")),
+    VramPlan(8, "medium", ("captured", "compiled")),
     VramPlan(6, "small", ()),  # not chosen at start: what is left when the 8 GB plan ran out beside other programs
 )
 LEAST_GB = 8

@@ -1,40 +1,72 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mirage-lsd-v1 against diffusers' img2img and step batching, and its own engines and streams against each other.
+"""Every graphics-card figure of mirage-lsd-v1 in one file: sizes, engines, streams, and diffusers beside it.
 
-    .venv/bin/python tests/bench/v1_compare.py --json v1.json            on a graphics card: SD 1.5's size, 512x512
-    .venv/bin/python tests/bench/v1_compare.py --rehearse                on a CPU: the script itself, at tiny size
+    .venv/bin/python tests/bench/v1_compare.py --json v1.json             on a graphics card: SD 1.5's size
+    .venv/bin/python tests/bench/v1_compare.py --rehearse --json r.json   on a CPU: the script itself, at tiny size
 
 Needs the extras gpu and dev (diffusers). Weights are random unless --checkpoint names a diffusers folder; speed does
-not depend on them. All on one card, same weights, scheduler, steps and size; everything in one run. Latency is picture
-in main memory → its own result in main memory; with step batching that is `steps` frames later.
+not depend on them. All on one card, same weights, scheduler, steps and size. Latency is picture in main memory → its
+own result in main memory (ours: ring in → ring out); with step batching that is `steps` frames later.
+
+The file is written after each row. Called again with the same file, card and code it goes on with what is missing or
+failed; a row that fails says why and the others are measured. `gates` compares with the numbers that were set.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import importlib.util
 import json
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 import v1_rivals as rivals
+from v1_gates import gates, ratios
 
+from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.settings import V1, StreamSettings
 from mirage_lsd.worker.bench import machine
 from mirage_lsd.worker.bench.pipeline import measure, moving_pictures
 from mirage_lsd.worker.bench.v1_models import BenchV1
 from mirage_lsd.worker.cli import size_px
+from mirage_lsd.worker.engines.cache import default_cache_dir
+from mirage_lsd.worker.foreign import FOREIGN_ERRORS, reason_of
 from mirage_lsd.worker.models.sd.config import LCM_SD15, TINY_RANDOM
 from mirage_lsd.worker.models.sd.load import ModelRequest, load_v1
 from mirage_lsd.worker.models.sd.random_checkpoint import write_random_checkpoint
 from mirage_lsd.worker.timing import percentiles_ms
 
 WARM_UP = 10
+FRAME_PX, DIFFUSED_PX = (1280, 720), ((768, 432), (1024, 576))
+REHEARSED_PX = ((96, 72), ((64, 64), (72, 64)))
+Row = Callable[[], dict]
 
 
 def main() -> None:
+    options = parse()
+    frame_px, diffused_px = REHEARSED_PX if options.rehearse else (FRAME_PX, DIFFUSED_PX)
+    checkpoint = options.checkpoint or random_checkpoint(options.rehearse)
+    about = {"commit": machine.commit(), "device": device_name(options.device), "steps": options.steps,
+             "frames": options.frames, "checkpoint": str(options.checkpoint or "random weights"),
+             "rehearsal": options.rehearse}  # fmt: skip
+    report = {**machine.describe(), **about, "torch": torch.__version__, "rows": kept_rows(options.json, about)}
+    jobs = {**our_rows(options, checkpoint, frame_px, diffused_px), **their_rows(options, checkpoint)}
+    for name, row in jobs.items():
+        if "error" in report["rows"].setdefault(name, {"error": "not run yet"}):
+            report["rows"][name] = tried(row)
+            clear()
+            report |= {"ratios": ratios(report["rows"]), "gates": gates(report["rows"], options.rehearse)}
+            tell(name, report["rows"][name])
+            write(options.json, report)
+    print(json.dumps(gates(report["rows"], options.rehearse), indent=1))
+
+
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--checkpoint", type=Path)
@@ -42,68 +74,73 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--rehearse", action="store_true", help="tiny, on the CPU: the figures mean nothing")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args()
     if options.rehearse:
         options.device, options.size, options.frames, options.steps = "cpu", (64, 64), 2, 2
-    with tempfile.TemporaryDirectory() as folder:
-        config = TINY_RANDOM if options.rehearse else LCM_SD15
-        checkpoint = options.checkpoint or write_random_checkpoint(Path(folder) / "checkpoint", config)
-        report = {**machine.describe(), "device": device_name(options.device), "size": options.size,
-                  "steps": options.steps, "rows": rows(options, checkpoint)}  # fmt: skip
-    report["ratios"] = ratios(report["rows"])
-    for name, row in report["rows"].items():
-        figures = f"{row['p50_ms']:9.2f}{row['p95_ms']:9.2f} ms{row['fps']:9.2f} fps{row['vram_mb'] or 0:10.0f} MB"
-        print(f"{name:34}{figures}")
-    print(json.dumps(report["ratios"], indent=1))
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return options
 
 
-def rows(options, checkpoint: Path) -> dict[str, dict]:
-    """Every contender by name. Each is gone from the card before the next one comes."""
-    on_gpu = options.device != "cpu"
-    half = "float16" if on_gpu else "float32"
-    variants = [("eager", "float32", False), ("eager", half, False)]
-    variants += [("compiled", half, False), ("compiled", half, True)]
-    if not on_gpu:
-        variants = [("eager", "float32", False), ("eager", "float32", True)]
-    found = {}
-    for engine, precision, one_stream in variants:
-        name = f"ours {engine} {precision}{', one stream' if one_stream else ''}"
-        found[name] = ours(options, checkpoint, engine, precision, one_stream)
-        clear()
-    dtype = getattr(torch, half)
-    model = load_v1(ModelRequest(str(checkpoint)))
-    plan = rivals.plan_for(model.config, model.schedule, options.steps)
-    del model
-    makers = {
-        "diffusers img2img": lambda *at: rivals.DiffusersImg2Img(*at),
-        "diffusers step batching": lambda *at: rivals.diffusers_step_batch(*at, plan),
-        "ours step batching": lambda *at: rivals.our_step_batch(*at, plan),
-    }
-    for name, make in makers.items():
-        found[name] = theirs(make(checkpoint, options.device, dtype, options.size, options.steps), options)
-        clear()
+def random_checkpoint(tiny: bool) -> Path:
+    """A diffusers-format folder with random weights, kept for the next call."""
+    folder = default_cache_dir() / "bench" / ("tiny-random" if tiny else "lcm-sd15-random")
+    if not (folder / "model_index.json").is_file():  # the last file to be written
+        write_random_checkpoint(folder, TINY_RANDOM if tiny else LCM_SD15)
+    return folder
+
+
+def our_rows(options, checkpoint: Path, frame_px, diffused_px) -> dict[str, Row]:
+    """Ours by name: at the rivals' size in every engine, then from ring to ring at 720p."""
+    half = "float16" if options.device != "cpu" else "float32"
+    variants = [("eager", "float32", False), ("eager", half, False), ("eager", half, True)]
+    best = ["eager"]
+    if options.device != "cpu":
+        best = ["compiled", "tensorrt"] if importlib.util.find_spec("tensorrt") else ["compiled"]
+        variants = [*variants[:2], *((engine, half, False) for engine in ("captured", *best)), ("compiled", half, True)]
+    row = partial(ours, options, checkpoint)
+    found: dict[str, Row] = {}
+    for engine, precision, one in variants:
+        name = f"ours {engine} {precision}{', one stream' if one else ''}"
+        found[name] = partial(row, engine, precision, one, options.size, options.size)
+    for engine in best:
+        for size in diffused_px:
+            name = f"ours {engine} {half}, {size[0]}x{size[1]} to {frame_px[0]}x{frame_px[1]}"
+            found[name] = partial(row, engine, half, False, size, frame_px)
     return found
 
 
-def ours(options, checkpoint: Path, engine: str, precision: str, one_stream: bool) -> dict:
+def ours(options, checkpoint: Path, engine: str, precision: str, one_stream: bool, diffused, frame) -> dict:
     """Ring to ring, with everything mirage-lsd-v1 does: flow, history, cross-frame attention, upscale."""
-    wanted = argparse.Namespace(checkpoint=str(checkpoint), random_weights=False, engine=engine, device=options.device,
-                                precision=precision, one_stream=one_stream, diffusion_size=options.size)  # fmt: skip
+    wanted = argparse.Namespace(
+        checkpoint=str(checkpoint), lora="", random_weights=False, engine=engine, device=options.device,
+        precision=precision, one_stream=one_stream, diffusion_size=diffused,
+    )  # fmt: skip
     models = BenchV1(wanted)
     settings = StreamSettings(model=V1, prompt=rivals.PROMPT, steps=options.steps, checkpoint="", target_fps=60)
-    with tempfile.TemporaryDirectory() as folder:
-        result = measure(models, settings, options.size, options.frames, Path(folder))
-    facts = models.facts()
-    models.close()
-    kept = {name: result[name] for name in ("p50_ms", "p95_ms", "p99_ms", "fps", "stages")}
-    return {**kept, "vram_mb": result["vram_peak_mb"], "engine": facts["engine"], "notes": facts["notes"]}
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            result = measure(models, settings, frame, options.frames, Path(folder))
+        facts = models.facts()
+        if facts["engine"] != engine:
+            return {"error": f"ran {facts['engine']} instead of {engine}: {'; '.join(facts['notes'])}"}
+        kept = {name: result[name] for name in ("p50_ms", "p95_ms", "p99_ms", "fps", "fps_one_at_a_time", "stages")}
+        return {**kept, "vram_mb": result["vram_peak_mb"], "plan": models.host.plan.name, "notes": facts["notes"],
+                "floor": models.floor(settings)}  # fmt: skip
+    finally:
+        models.close()
 
 
-def theirs(contender, options) -> dict:
+def their_rows(options, checkpoint: Path) -> dict[str, Row]:
+    """diffusers' pipeline, and step batching around its U-Net and ours; each is made when its turn comes."""
+    dtype = torch.float16 if options.device != "cpu" else torch.float32
+    makers = {"diffusers img2img": rivals.DiffusersImg2Img, "diffusers step batching": rivals.diffusers_step_batch,
+              "ours step batching": rivals.our_step_batch}  # fmt: skip
+    return {name: partial(theirs, make, options, checkpoint, dtype) for name, make in makers.items()}
+
+
+def theirs(make, options, checkpoint: Path, dtype: torch.dtype) -> dict:
     """Picture by picture; a contender with a delay gives back an earlier picture."""
+    contender = make(checkpoint, options.device, dtype, options.size, options.steps, plan_of(checkpoint, options.steps))
     pictures = moving_pictures(options.size)
     for index in range(WARM_UP if options.device != "cpu" else 1):
         contender(pictures[index])
@@ -118,15 +155,43 @@ def theirs(contender, options) -> dict:
     return {**percentiles_ms(latency_ms), "fps": round(fps, 2), "vram_mb": used}
 
 
-def ratios(found: dict[str, dict]) -> dict[str, float]:
-    """The issue's ratios; above 1 is in our favour."""
-    best = next((found[name] for name in ("ours compiled float16", "ours eager float32") if name in found), None)
-    made = {}
-    for name, row in found.items():
-        if row is not best:
-            made[f"latency of {name}"] = round(row["p50_ms"] / best["p50_ms"], 3)
-            made[f"fps over {name}"] = round(best["fps"] / row["fps"], 3)
-    return made
+def plan_of(checkpoint: Path, steps: int):
+    """The frame's steps, as mirage-lsd-v1 takes them."""
+    model = load_v1(ModelRequest(str(checkpoint)))
+    return rivals.CONTROL.plan(model.schedule, steps, model.config)
+
+
+def tried(row: Row) -> dict:
+    """A row's figures, or why there are none."""
+    try:
+        return row()
+    except (MirageError, *FOREIGN_ERRORS) as error:
+        return {"error": f"{type(error).__name__}: {reason_of(error)}"}
+
+
+def kept_rows(path: Path, about: dict) -> dict[str, dict]:
+    """The rows of an earlier call, if it was about the same."""
+    if not path.is_file():
+        return {}
+    before = json.loads(path.read_text(encoding="utf-8"))
+    same = all(before.get(name) == value for name, value in about.items())
+    return before["rows"] if same else {}
+
+
+def write(path: Path, report: dict) -> None:
+    """The whole file, or the one before."""
+    partial_path = path.with_suffix(".partial")
+    partial_path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    partial_path.replace(path)
+
+
+def tell(name: str, row: dict) -> None:
+    """One line."""
+    if "error" in row:
+        print(f"{name:48} {row['error']}", flush=True)
+        return
+    figures = f"{row['p50_ms']:9.2f}{row['p95_ms']:9.2f} ms{row['fps']:9.2f} fps{row['vram_mb'] or 0:10.0f} MB"
+    print(f"{name:48}{figures}", flush=True)
 
 
 def clear() -> None:

@@ -19,7 +19,7 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 import diffusers
 import torch
 
-from mirage_lsd.worker.models.sd.config import TEMPORAL_OFF, SdConfig
+from mirage_lsd.worker.models.sd.config import TEMPORAL_OFF
 from mirage_lsd.worker.models.sd.edit import EditControl
 from mirage_lsd.worker.models.sd.load import ModelRequest, load_v1
 from mirage_lsd.worker.models.sd.sampling import step_update
@@ -53,7 +53,8 @@ class DiffusersImg2Img:
 
     delay_frames = 0
 
-    def __init__(self, folder: Path, device: str, dtype: torch.dtype, size_px: tuple[int, int], steps: int) -> None:
+    def __init__(self, folder: Path, device: str, dtype: torch.dtype, size_px: tuple[int, int], steps: int,
+                 _plan=None) -> None:  # fmt: skip
         pipe = diffusers.StableDiffusionImg2ImgPipeline.from_pretrained(
             folder, torch_dtype=dtype, safety_checker=None, requires_safety_checker=False).to(device)  # fmt: skip
         pipe.set_progress_bar_config(disable=True)
@@ -129,8 +130,3 @@ def our_step_batch(folder: Path, device: str, dtype: torch.dtype, size_px, steps
 
     coder = model.autoencoder
     return StepBatch(net, coder.encode, coder.decode, plan, Transfers(device, dtype, size_px))
-
-
-def plan_for(config: SdConfig, schedule, steps: int):
-    """The frame's steps, as mirage-lsd-v1 takes them."""
-    return CONTROL.plan(schedule, steps, config)

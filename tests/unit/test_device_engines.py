@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from mirage_lsd.worker.engines import EngineError  # noqa: E402
 from mirage_lsd.worker.engines.graph_set import GraphSet  # noqa: E402
-from mirage_lsd.worker.engines.onnx_graphs import OnnxGraphs  # noqa: E402
+from mirage_lsd.worker.engines.onnx_graphs import OnnxGraphs, export_graph, open_session  # noqa: E402
 from mirage_lsd.worker.engines.torch_engine import CompiledEngine, TorchEngine  # noqa: E402
 from mirage_lsd.worker.models.graphs import GraphShapes, GraphSpec, TensorSpec, graph_specs  # noqa: E402
 from mirage_lsd.worker.models.tiny import MirageTiny, graph_modules  # noqa: E402
@@ -63,11 +63,11 @@ class Small(torch.nn.Module):
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile on a CPU needs a C++ compiler")
 def test_the_compiled_engine_agrees_and_fills_the_same_buffers():
-    spec = GraphSpec("small", (TensorSpec("latent", (2, 4)),), (TensorSpec("rgba", (2, 4)),))
-    graphs = GraphSet({"small": spec}, {"small": Small()}, "float32", CPU)
-    wanted = run(TorchEngine(graphs), graphs, "small")["rgba"]
-    inputs, outputs = filled(graphs, "small")
-    launch = CompiledEngine(graphs).bind("small", inputs, outputs)
+    spec = GraphSpec("denoise", (TensorSpec("latent", (2, 4)),), (TensorSpec("rgba", (2, 4)),))
+    graphs = GraphSet({"denoise": spec}, {"denoise": Small()}, "float32", CPU)
+    wanted = run(TorchEngine(graphs), graphs, "denoise")["rgba"]
+    inputs, outputs = filled(graphs, "denoise")
+    launch = CompiledEngine(graphs).bind("denoise", inputs, outputs)
     address = outputs["rgba"].data_ptr()
     for factor in (1.0, 0.5):
         inputs["latent"].mul_(factor)
@@ -78,7 +78,7 @@ def test_the_compiled_engine_agrees_and_fills_the_same_buffers():
 
 def run_once(graphs: GraphSet, inputs: dict) -> torch.Tensor:
     outputs = {"rgba": torch.zeros(2, 4)}
-    TorchEngine(graphs).bind("small", inputs, outputs)()
+    TorchEngine(graphs).bind("denoise", inputs, outputs)()
     return outputs["rgba"]
 
 
@@ -100,3 +100,50 @@ def test_a_binding_is_checked():
         with pytest.raises(EngineError, match=word) as caught:
             engine.bind("decode", given, made)
         assert caught.value.code == "bad_input"
+
+
+@pytest.mark.parametrize("graph", ["denoise", "encode", "decode"])
+def test_the_half_precision_graph_that_tensorrt_reads_is_typed_and_right(graph, tmp_path):
+    """TensorRT takes a graph's types as they are and refuses one that mixes them; ONNX's strict inference does too."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("transformers")
+    graphs = v1_graphs("float16")
+    path = export_graph(graphs, graph, tmp_path)
+    model = onnx.load(path)
+    onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+    names = {tensor.name: tensor.type.tensor_type.elem_type for tensor in (*model.graph.input, *model.graph.output)}
+    for tensor in graphs.specs[graph].outputs:
+        assert onnx.helper.tensor_dtype_to_np_dtype(names[tensor.name]) == tensor.dtype, tensor.name
+    inputs, outputs = filled(graphs, graph)
+    TorchEngine(graphs).bind(graph, inputs, outputs)()
+    session = open_session(path, 1)
+    feed = {tensor.name: inputs[tensor.name].numpy() for tensor in session.get_inputs()}
+    for name, value in zip(outputs, session.run(list(outputs), feed), strict=True):
+        wanted = outputs[name].float()
+        assert (torch.from_numpy(value).float() - wanted).abs().max() < 5e-3 * max(1.0, wanted.abs().max()), name
+
+
+def test_every_attention_of_a_step_can_run_in_a_fused_kernel(monkeypatch):
+    """A key whose channels are not neighbours would send attention to the past through a whole N x N matrix. The CPU's
+    fused kernel asks for the same layout as a card's."""
+    graphs, fused = v1_graphs("float32"), []
+    plain = torch.nn.functional.scaled_dot_product_attention
+
+    def watched(query, key, value):
+        fused.append(torch._fused_sdp_choice(query, key, value))
+        return plain(query, key, value)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", watched)
+    run(TorchEngine(graphs), graphs, "denoise")
+    assert len(fused) > 20 and 0 not in fused  # 0: the unfused one
+
+
+def v1_graphs(dtype: str) -> GraphSet:
+    """mirage-lsd-v1's graphs at tiny size."""
+    from mirage_lsd.worker.models.sd import graphs as sd_graphs
+    from mirage_lsd.worker.models.sd import model as sd_model
+    from mirage_lsd.worker.models.sd.random_checkpoint import random_model
+    from mirage_lsd.worker.models.sd.shapes import SdShapes
+
+    made, shapes = random_model(dtype=dtype), SdShapes((96, 72), (64, 64))
+    return GraphSet(sd_graphs.graph_specs(shapes, made.config, dtype), sd_model.graph_modules(made, shapes), dtype, CPU)

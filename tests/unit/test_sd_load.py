@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import sd_checkpoints  # noqa: E402
 import sd_layouts  # noqa: E402
 from diffusers.loaders import single_file_utils  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
+from sd_files import change, cut, drop  # noqa: E402
 
 from mirage_lsd.worker.models.sd.adapters import save_adapters  # noqa: E402
 from mirage_lsd.worker.models.sd.config import TEMPORAL_OFF, TINY_RANDOM, SdConfig, SdConfigError  # noqa: E402
@@ -143,19 +143,6 @@ def hooked(unet, stem: str, tensors, layout: str, scale: float):
         return output + scale * torch.conv2d(torch.conv2d(x, down, padding=down.shape[2] // 2), up)
 
     return layer.register_forward_hook(add)
-
-
-def drop(folder: Path, name: str) -> None:
-    (folder / name).unlink()
-
-
-def cut(folder: Path, name: str) -> None:
-    content = (folder / name).read_bytes()
-    (folder / name).write_bytes(content[: len(content) // 2])
-
-
-def change(folder: Path, name: str, **fields) -> None:
-    (folder / name).write_text(json.dumps({**json.loads((folder / name).read_text()), **fields}))
 
 
 BAD = {

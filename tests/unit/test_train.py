@@ -9,7 +9,8 @@ from safetensors.torch import save_file  # noqa: E402
 from mirage_lsd.worker.engines import create_engine  # noqa: E402
 from mirage_lsd.worker.models.graphs import GraphShapes  # noqa: E402
 from mirage_lsd.worker.models.tiny import MirageTiny  # noqa: E402
-from mirage_lsd.worker.train.compose import CHANGED_LABELS, compose  # noqa: E402
+from mirage_lsd.worker.train.compose import compose  # noqa: E402
+from mirage_lsd.worker.train.coverage import CHANGED_LABELS  # noqa: E402
 from mirage_lsd.worker.train.dataset import DatasetError, open_world  # noqa: E402
 from mirage_lsd.worker.train.recipe import STAGES, smoke_config, start_from, train  # noqa: E402
 from mirage_lsd.worker.train.runs import Loader, StageConfig  # noqa: E402

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import subprocess
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from v1_streams import SETTINGS, OneModel, RingStream, new_host, pictures  # noq
 
 from mirage_lsd.shared.errors import MirageError  # noqa: E402
 from mirage_lsd.shared.settings import TINY, V1, StreamSettings  # noqa: E402
-from mirage_lsd.worker import devices, v1_host, vram  # noqa: E402
+from mirage_lsd.worker import devices, v1_engines, v1_host, vram  # noqa: E402
 from mirage_lsd.worker.engines import EngineError  # noqa: E402
 from mirage_lsd.worker.engines.torch_engine import TorchEngine  # noqa: E402
 from mirage_lsd.worker.models_host import ModelsHost  # noqa: E402
@@ -105,6 +107,15 @@ def test_memory_that_runs_out_while_loading_is_met_with_a_smaller_plan(monkeypat
     made.close()
 
 
+def test_a_card_whose_memory_is_full_at_the_start_is_no_matter_of_its_driver():
+    def full(*_args, **_options):
+        raise RuntimeError("CUDA error: out of memory")
+
+    with pytest.raises(devices.DeviceError, match="memory of NVIDIA Test is full") as caught:
+        v1_host._probe(v1_host.open_device("cpu"), GPU, full)
+    assert caught.value.code == "too_little_vram"
+
+
 def test_a_better_engine_takes_over_between_two_frames(host, tmp_path):
     with RingStream(OneModel(host), tmp_path) as stream:
         stream.play(pictures(2))
@@ -126,6 +137,39 @@ def test_an_engine_that_cannot_be_built_leaves_the_one_before(host, tmp_path):
                 assert len(stream.play(pictures(2))) == 2
         assert host.engine == "eager"
         assert re.search(f"{name} engine not used: .*{reason}", host.text), host.text
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorrt") is not None, reason="TensorRT is installed")
+def test_a_named_tensorrt_that_is_not_installed_leaves_the_compiled_engine(tmp_path, monkeypatch):
+    class Compiled(TorchEngine):
+        name = "compiled"
+
+    monkeypatch.setattr(v1_engines, "CompiledEngine", lambda graphs, lane_of: Compiled(graphs))
+    host = new_host(precision="float32")
+    host._gpu = GPU  # as the ladder sees it; the program is on the CPU
+    host._ladder = EngineLadder("tensorrt", host.note)
+    with RingStream(OneModel(host), tmp_path) as stream:
+        assert len(stream.play(pictures(2))) == 2
+        assert stream.stream._carrier.engine == "compiled"
+    assert host.notes == ["tensorrt engine not used: TensorRT is not installed: pip install 'mirage-lsd[tensorrt]'"]
+    assert host._ladder.progress == ""
+
+
+@pytest.mark.parametrize("error", [subprocess.CalledProcessError(1, "gcc"), AttributeError("no such call"),
+                                   RuntimeError("CUDA error: out of memory")])  # fmt: skip
+def test_whatever_a_compiler_raises_is_a_reason_and_the_stream_goes_on(host, tmp_path, monkeypatch, error):
+    monkeypatch.setattr(EngineLadder, "_make", lambda *_: (_ for _ in ()).throw(error))
+    told = []
+    host._ladder = EngineLadder("auto", host.note, told.append)
+    monkeypatch.setattr(host, "_rungs", lambda: ("compiled", "tensorrt"))
+    with RingStream(OneModel(host), tmp_path) as stream:
+        stream.play(pictures(2))
+        host._ladder._jobs.put(None)
+        host._ladder.thread.join(30)
+        assert not host._ladder.thread.is_alive() and host._ladder.progress == ""
+        assert [note.partition(" ")[0] for note in host.notes] == ["compiled", "tensorrt"]
+        assert len(stream.play(pictures(2))) == 2
+    assert told[0] == "building the compiled engine, eager runs meanwhile"
 
 
 def test_an_engine_is_built_in_the_background_while_frames_go_on(host, tmp_path, monkeypatch):

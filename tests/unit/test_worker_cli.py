@@ -163,7 +163,7 @@ def test_run_with_v1(clip, tmp_path, capsys):
     large = ["--model", "mirage-lsd-v1", "--device", "cpu", "--steps", "1", "--frames", "2", "--working-size", "small"]
     command = ["run", str(clip), str(tmp_path / "out.mp4"), *large, "--prompt", "any words at all"]
     assert main([*command, "--checkpoint", "random:tiny-random"]) == 0
-    assert "mirage-lsd-v1 (random weights) on cpu, eager" in capsys.readouterr().out
+    assert "mirage-lsd-v1 (random weights) on cpu\n2 frames by the eager engine\n" in capsys.readouterr().out
     assert np.abs(frames_of(tmp_path / "out.mp4")[-1].astype(int) - frames_of(clip)[1]).mean() > 5
     assert main([*command, "--checkpoint", str(tmp_path / "none")]) == 2
     assert "none" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from mirage_lsd.worker import devices
 from mirage_lsd.worker.bench.floor import floor_of
 from mirage_lsd.worker.models.sd.shapes import SdShapes
 from mirage_lsd.worker.models_host import Choice
+from mirage_lsd.worker.run_file import checkpoint_of
 from mirage_lsd.worker.stages.v1.program import FrameProgram, ProgramOptions
 from mirage_lsd.worker.stages.v1.wiring import FRAME_GRAPHS
 from mirage_lsd.worker.v1_host import V1Host, V1Options
@@ -45,7 +46,7 @@ class BenchV1:
     def __init__(self, options) -> None:
         gpus = devices.find_gpus()
         gpu = devices.resolve(options.device, gpus)
-        checkpoint = options.checkpoint
+        checkpoint = checkpoint_of(options)
         if options.random_weights:
             checkpoint = RANDOM_ON_GPU if gpu else RANDOM_ON_CPU
         engine = options.engine if options.engine != "auto" else _best_engine(gpu)

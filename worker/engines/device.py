@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 import time
 import warnings
 from collections.abc import Iterable
@@ -22,6 +23,10 @@ import torch
 _log = logging.getLogger(__name__)
 # cudaHostRegister's flags: usable by every context; read-only, for a mapping we may not write to.
 _PORTABLE, _READ_ONLY = 1, 8
+# Held during a graph capture and while cached memory is given back: PyTorch's allocator does not bear both at once.
+ALLOCATOR = threading.Lock()
+# How CUDA's libraries tell that memory ran out, besides PyTorch's own OutOfMemoryError.
+_OUT_OF_MEMORY = ("out of memory", "ALLOC_FAILED")
 
 
 class Device(Protocol):
@@ -158,7 +163,8 @@ class CudaDevice:
         pinned buffer, which costs one more copy on the host.
         """
         flags = _PORTABLE if writable else _PORTABLE | _READ_ONLY
-        status = int(torch.cuda.cudart().cudaHostRegister(array.ctypes.data, array.nbytes, flags))
+        with self.chosen():
+            status = int(torch.cuda.cudart().cudaHostRegister(array.ctypes.data, array.nbytes, flags))
         if status != 0:
             _log.warning("shared memory cannot be registered with CUDA (error %d); copying through the driver", status)
             with contextlib.suppress(RuntimeError):  # the driver remembers the error for whoever looks next
@@ -169,12 +175,15 @@ class CudaDevice:
         torch.cuda.cudart().cudaHostUnregister(array.ctypes.data)
 
     def used_bytes(self) -> int:
-        """Most memory this process has had reserved on the card."""
-        return torch.cuda.max_memory_reserved(self.torch_device)
+        """What is in use on the card now, or the most that PyTorch has had of it. The former holds TensorRT's memory
+        and the libraries' own, and that of other programs too."""
+        free, whole = torch.cuda.mem_get_info(self.torch_device)
+        return max(whole - free, torch.cuda.max_memory_reserved(self.torch_device))
 
     def give_back(self) -> None:
-        """Returns memory that is no longer used to the driver."""
-        torch.cuda.empty_cache()
+        """Returns memory that is no longer used to the driver; a capture under way is waited for."""
+        with ALLOCATOR:
+            torch.cuda.empty_cache()
 
     def chosen(self) -> contextlib.AbstractContextManager:
         """Makes this card the one that nameless CUDA calls of this thread mean."""
@@ -185,6 +194,12 @@ class CudaDevice:
         done = torch.cuda.current_stream(self.torch_device).record_event()
         for lane in lanes:
             lane.wait_event(done)
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that a device's memory is full."""
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY))  # fmt: skip
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:

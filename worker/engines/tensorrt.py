@@ -30,6 +30,7 @@ from mirage_lsd.worker.models.graphs import GraphSpec
 from mirage_lsd.worker.models.sd.config import GRAPHS_VERSION
 
 _log = logging.getLogger(__name__)
+_WORKSPACE_BYTES = 2 << 30  # else TensorRT may plan with all of the card's memory, which the stream needs too
 Progress = Callable[[str, float], None]  # graph name, share done 0..1
 
 
@@ -90,7 +91,7 @@ class TensorRtEngine:
 def engine_key(graphs: GraphSet, graph: str, gpu: Gpu) -> EngineKey:
     """What the built engine of one graph depends on."""
     return EngineKey(graph, graphs.fingerprint, shapes_text(graphs.specs[graph]), graphs.precision, gpu.name,
-                     gpu.driver, f"tensorrt {_version('tensorrt')}, torch {torch.__version__}, cuda "
+                     gpu.driver, f"tensorrt {_tensorrt_version()}, torch {torch.__version__}, cuda "
                      f"{torch.version.cuda}, graphs {GRAPHS_VERSION}")  # fmt: skip
 
 
@@ -99,11 +100,14 @@ def shapes_text(spec: GraphSpec) -> str:
     return " ".join(f"{t.name}:{t.dtype}{'x'.join(map(str, t.shape))}" for t in (*spec.inputs, *spec.outputs))
 
 
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "none"
+def _tensorrt_version() -> str:
+    """Of the package under any of the names that it is installed by."""
+    for package in ("tensorrt", "tensorrt-cu13", "tensorrt-cu12"):
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return "none"
 
 
 class TensorRtBuilder:
@@ -133,9 +137,8 @@ class TensorRtBuilder:
             raise EngineError(f"TensorRT cannot read graph {onnx.stem!r}: {reason}", "build_failed")
         config = builder.create_builder_config()
         config.progress_monitor = _monitor(trt, progress)
-        config.add_optimization_profile(_fixed_profile(builder, network))
-        cache = config.create_timing_cache(timing_cache.read_bytes() if timing_cache.is_file() else b"")
-        config.set_timing_cache(cache, ignore_mismatch=False)
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, _WORKSPACE_BYTES)
+        _use_timing_cache(config, timing_cache)
         plan = builder.build_serialized_network(network, config)
         if plan is None:
             raise EngineError(f"TensorRT could not build graph {onnx.stem!r}; see the worker's log", "build_failed")
@@ -167,14 +170,13 @@ class TensorRtBuilder:
         return launch
 
 
-def _fixed_profile(builder: Any, network: Any) -> Any:
-    """A profile whose smallest, best and largest shape are the one there is."""
-    profile = builder.create_optimization_profile()
-    for index in range(network.num_inputs):
-        tensor = network.get_input(index)
-        shape = tuple(tensor.shape)
-        profile.set_shape(tensor.name, shape, shape, shape)
-    return profile
+def _use_timing_cache(config: Any, path: Path) -> None:
+    """Measurements of earlier builds; a file that is damaged or of another release or card is left unused."""
+    kept = path.read_bytes() if path.is_file() else b""
+    for data in (kept, b""):
+        cache = config.create_timing_cache(data)
+        if cache is not None and config.set_timing_cache(cache, ignore_mismatch=False):
+            return
 
 
 def _monitor(trt: Any, progress: Callable[[float], None]) -> Any:

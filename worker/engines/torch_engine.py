@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The graphs on torch tensors that stay on their device: eager, and compiled with CUDA graphs. Needs torch.
+"""The graphs on torch tensors that stay on their device: eager, captured as CUDA graphs, compiled. Needs torch.
 
 Bound by the loading thread, launched by the pipeline's thread on the current stream. Invariant: the same static
 buffers are read and written by every launch; on a CUDA device the compiled engine allocates nothing then.
@@ -8,16 +8,28 @@ buffers are read and written by every launch; on a CUDA device the compiled engi
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import sys
 import warnings
+from collections.abc import Callable
 
 import torch
 
 from mirage_lsd.worker.engines import EngineError
+from mirage_lsd.worker.engines.cache import default_cache_dir
+from mirage_lsd.worker.engines.capture import CapturePlace, capture
+from mirage_lsd.worker.engines.device import ran_out_of_memory
 from mirage_lsd.worker.engines.graph_set import GraphSet, Launch, Tensors, checked
+from mirage_lsd.worker.foreign import FOREIGN_ERRORS, reason_of
 
-_WARM_UPS = 3
+# What the compiler makes is kept there and not in a temporary folder, so that the next start finds it. Set before the
+# compiler is imported, which writes down its own choice.
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(default_cache_dir() / "inductor"))
+# The C++ compiler takes about a second for each of a net's hundred kernels; the U-Net runs several times a frame.
+_WORTH_IT_ON_A_CPU = ("denoise",)
+# One code object serves every working size; past its own limit of 8 the compiler would go back to eager, silently.
+_COMPILER_LIMITS = {"recompile_limit": 64, "accumulated_recompile_limit": 1024, "fail_on_recompile_limit_hit": True}
 
 
 class TorchEngine:
@@ -43,53 +55,61 @@ class TorchEngine:
         return launch
 
 
-class CompiledEngine(TorchEngine):
-    """torch.compile, and on CUDA one captured graph for each binding. Raises EngineError where it cannot compile."""
+class CapturedEngine(TorchEngine):
+    """On CUDA one captured graph for each binding; elsewhere the launches themselves.
+
+    lane_of: which graphs never run at the same time, as the name of their lane; these share scratch memory.
+    """
+
+    name = "captured"
+
+    def __init__(self, graphs: GraphSet, lane_of: Callable[[str], str] = lambda graph: graph) -> None:
+        super().__init__(graphs)
+        self._lane_of = lane_of
+        self._places: dict[str, CapturePlace] = {}
+
+    def bind(self, graph: str, inputs: Tensors, outputs: Tensors) -> Launch:
+        """See graph_set.DeviceEngine. Warms up on copies: another engine may be using the buffers now."""
+        launch = super().bind(graph, inputs, outputs)
+        rehearse = super().bind(graph, _copies(inputs), _copies(outputs))
+        if self._graphs.device.type == "cuda":
+            return capture(launch, rehearse, self._place(graph))
+        rehearse()
+        return launch
+
+    def _place(self, graph: str) -> CapturePlace:
+        lane = self._lane_of(graph)
+        if lane not in self._places:
+            self._places[lane] = CapturePlace(self._graphs.device)
+        return self._places[lane]
+
+
+class CompiledEngine(CapturedEngine):
+    """torch.compile, captured on CUDA. Raises EngineError where it cannot compile."""
 
     name = "compiled"
 
-    def __init__(self, graphs: GraphSet) -> None:
-        super().__init__(graphs)
+    def __init__(self, graphs: GraphSet, lane_of: Callable[[str], str] = lambda graph: graph) -> None:
+        super().__init__(graphs, lane_of)
         _need_compiler(graphs.device)
         # Not "reduce-overhead": its own CUDA graphs copy inputs and own the outputs; ours use the static buffers.
-        mode = "max-autotune-no-cudagraphs" if graphs.device.type == "cuda" else "default"
-        self._modules = {name: torch.compile(module, mode=mode, dynamic=False) if has_weights(module) else module
-                         for name, module in self._modules.items()}  # fmt: skip
+        on_card = graphs.device.type == "cuda"
+        mode = "max-autotune-no-cudagraphs" if on_card else "default"
+        for name, module in graphs.modules.items():
+            if has_weights(module) and (on_card or name in _WORTH_IT_ON_A_CPU):
+                self._modules[name] = torch.compile(module, mode=mode, dynamic=False)
 
     def bind(self, graph: str, inputs: Tensors, outputs: Tensors) -> Launch:
-        """See graph_set.DeviceEngine. Compiles and warms up on copies: another engine may be using the buffers now."""
-        launch = super().bind(graph, inputs, outputs)
-        rehearse = super().bind(graph, _copies(inputs), _copies(outputs))
+        """See graph_set.DeviceEngine."""
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), torch._dynamo.config.patch(_COMPILER_LIMITS):
                 warnings.simplefilter("ignore")  # the compiler warns about its own settings
-                if self._graphs.device.type == "cuda":
-                    return capture(launch, rehearse, self._graphs.device)
-                rehearse()
-                return launch
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:  # what the compiler and its back ends raise
-            reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
-            raise EngineError(f"torch.compile cannot build graph {graph!r}: {reason[0]}", "compile_failed") from error
-
-
-def capture(launch: Launch, rehearse: Launch, device: torch.device) -> Launch:
-    """The launch as one CUDA graph, captured on a stream of its own; nothing but the rehearsal runs meanwhile.
-
-    Other threads may use the card during the capture.
-    """
-    side = torch.cuda.Stream(device)
-    side.wait_stream(torch.cuda.current_stream(device))  # where the copies for the rehearsal were made
-    with torch.cuda.stream(side):
-        for _ in range(_WARM_UPS):
-            rehearse()
-        side.synchronize()
-        graph = torch.cuda.CUDAGraph()
-        graph.capture_begin(capture_error_mode="thread_local")
-        launch()
-        graph.capture_end()
-    return graph.replay
+                return super().bind(graph, inputs, outputs)
+        except FOREIGN_ERRORS as error:
+            if ran_out_of_memory(error):
+                raise
+            raise EngineError(f"torch.compile cannot build graph {graph!r}: {reason_of(error)}",
+                              "compile_failed") from error  # fmt: skip
 
 
 def _copies(tensors: Tensors) -> Tensors:
@@ -102,9 +122,17 @@ def has_weights(module: torch.nn.Module) -> bool:
 
 
 def _need_compiler(device: torch.device) -> None:
-    compiler = "cl" if sys.platform == "win32" else "g++"
+    windows = sys.platform == "win32"
+    compiler = "cl" if windows else "g++"
     if device.type == "cpu" and not (shutil.which(compiler) or shutil.which("clang++")):
         raise EngineError(f"torch.compile on a CPU needs a C++ compiler and {compiler} is not installed",
                           "compile_failed")  # fmt: skip
-    if device.type == "cuda" and torch.version.hip is None and importlib.util.find_spec("triton") is None:
-        raise EngineError("torch.compile on this card needs the package triton: pip install triton", "compile_failed")
+    if device.type == "cuda" and importlib.util.find_spec("triton") is None:
+        package = "triton-windows" if windows else "triton"
+        raise EngineError(f"torch.compile on this card needs the package triton: pip install {package}",
+                          "compile_failed")  # fmt: skip
+    # Triton builds a small launcher for each kernel; its Windows package brings a compiler for that.
+    found = any(map(shutil.which, (os.environ.get("CC") or "cc", "gcc", "clang")))
+    if device.type == "cuda" and not windows and not found:
+        raise EngineError("torch.compile on this card needs a C compiler and none is installed: install gcc",
+                          "compile_failed")  # fmt: skip

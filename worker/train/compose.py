@@ -13,13 +13,15 @@ import numpy as np
 
 from mirage_lsd.worker.models.cloth import NEUTRAL, albedo
 from mirage_lsd.worker.train import degrade
+from mirage_lsd.worker.train.coverage import edit_alpha, merge_inner_shirt, occluded, over
 from mirage_lsd.worker.train.dataset import World, Worlds
-from mirage_lsd.worker.train.edits import Edit, sample_edit, sample_worn, vary_extras
+from mirage_lsd.worker.train.edits import Edit, sample_edit, sample_worn, shape_changes, vary_extras
+from mirage_lsd.worker.train.folds import folded, sample_folds
 from mirage_lsd.worker.train.prints import printed, sample_light_field, sample_print
+from mirage_lsd.worker.train.views import View, sample_view
 from mirage_lsd.worker.train.world.paint import multiplier, shares
 
-SKIN, FACE, HAIR, UPPER, LOWER, OTHER, HAT = range(1, 8)
-CHANGED_LABELS = {"upper": (UPPER,), "lower": (LOWER,), "hair": (HAIR, HAT), "expression": (FACE,)}
+SHAPE_SHARE, SHAPE_TRIES = 0.45, 8  # so often a sample is looked for whose outlines change
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,7 @@ class Sample:
 
 def compose(world: World | Worlds, rng: np.random.Generator, frames: int, size_px: tuple[int, int]) -> Sample:
     """One random sample of `frames` consecutive frames at a working size (width, height)."""
-    number = int(rng.integers(world.clips))
-    part, number = world.locate(number) if isinstance(world, Worlds) else (world, number)
-    before = int(rng.integers(part.layers.shape[1]))
-    after = int(rng.choice([look for look in range(1, part.layers.shape[1]) if look != before]))  # in standard form
+    part, number, before, after = _sample_looks(world, rng)
     edit = sample_edit(rng, part.looks[number][before], part.looks[number][after])
     if edit.same_look:
         after = before
@@ -63,35 +62,17 @@ def compose(world: World | Worlds, rng: np.random.Generator, frames: int, size_p
     return _pack(shots, stage, edit)
 
 
-@dataclass(frozen=True)
-class View:
-    """Crop, zoom and mirror of the person layers: a 2x3 matrix from picture to layer px, constant over a clip."""
-
-    size_px: tuple[int, int]
-    matrix: np.ndarray
-    mirrored: bool
-
-    def layer(self, picture: np.ndarray, nearest: bool = False, edge: bool = False) -> np.ndarray:
-        """The picture in the view; outside it zeros, or with `edge` its border repeated."""
-        flags = (cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP
-        border = cv2.BORDER_REPLICATE if edge else cv2.BORDER_CONSTANT
-        return cv2.warpAffine(picture, self.matrix, self.size_px, flags=flags, borderMode=border)
-
-
-def sample_view(rng: np.random.Generator, size_px: tuple[int, int], aspect: float) -> View:
-    """Mostly close to the rendered framing; sometimes zoomed in to the upper part, as webcams are."""
-    width, height = size_px
-    base = max(320 / width, 192 / height) if aspect < width / height else min(320 / width, 192 / height)
-    zoom = float(rng.uniform(0.42, 1.0)) if rng.random() < 0.7 else float(rng.uniform(1.0, 1.15))
-    scale = base * zoom
-    left = (320 - width * scale) * float(rng.uniform(0.25, 0.75))
-    spare = 192 - height * scale
-    top = spare * (float(rng.uniform(0.0, 1.0)) if spare > 0 else 1.0)  # keep feet/crop line at the bottom edge
-    mirrored = bool(rng.random() < 0.5)
-    matrix = np.float32([[scale, 0, left], [0, scale, top]])
-    if mirrored:
-        matrix = np.float32([[-scale, 0, left + (width - 1) * scale], [0, scale, top]])
-    return View(size_px, matrix, mirrored)
+def _sample_looks(world: World | Worlds, rng: np.random.Generator) -> tuple[World, int, int, int]:
+    """A folder, a clip of it, the look that is worn and the one that is asked for (in standard form)."""
+    tries = SHAPE_TRIES if rng.random() < SHAPE_SHARE else 1
+    for _ in range(tries):
+        number = int(rng.integers(world.clips))
+        part, number = world.locate(number) if isinstance(world, Worlds) else (world, number)
+        before = int(rng.integers(part.layers.shape[1]))
+        after = int(rng.choice([look for look in range(1, part.layers.shape[1]) if look != before]))
+        if shape_changes(part.looks[number][before], part.looks[number][after]):
+            break
+    return part, number, before, after
 
 
 @dataclass(frozen=True)
@@ -135,6 +116,7 @@ class _Stage:
         self.fault = degrade.sample_mask_fault(rng, width, height)
         self.extras, self.worn = vary_extras(rng), sample_worn(rng)
         self.print, self.light = sample_print(rng, part.backgrounds), sample_light_field(rng, view.size_px)
+        self.folds = sample_folds(rng)
         places = part.scenes.reshape(-1, *part.scenes.shape[2:])
         self.place = cv2.resize(np.asarray(places[int(rng.integers(len(places)))]), view.size_px,
                                 interpolation=cv2.INTER_AREA)
@@ -168,6 +150,8 @@ class _Stage:
         rgb = np.ascontiguousarray(rgba[..., :3])
         if self.light is not None:
             rgb = cv2.multiply(rgb, self.light, dtype=cv2.CV_8U)
+        if self.folds is not None:
+            rgb = folded(rgb, self.folds, surface, shares(labels)[..., :2].sum(2))
         return _Look(rgb, labels, np.ascontiguousarray(rgba[..., 3]), surface)
 
     def _layer(self, alpha: np.ndarray, undyed: np.ndarray, asked: _Look, worn: _Look, behind: np.ndarray
@@ -210,44 +194,6 @@ class _Stage:
         return np.where(inside, moved, (-self.drift / 8.0).astype(np.float32)).transpose(2, 0, 1).astype(np.float32)
 
 
-def over(color: np.ndarray, alpha: np.ndarray, behind: np.ndarray) -> np.ndarray:
-    """u8 colour with u8 alpha [H,W] over an u8 picture."""
-    weight = alpha.astype(np.float32) * (1.0 / 255.0)
-    return cv2.blendLinear(np.ascontiguousarray(color), np.ascontiguousarray(behind), weight, 1.0 - weight)
-
-
-def merge_inner_shirt(labels: np.ndarray) -> np.ndarray:
-    """Label what is worn under an open jacket "upper" too: "other" between the chin and the hem of the upper."""
-    face = np.flatnonzero((labels == FACE).any(axis=1))
-    upper = np.flatnonzero((labels == UPPER).any(axis=1))
-    if upper.size:
-        rows = slice(face[-1] + 1 if face.size else 0, upper[-1] + 1)
-        labels[rows][labels[rows] == OTHER] = UPPER
-    return labels
-
-
-def region_of(labels: np.ndarray, new_labels: np.ndarray, edit: Edit) -> np.ndarray:
-    """bool [H,W]: pixels of what the words name, before or after; minus what kept things newly cover."""
-    table, kept = np.zeros(8, bool), np.zeros(8, bool)
-    for name, group in CHANGED_LABELS.items():
-        (table if name in edit.names else kept)[list(group)] = True
-    was, becomes = table[labels], table[new_labels]
-    return (was & ~kept[new_labels]) | becomes | (was & (labels == new_labels))
-
-
-def edit_alpha(labels: np.ndarray, new_labels: np.ndarray, person: np.ndarray, new_person: np.ndarray,
-               edit: Edit) -> np.ndarray:
-    """f32 [H,W]: where the layer paints."""
-    alpha = np.zeros(labels.shape, np.float32)
-    if edit.names:
-        region = region_of(labels, new_labels, edit).astype(np.uint8)
-        alpha = cv2.blur(cv2.dilate(region, np.ones((2, 2), np.uint8)).astype(np.float32), (3, 3))
-    if edit.scene:
-        uncovered = np.clip((255.0 - person) * (3.0 / 255.0), 0.0, 1.0).astype(np.float32)
-        alpha = np.maximum(alpha, uncovered)
-    return alpha
-
-
 def _pack(shots: list[_Shot], stage: _Stage, edit: Edit) -> Sample:
     def planes(name: str) -> np.ndarray:
         pictures = [getattr(shot, name) for shot in shots]
@@ -262,15 +208,3 @@ def _pack(shots: list[_Shot], stage: _Stage, edit: Edit) -> Sample:
                   stage.place.transpose(2, 0, 1).astype(np.float32) / 255.0, np.stack([shot.labels for shot in shots]),
                   planes("surface")[:, :, 2::4, 2::4], np.stack([shot.flow for shot in shots]), np.stack(occlusion),
                   ids[0], colors[0])
-
-
-def occluded(before: np.ndarray, now: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """f32 [1,h,w]: cells whose content (person or background) was something else where the flow points."""
-    rows, columns = flow.shape[1:]
-    was = cv2.resize(before, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
-    is_now = cv2.resize(now, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
-    grid = np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32))
-    moved = cv2.remap(was, grid[0] + flow[0], grid[1] + flow[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
-                      borderValue=-1)
-    return (np.abs(moved - is_now) > 0.45).astype(np.float32)[None]
-

@@ -35,6 +35,17 @@ class Worn:
     hair: tuple[float, float, float]
 
 
+def shape_changes(worn: dict, other: dict) -> bool:
+    """Whether a change between two rendered looks moves outlines much: hair grows long, trousers become a dress or a
+    skirt, bare arms get sleeves."""
+    skirts = {"dress", "skirt"}
+    legs = worn["upper"] if worn["upper"] == "dress" else worn["lower"]
+    new_legs = other["upper"] if other["upper"] == "dress" else other["lower"]
+    return ((other["hair"] == "long" and worn["hair"] != "long")
+            or (new_legs in skirts and legs not in skirts)
+            or (worn["upper"] == "t-shirt" and other["upper"] not in ("t-shirt", "dress")))
+
+
 def sample_edit(rng: np.random.Generator, worn: dict, other: dict) -> Edit:
     """56 % clothes and hair, 18 % scene, 18 % both, 8 % nothing."""
     kind = rng.random()
@@ -64,12 +75,14 @@ def _recolored(rng: np.random.Generator, worn: dict, words: dict) -> set[str]:
 
 def _exchanged(rng: np.random.Generator, other: dict, worn: dict, words: dict) -> set[str]:
     """Garments (hair, expression) of another rendered look of the same person."""
-    names = {"upper"} if rng.random() < 0.92 else set()
-    if "dress" in (worn["upper"], other["upper"]) or rng.random() < 0.35 or not names:
-        names.add("lower")
     hair_differs = other["hair"] != worn["hair"]
+    names = {"upper"} if rng.random() < 0.92 else set()
+    if hair_differs and rng.random() < 0.4:
+        names = set()
+    elif "dress" in (worn["upper"], other["upper"]) or rng.random() < 0.35 or not names:
+        names.add("lower")
     if "long" in (worn["hair"], other["hair"]) or "hat" in (worn["hair"], other["hair"]) or (
-            rng.random() < (0.6 if hair_differs else 0.15)):
+            not names or rng.random() < (0.6 if hair_differs else 0.15)):
         names.add("hair")
     if rng.random() < 0.15 and other["expression"] in EXPRESSIONS[1:]:
         names.add("expression")
@@ -87,7 +100,7 @@ def _exchanged(rng: np.random.Generator, other: dict, worn: dict, words: dict) -
 
 def sample_worn(rng: np.random.Generator) -> Worn:
     """Any colours, patterns, scales and angles: the encoder must know garments by place and shape, not by cloth."""
-    pattern = str(rng.choice(PATTERNS[1:6])) if rng.random() < 0.4 else "plain"
+    pattern = str(rng.choice(PATTERNS[1:6])) if rng.random() < 0.5 else "plain"
     angle = float(rng.choice([0, 0, np.pi / 2, rng.uniform(-0.6, 0.6)]))
     cloth = Cloth(pattern, sample_color(rng), sample_color(rng), float(rng.uniform(0.6, 1.7)), angle)
     return Worn(cloth, sample_color(rng), sample_hair_color(rng))

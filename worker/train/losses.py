@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mirage_lsd.worker.models.autoencoder import ALPHA, DYES, SCENE, composite, finish
+from mirage_lsd.worker.models.blocks import warp_by_flow
 
 
 def gradient_loss(one: Tensor, two: Tensor, scales: int = 3) -> Tensor:
@@ -29,7 +30,7 @@ def layer_losses(raw: Tensor, target: Tensor, source: Tensor, dyes: tuple[Tensor
     alpha, scene = target[:, ALPHA : ALPHA + 1], target[:, SCENE:]
     shown = alpha * (1.0 - scene)
     color = ((raw[:, :3] - target[:, :3]) * shown).abs().mean()
-    cover = F.binary_cross_entropy_with_logits(raw[:, ALPHA : ALPHA + 1], alpha)
+    cover = _hard_cross_entropy(raw[:, ALPHA : ALPHA + 1], alpha)
     dyed = F.binary_cross_entropy_with_logits(raw[:, DYES], target[:, DYES], shown.expand(-1, 3, -1, -1))
     place = F.binary_cross_entropy_with_logits(raw[:, SCENE:], scene, alpha + 0.1)
     found = finish(raw)
@@ -37,6 +38,13 @@ def layer_losses(raw: Tensor, target: Tensor, source: Tensor, dyes: tuple[Tensor
     edges = gradient_loss(found[:, ALPHA : ALPHA + 1], alpha)
     return {"color": 3.0 * color, "alpha": cover, "shares": dyed + 0.5 * place,
             "edges": 2.0 * edges + 2.0 * gradient_loss(got, wanted), "shown": 3.0 * (got - wanted).abs().mean()}
+
+
+def _hard_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy in which what is still wrong counts up to five times (sleeves, hair and hems that are to appear
+    are few pixels)."""
+    wrong = (logits.detach().sigmoid() - target).abs()
+    return F.binary_cross_entropy_with_logits(logits, target, 1.0 + 4.0 * wrong)
 
 
 def region_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -57,6 +65,16 @@ def surface_loss(found: Tensor, true: Tensor, labels: Tensor) -> Tensor:
     steps = (gap[..., 1:] - gap[..., :-1]).abs(), (gap[..., 1:, :] - gap[..., :-1, :]).abs()
     smooth = sum((step.clamp(max=0.05) * inside).mean() for step, inside in zip(steps, within, strict=True))
     return (gap.abs() * weight).mean() + 2.0 * smooth
+
+
+def swimming_loss(error: Tensor, error_before: Tensor, now: dict[str, Tensor]) -> Tensor:
+    """What makes cloth swim: the change along the true motion of the surface's error [B,3,H/4,W/4], metres, on the
+    person and where it was seen before; now: this frame's "flow", "occlusion" and "labels"."""
+    finer = 2.0 * F.interpolate(now["flow"], scale_factor=2.0, mode="bilinear", align_corners=False)
+    seen = 1.0 - F.interpolate(now["occlusion"], scale_factor=2.0, mode="nearest")
+    seen = seen * (now["labels"][:, None, 2::4, 2::4] > 0)
+    change = (error - warp_by_flow(error_before, finer))[:, :2]
+    return (change.abs().clamp(max=0.1) * seen).mean()
 
 
 def flow_losses(flow: Tensor, occlusion_logit: Tensor, true_flow: Tensor, occluded: Tensor) -> dict[str, Tensor]:

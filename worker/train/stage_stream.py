@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mirage_lsd.worker.models.autoencoder import composite, finish
 from mirage_lsd.worker.models.blocks import warp_by_flow
@@ -31,6 +30,7 @@ from mirage_lsd.worker.train.losses import (
     layer_losses,
     region_loss,
     surface_loss,
+    swimming_loss,
 )
 from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, fast_math, frame_of
 from mirage_lsd.worker.train.stage_denoise import clean_weight, encode_source, look_nets, surface_shown
@@ -42,13 +42,15 @@ _OWN = 0.5  # share of batches whose history is the model's own frame
 
 class Past(NamedTuple):
     """What frame 1 starts from. start: warped latent; flags [B,2]: has cache, has anchor; error: warped error of the
-    model's own frame 0 and where it counts, or None with corrupted truth."""
+    model's own frame 0 and where it counts, or None with corrupted truth; surface_error [B,3,H/4,W/4]: of frame 0's
+    surface, not warped."""
 
     start: Tensor
     caches: Caches
     anchor: Anchor
     flags: Tensor
     error: tuple[Tensor, Tensor] | None
+    surface_error: Tensor
 
 
 def stream_nets(model: MirageTiny) -> nn.ModuleList:
@@ -78,23 +80,13 @@ def train_stream(model: MirageTiny, world: World | Worlds, folder: Path, config:
     nets.eval()
 
 
-def corrupt_history(latent: Tensor, generator: torch.Generator) -> Tensor:
-    """A previous output latent as a drifting stream might have it: noisy, blurred, or another look's."""
-    draw = torch.rand(latent.shape[0], 3, generator=generator)
-    noisy = latent + torch.randn(latent.shape, generator=generator) * (draw[:, 1] * 0.5)[:, None, None, None]
-    blurred = F.avg_pool2d(noisy, 3, 1, 1, count_include_pad=False)
-    choice = draw[:, 0][:, None, None, None]
-    other = noisy.roll(1, dims=0)
-    return torch.where(choice < 0.45, noisy, torch.where(choice < 0.7, blurred, other))
-
-
 @torch.no_grad()
 def first_frame(model: MirageTiny, batch: dict[str, Tensor], condition: ConditionFeatures, noise: Tensor,
                 motion: tuple[Tensor, Tensor], generator: torch.Generator) -> Past:
     """Frame 0 without gradients, moved to frame 1 by motion (flow, occlusion)."""
     first = frame_of(batch, 0)
     truth = model.layer_encoder(first["layer"])
-    source, *_ = encode_source(model, first["source"], first["mask"])
+    source, _, _, surface = encode_source(model, first["source"], first["mask"])
     caches, anchor, nothing = schedule.empty_history(model, len(truth), *truth.shape[2:])
     own = bool(torch.rand((), generator=generator) < _OWN)
     if own:
@@ -102,7 +94,7 @@ def first_frame(model: MirageTiny, batch: dict[str, Tensor], condition: Conditio
         latent, caches = schedule.run_sampler(model, noise * schedule.alpha_sigma(times[:1])[1], 3, source, condition,
                                               caches, anchor, nothing)
     else:
-        latent = corrupt_history(truth, generator)
+        latent = schedule.corrupt_history(truth, generator)
         last = model.timesteps(3)[-1:].expand(len(latent))
         noisy = schedule.add_noise(latent, noise, last)
         _, caches = model.unet(noisy, last, source, condition, caches, anchor, nothing)
@@ -113,7 +105,7 @@ def first_frame(model: MirageTiny, batch: dict[str, Tensor], condition: Conditio
     error = None
     if own:
         error = warp_by_flow(latent - truth, motion[0]), (1 - motion[1]) * flags[:, :1, None, None]
-    return Past(start, Caches(*warped), Anchor(caches.c16, caches.c32), flags, error)
+    return Past(start, Caches(*warped), Anchor(caches.c16, caches.c32), flags, error, surface - first["surface"])
 
 
 def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, generator: torch.Generator
@@ -143,7 +135,8 @@ def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, gener
     pixels = {name: 0.5 * value for name, value in layer_losses(raw.float(), layer, frame, dyes).items()}
     return {"latent": 0.5 * (gap.abs() * clean_weight(layer, target)).mean(), "steady": 0.4 * steady,
             "regions": 0.15 * region_loss(logits, now["labels"]),
-            "surface": 2.0 * surface_loss(surface.float(), now["surface"], now["labels"]), **pixels, **motion,
+            "surface": 2.0 * surface_loss(surface.float(), now["surface"], now["labels"]),
+            "swimming": 12.0 * swimming_loss(surface - now["surface"], past.surface_error, now), **pixels, **motion,
             "picture": 2.0 * (picture.float() - wanted).abs().mean() + gradient_loss(picture.float(), wanted)}
 
 

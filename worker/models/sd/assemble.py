@@ -21,12 +21,12 @@ from mirage_lsd.worker.models.sd.errors import CheckpointError
 from mirage_lsd.worker.models.sd.hub import Hub
 from mirage_lsd.worker.models.sd.licences import Ask
 from mirage_lsd.worker.models.sd.load import ModelRequest
-from mirage_lsd.worker.models.sd.locate import Located, locate, locate_file, locate_part
+from mirage_lsd.worker.models.sd.locate import ORIGINAL_TAESD, Located, locate, locate_file, locate_part
 from mirage_lsd.worker.models.sd.lora import fuse_lora
 from mirage_lsd.worker.models.sd.model import MirageV1, ModelInfo
 from mirage_lsd.worker.models.sd.registry import known_model
 from mirage_lsd.worker.models.sd.schedule import FewStepSchedule
-from mirage_lsd.worker.models.sd.taesd import Taesd, TaesdConfig
+from mirage_lsd.worker.models.sd.taesd import Taesd, TaesdConfig, from_original
 from mirage_lsd.worker.models.sd.temporal import CrossFrameGate, is_temporal, temporal_convs
 from mirage_lsd.worker.models.sd.tensors import fingerprint, load_into, read_tensors
 from mirage_lsd.worker.models.sd.text import TOKENIZER_FILES, build_text_encoder, deduced_text_config, load_tokenizer
@@ -52,8 +52,8 @@ def assemble(request: ModelRequest, hub: Hub, ask: Ask | None) -> MirageV1:
     dtype, half = getattr(torch, request.dtype), request.dtype == "float16"
     located = locate(request.reference, hub, half, ask)
     parts = _from_single(located.single, request, hub) if located.single else _from_folder(located, request)
-    autoencoder, path = _autoencoder(located, request, hub, half)
-    parts.paths.append(path)
+    autoencoder, paths = _autoencoder(located, request, hub, half)
+    parts.paths.extend(paths)
     notes = []
     if request.lora:
         lora = locate_file(request.lora, hub)
@@ -111,17 +111,20 @@ def _from_single(path: Path, request: ModelRequest, hub: Hub) -> Parts:
     return Parts(unet, text, load_tokenizer(folder, pad="!" if open_clip else None), {}, [path])
 
 
-def _autoencoder(located: Located, request: ModelRequest, hub: Hub, half: bool) -> tuple[Taesd, Path]:
-    """The checkpoint's own autoencoder where it is a tiny one, else the requested one; and its weights file."""
+def _autoencoder(located: Located, request: ModelRequest, hub: Hub, half: bool) -> tuple[Taesd, list[Path]]:
+    """The checkpoint's own autoencoder where it is a tiny one, else the requested one; and its weights files."""
     described, stem = located.described("vae/config.json"), f"vae/{_WEIGHTS}"
     if described.get("_class_name") != "AutoencoderTiny":
         located, stem = locate_part(request.autoencoder, _WEIGHTS, hub, half), _WEIGHTS
         described = located.described("config.json")
-    path = located.weights(stem, half)
+    halves = [located.files[name] for name in ORIGINAL_TAESD if name in located.files]
+    original = not described and len(halves) == len(ORIGINAL_TAESD)
+    paths, dtype = halves if original else [located.weights(stem, half)], getattr(torch, request.dtype)
+    parts = [read_tensors(path, dtype) for path in paths]
     with torch.device("meta"):
-        autoencoder = Taesd(TaesdConfig.from_diffusers(described))
-    load_into(autoencoder, read_tensors(path, getattr(torch, request.dtype)), f"{located.name} (autoencoder)")
-    return autoencoder, path
+        autoencoder = Taesd(TaesdConfig() if original else TaesdConfig.from_diffusers(described))
+    load_into(autoencoder, from_original(*parts) if original else parts[0], f"{located.name} (autoencoder)")
+    return autoencoder, paths
 
 
 def _schedule_kind(request: ModelRequest, config: SdConfig) -> str | None:

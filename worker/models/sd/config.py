@@ -25,11 +25,14 @@ _MUST_BE = {
     "mid_block_type": ("UNetMidBlock2DCrossAttn",), "time_embedding_type": ("positional",),
     "class_embed_type": (None,), "addition_embed_type": (None,),
     "encoder_hid_dim": (None,), "encoder_hid_dim_type": (None,), "num_class_embeds": (None,),
-    "dual_cross_attention": (False,), "only_cross_attention": (False,), "transformer_layers_per_block": (1,),
+    "dual_cross_attention": (False,), "only_cross_attention": (False,),
+    "transformer_layers_per_block": (1, [1, 1, 1, 1]),
     "conv_in_kernel": (3,), "conv_out_kernel": (3,), "center_input_sample": (False,), "downsample_padding": (1,),
     "mid_block_scale_factor": (1,), "attention_type": ("default",), "timestep_post_act": (None,),
     "time_embedding_act_fn": (None,), "resnet_skip_time_act": (False,), "reverse_transformer_layers_per_block": (None,),
     "dropout": (0.0,), "time_embedding_dim": (None,), "num_attention_heads": (None,),
+    "flip_sin_to_cos": (True,), "freq_shift": (0,), "resnet_out_scale_factor": (1.0,), "cross_attention_norm": (None,),
+    "mid_block_only_cross_attention": (None, False),
 }
 
 

@@ -17,6 +17,8 @@ from mirage_lsd.worker.models.sd.registry import KNOWN_LORAS, known_model
 from mirage_lsd.worker.models.sd.tensors import check_kind
 
 _UNET, _TEXT, _VAE = "unet/diffusion_pytorch_model", "text_encoder/model", "vae/diffusion_pytorch_model"
+# TAESD as its author first published it, the two halves apart.
+ORIGINAL_TAESD = ("taesd_encoder.safetensors", "taesd_decoder.safetensors")
 _NEEDED = ("unet/config.json", "text_encoder/config.json")
 _WANTED = ("model_index.json", "scheduler/scheduler_config.json", "vae/config.json",
            *(f"tokenizer/{name}" for name in ("vocab.json", "merges.txt", "tokenizer_config.json", "tokenizer.json",
@@ -37,9 +39,7 @@ class Located:
         for name in order if half else order[::-1]:
             if name in self.files:
                 return self.files[name]
-        raise CheckpointError(f"the checkpoint {self.name} has no {stem}.safetensors; it is incomplete (or holds only "
-                              "pickled .bin weights, which are not opened); download it again",
-                              "checkpoint_missing_file")
+        raise _no_weights(self.name, stem)
 
     def described(self, name: str) -> dict[str, Any]:
         """A JSON file's content; {} where the checkpoint has no such file. Raises CheckpointError."""
@@ -74,10 +74,10 @@ def locate_part(reference: str, name: str, hub: Hub, half: bool) -> Located:
     """A single-part repository or folder, such as a tiny autoencoder: config.json and `name`.safetensors."""
     path = Path(reference).expanduser()
     if path.is_dir():
-        names = ("config.json", f"{name}.safetensors", f"{name}.fp16.safetensors")
+        names = ("config.json", f"{name}.safetensors", f"{name}.fp16.safetensors", *ORIGINAL_TAESD)
         return Located(reference, files=_present(path, names))
     listing = hub.listing(reference).files
-    wanted = [item for item in ("config.json", _best(listing, name, half)) if item in listing]
+    wanted = ["config.json", _best(reference, listing, name, half)]
     return Located(reference, files={item: hub.fetch(reference, item) for item in wanted})
 
 
@@ -112,19 +112,28 @@ def _from_hub(repo: str, hub: Hub, half: bool) -> Located:
         if name not in listing:
             raise CheckpointError(f"{repo} has no {name}: it is no diffusers-format Stable Diffusion checkpoint",
                                   "checkpoint_missing_file")
-    weights = [_best(listing, stem, half) for stem in (_UNET, _TEXT)]
+    weights = [_best(repo, listing, stem, half) for stem in (_UNET, _TEXT)]
     wanted = [name for name in (*_NEEDED, *_WANTED, *weights) if name in listing]
     found = Located(repo, files={name: hub.fetch(repo, name) for name in wanted})
-    vae = _best(listing, _VAE, half)
-    if found.described("vae/config.json").get("_class_name") == "AutoencoderTiny" and vae in listing:
+    if found.described("vae/config.json").get("_class_name") == "AutoencoderTiny":
+        vae = _best(repo, listing, _VAE, half)
         found.files[vae] = hub.fetch(repo, vae)  # the usual big one is of no use here
     return found
 
 
-def _best(listing: dict[str, str], stem: str, half: bool) -> str:
-    """The weights file to fetch."""
+def _best(repo: str, listing: dict[str, str], stem: str, half: bool) -> str:
+    """The weights file to fetch. Raises CheckpointError."""
     order = (f"{stem}.fp16.safetensors", f"{stem}.safetensors")
-    return next((name for name in (order if half else order[::-1]) if name in listing), order[1])
+    for name in order if half else order[::-1]:
+        if name in listing:
+            return name
+    raise _no_weights(repo, stem)
+
+
+def _no_weights(name: str, stem: str) -> CheckpointError:
+    return CheckpointError(f"the checkpoint {name} has no {stem}.safetensors; it is incomplete, or holds only pickled "
+                           ".bin weights, which can run code and are not opened; download its .safetensors form",
+                           "checkpoint_missing_file")
 
 
 def _present(folder: Path, names: tuple[str, ...] | list[str]) -> dict[str, Path]:

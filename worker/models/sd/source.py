@@ -32,8 +32,8 @@ class FlowGraph(nn.Module):
     def forward(self, previous: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
         flow, occlusion = self.net(resized(previous.float(), self._small), resized(source.float(), self._small))
         rows, columns = flow.shape[2:]
-        scale = flow.new_tensor([self._cells[1] / columns, self._cells[0] / rows])[None, :, None, None]
-        both = F.interpolate(torch.cat([flow * scale, occlusion], dim=1), size=self._cells, mode="bilinear",
+        scaled = [flow[:, :1] * (self._cells[1] / columns), flow[:, 1:] * (self._cells[0] / rows)]
+        both = F.interpolate(torch.cat([*scaled, occlusion], dim=1), size=self._cells, mode="bilinear",
                              align_corners=False)
         return both[:, :2], both[:, 2:]
 

@@ -89,6 +89,16 @@ class Taesd(nn.Module):
         return self.decoder.layers(torch.tanh(latent / 3.0) * 3.0)
 
 
+def from_original(encoder: dict[str, Tensor], decoder: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of taesd_encoder and taesd_decoder under AutoencoderTiny's names. There, the decoder's clamp is a
+    layer of its own, so that its numbers are one more."""
+    found = {f"encoder.layers.{name}": value for name, value in encoder.items()}
+    for name, value in decoder.items():
+        number, _, rest = name.partition(".")
+        found[f"decoder.layers.{int(number) - 1}.{rest}"] = value
+    return found
+
+
 def _encoder(config: TaesdConfig) -> list[nn.Module]:
     width = config.width
     layers: list[nn.Module] = []

@@ -91,7 +91,9 @@ def _answer(query: Tensor, cache: Tensor, number: int) -> Tensor:
     """What the cached keys and values of the level's n-th attention answer."""
     channels = query.shape[1] * query.shape[3]
     own = cache[:, 2 * number * channels : 2 * (number + 1) * channels].to(query.dtype)
-    key, value = (part.flatten(2).unflatten(1, (query.shape[1], query.shape[3])).transpose(2, 3)
+    # contiguous: the fused kernels refuse keys whose channels are not neighbours, and the unfused one needs the whole
+    # N x N matrix in memory.
+    key, value = (part.flatten(2).unflatten(1, (query.shape[1], query.shape[3])).transpose(2, 3).contiguous()
                   for part in own.chunk(2, dim=1))
     return F.scaled_dot_product_attention(query, key, value)
 

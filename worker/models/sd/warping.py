@@ -27,9 +27,10 @@ def at_level(flow: Tensor, occlusion: Tensor, like: Tensor) -> tuple[Tensor, Ten
     height, width = like.shape[2:]
     if (height, width) == flow.shape[2:]:
         return flow, 1.0 - occlusion
-    scale = flow.new_tensor([width / flow.shape[3], height / flow.shape[2]])[None, :, None, None]
     size = {"size": (height, width), "mode": "bilinear", "align_corners": False}
-    return F.interpolate(flow, **size) * scale, 1.0 - F.interpolate(occlusion, **size)
+    resized = F.interpolate(flow, **size)
+    scaled = [resized[:, :1] * (width / flow.shape[3]), resized[:, 1:] * (height / flow.shape[2])]
+    return torch.cat(scaled, dim=1), 1.0 - F.interpolate(occlusion, **size)
 
 
 def moved_noise(noise: Tensor, fresh: Tensor, flow: Tensor, occlusion: Tensor, dither: Tensor) -> Tensor:

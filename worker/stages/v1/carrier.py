@@ -36,6 +36,11 @@ class DeviceCarrier:
         self._registered: dict[str, np.ndarray | None] = {}
 
     @property
+    def engine(self) -> str:
+        """What runs the frame under way."""
+        return self._context.program.engine
+
+    @property
     def full(self) -> bool:
         """Whether two frames are under way."""
         return self._download.full

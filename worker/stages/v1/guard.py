@@ -10,8 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import torch
-
+from mirage_lsd.worker.engines.device import ran_out_of_memory
 from mirage_lsd.worker.stages.base import Job, Stage
 
 if TYPE_CHECKING:
@@ -23,7 +22,9 @@ def within_memory(host: V1Host):
     """Turns running out of memory into the host's OutOfVramError."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not ran_out_of_memory(error):
+            raise
         raise host.out_of_memory(error) from None  # the traceback would keep what must be freed
 
 

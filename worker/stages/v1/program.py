@@ -62,10 +62,11 @@ class FrameProgram:
         self.lanes.settle()
         self._offered: tuple[str, Launches] | None = None
 
-    def bind(self, engine: DeviceEngine) -> Launches:
-        """Every graph over this program's buffers, for both turns where they differ."""
+    def bind(self, engine: DeviceEngine, told: Callable[[str], None] = lambda graph: None) -> Launches:
+        """Every graph over this program's buffers, for both turns where they differ. told: before each graph."""
         launches: Launches = {}
         for graph in FRAME_GRAPHS:
+            told(graph)
             spec = self.graphs.specs[graph]
             names = (*inputs_of(spec).values(), *outputs_of(spec).values())
             for turn in (0, 1):
@@ -83,6 +84,7 @@ class FrameProgram:
         """An offered engine takes over. False: the last picture of this turn's buffers was not finite."""
         if self._offered is not None:
             (self.engine, self._launches), self._offered = self._offered, None
+            self.device.give_back()  # the scratch memory of the engine before
         finite = bool(self._finite[self.turn])
         self._finite[self.turn].fill_(True)
         return finite
