@@ -165,7 +165,7 @@ def test_lines_of_the_owner_are_read_strictly() -> None:
     [
         Understood.of(ApplyPreset("forest", origin="voice"), "forest", 0.5, 301.2),
         Understood.of(Undo(origin="voice"), "undo", 0.25, 1.0),
-        Ready("whisper", "mirage", 70, ("a remark",)),
+        Ready("whisper", "en", "mirage", 70, ("a remark",)),
         Awake(),
         Rejected("unsure", "forest", 0.2),
         Failed("bad_preset", "line 3 is wrong"),
