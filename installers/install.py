@@ -23,7 +23,7 @@ import install_system as system
 from install_places import CHECKOUT, Places, checkout_places, engine_cache, read_record, user_places, write_record
 from install_system import InstallError
 
-MODULES = "mirage_lsd.worker, mirage_lsd.shared.channel, numpy, cv2, onnxruntime, openvino, ai_edge_litert"
+MODULES = "mirage_lsd.worker, mirage_lsd.shared.channel, numpy, cv2, ncnn, onnxruntime, openvino, ai_edge_litert"
 
 FIND_TORCH = "import importlib.util as u, sys; sys.exit(u.find_spec('torch') is None)"
 

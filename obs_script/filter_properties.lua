@@ -209,7 +209,7 @@ return function(obs, native, block)
   local function add_quality(props)
     obs.obs_properties_add_int_slider(props, "steps", "Quality: steps", 1, 5, 1)
     choices(props, "working_size", "Quality: working size",
-      { { "small", "Small" }, { "medium", "Medium" }, { "large", "Large" } })
+      { { "auto", "Automatic" }, { "tiny", "Tiny" }, { "small", "Small" }, { "medium", "Medium" }, { "large", "Large" } })
     choices(props, "device", "Device", from_text(block.header_text("devices"), { "auto", "Automatic" }))
     obs.obs_properties_add_int(props, "seed", "Seed", 0, MAX_SEED, 1)
     local fps = obs.obs_properties_add_list(props, "target_fps", "Target frames a second",

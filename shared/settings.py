@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from mirage_lsd.shared.fields import check, choice, flag, integer, nested_many, number, string
 
 PIPELINES = ("lsd", "passthrough")
-WORKING_SIZES = ("small", "medium", "large")
+SIZES = ("tiny", "small", "medium", "large")
+WORKING_SIZES = ("auto", *SIZES)
 MODELS = ("mirage-lsd-tiny", "mirage-lsd-v1")
 TINY, V1 = MODELS
 DEVICES = ("auto", "cpu", "cuda", *(f"cuda:{index}" for index in range(16)))
@@ -45,8 +46,9 @@ class StreamSettings:
     """enabled: restyle at all. pipeline: which stages. layers: what to wear and where to be, oldest first, each
     laid over those before it. prompt: more words, laid over all layers. fade_ms: how long a change of the look comes
     up, 0 is a cut. strength: 0 changes nothing, 1 all it can. steps: denoising steps a frame.
-    working_size: resolution the model works at. device: where it runs. seed: of the noise. target_fps: frames
-    a second to aim at. keep_in_sync: hold source and sound until the processed frame is there.
+    working_size: resolution the model works at, "auto": the largest that keeps pace. device: where it runs.
+    seed: of the noise. target_fps: frames a second to aim at. keep_in_sync: hold source and sound until the
+    processed frame is there.
     max_fps_for_tests: 0 means no limit.
     model: which model. The rest is for mirage-lsd-v1: checkpoint: a folder, file or hub id, "" for the default;
     structure_lock: how much of the source's layout stays, 0 to 1; edit_region: where the edit may show."""
@@ -58,7 +60,7 @@ class StreamSettings:
     fade_ms: int = integer(0, MAX_FADE_MS, default=0)
     strength: float = number(0.0, 1.0, default=1.0)
     steps: int = integer(MIN_STEPS, MAX_STEPS, default=3)
-    working_size: str = choice(*WORKING_SIZES, default="medium")
+    working_size: str = choice(*WORKING_SIZES, default="auto")
     device: str = choice(*DEVICES, default="auto")
     seed: int = integer(0, MAX_SEED, default=1)
     target_fps: int = choice(*TARGET_FPS, default=30)

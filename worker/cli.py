@@ -98,7 +98,7 @@ def _add_model(command) -> None:
     command.add_argument("--engine", default="auto", choices=engines,
                          help="v1: what runs it; one that is named is built before the first frame")  # fmt: skip
     command.add_argument("--steps", type=int, default=3, choices=range(1, 6))
-    command.add_argument("--working-size", default="medium", choices=WORKING_SIZES)
+    command.add_argument("--working-size", default="auto", choices=WORKING_SIZES)
     command.add_argument("--diffusion-size", type=size_px, metavar="WxH",
                          help="v1: of the picture that is diffused, instead of a working size")  # fmt: skip
     command.add_argument("--precision", default="auto", choices=["auto", "float16", "float32", "bfloat16"],

@@ -14,11 +14,13 @@ import time
 import numpy as np
 
 from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker import engines
-from mirage_lsd.worker.models.graphs import GraphShapes
+from mirage_lsd.worker.models.graphs import GraphShapes, shapes_for
 from mirage_lsd.worker.models.person_mask import PersonMask
 from mirage_lsd.worker.models.sampler import Schedule
 from mirage_lsd.worker.models.weights import load_schedule
+from mirage_lsd.worker.pace import Pace
 
 log = logging.getLogger(__name__)
 NS_PER_MS = 1_000_000
@@ -38,6 +40,8 @@ class EngineHost:
         self.model, self.device, self.engine = "mirage-lsd-tiny", "cpu", "none"
         self.load_ms = 0.0
         self.schedule = Schedule.uniform()
+        self.pace = Pace()
+        self._present: dict[tuple[int, int], GraphShapes] = {}  # of "auto", by the source's size
         self._engines: dict[GraphShapes, engines.Engine] = {}
         self._preparing: threading.Thread | None = None
 
@@ -56,6 +60,8 @@ class EngineHost:
         self.schedule = load_schedule()
         engine = engines.create_engine("auto", shapes)
         warm_up(engine)
+        if not self._engines and shapes == FIRST_SHAPES:
+            self.pace.start("medium", nets_ms(engine))
         while len(self._engines) >= ENGINES_KEPT:
             self._engines.pop(next(iter(self._engines)))
         self._engines[shapes] = engine
@@ -82,6 +88,23 @@ class EngineHost:
             self.load(shapes)
         return self._engines[shapes]
 
+    def shapes_for(self, width_px: int, height_px: int, working_size: str) -> GraphShapes:
+        """The graphs' sizes for a source now. Where "auto" has come to another size: that one once its engine is
+        there, until then the one before."""
+        if working_size != "auto":
+            return shapes_for(width_px, height_px, working_size)
+        wanted, present = shapes_for(width_px, height_px, self.pace.size), self._present.get((width_px, height_px))
+        if present in self._engines and not (wanted == present or self.prepare(wanted)):
+            return present
+        self._present = {**self._present, (width_px, height_px): wanted}
+        return wanted
+
+    def took(self, settings: StreamSettings, size_px: tuple[int, int], frame_ms: float) -> None:
+        """Books a frame of a source of this size that went through the stages."""
+        size = self.pace.size
+        if settings.working_size == "auto" and self._present.get(size_px) == shapes_for(*size_px, size):
+            self.pace.took(size, frame_ms)
+
     def new_person_mask(self) -> PersonMask:
         """A person segmenter of its own for one stream."""
         return PersonMask()
@@ -96,6 +119,18 @@ class EngineHost:
         except MirageError as error:
             log.error("the model cannot be loaded: %s (%s)", error, error.code)
             self.state, self.text = "failed", f"the model cannot be loaded: {error}"
+
+
+def nets_ms(engine: engines.Engine, steps: int = 3, rounds: int = 4) -> float:
+    """Milliseconds that the nets of a frame take: the best of a few rounds."""
+    best: dict[str, float] = {}
+    for _ in range(rounds):
+        for name, spec in engine.specs.items():
+            inputs = {tensor.name: np.zeros(tensor.shape, tensor.dtype) for tensor in spec.inputs}
+            started_ns = time.perf_counter_ns()
+            engine.run(name, inputs)
+            best[name] = min(best.get(name, float("inf")), (time.perf_counter_ns() - started_ns) / NS_PER_MS)
+    return sum(took_ms * {"denoise": steps, "condition": 0}.get(name, 1) for name, took_ms in best.items())
 
 
 def warm_up(engine: engines.Engine) -> None:

@@ -18,6 +18,7 @@ from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker.engine_host import EngineHost
 from mirage_lsd.worker.pipelines import build
 from mirage_lsd.worker.stages.base import Job
+from mirage_lsd.worker.timing import NS_PER_MS
 
 if TYPE_CHECKING:
     from mirage_lsd.worker.v1_host import V1Host
@@ -48,8 +49,10 @@ class Restyler:
         """source: uint8 [h, w, 4] BGRA → uint8 [h, w, 4] BGRA in the look of `settings`."""
         self._frame_id += 1
         job = Job(header_for(source, self._frame_id), settings, 0, source)
+        started_ns = time.perf_counter_ns()
         for stage in self._stages:
             job = stage(job)
+        self._host.took(settings, source.shape[1::-1], (time.perf_counter_ns() - started_ns) / NS_PER_MS)
         self.made_by[self._host.engine] += 1
         return job.output
 

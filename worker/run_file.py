@@ -21,6 +21,7 @@ from mirage_lsd.shared.settings import TINY, V1, StreamSettings
 from mirage_lsd.worker import devices
 from mirage_lsd.worker.engine_host import EngineHost
 from mirage_lsd.worker.looks import look_for
+from mirage_lsd.worker.models.config import USUAL_SIZE
 from mirage_lsd.worker.pictures import FilePictures, VideoFileError
 from mirage_lsd.worker.presets import wear
 from mirage_lsd.worker.restyler import Restyler, Restyles
@@ -51,7 +52,8 @@ def settings_of(options) -> StreamSettings:
     """The command line's options as settings."""
     plain = StreamSettings(
         prompt=options.prompt, strength=options.strength, steps=options.steps, model=options.model,
-        checkpoint=checkpoint_of(options), device=options.device, working_size=options.working_size,
+        checkpoint=checkpoint_of(options), device=options.device,
+        working_size=USUAL_SIZE if options.working_size == "auto" else options.working_size,
         structure_lock=options.structure_lock, edit_region=options.edit_region,
     )  # fmt: skip
     return wear(plain, options.preset)

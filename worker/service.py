@@ -201,9 +201,14 @@ class Service:
         if choice.v1 is not None:
             return "running", choice.v1.text
         if choice.model and self._models.tiny.ready:
-            return "running", choice.text or "running"
+            return "running", choice.text or self._running_text(settings)
         tiny = self._models.tiny
         return ("loading", choice.text) if not choice.model else (tiny.state, tiny.text)
+
+    def _running_text(self, settings: StreamSettings) -> str:
+        if settings.working_size != "auto":
+            return "running"
+        return f"running at the working size {self._models.tiny.pace.size} (automatic)"
 
     def _tell_state(self, stream_id: int, state: str, text: str) -> None:
         if self._told.get(stream_id) == (state, text):

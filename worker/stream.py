@@ -17,7 +17,6 @@ from mirage_lsd.worker.models.graphs import GraphShapes
 from mirage_lsd.worker.models_host import Choice, ModelsHost
 from mirage_lsd.worker.pipelines import build, needs_model
 from mirage_lsd.worker.stages.base import Job, Stage
-from mirage_lsd.worker.stages.context import shapes_for
 from mirage_lsd.worker.state import StreamState
 from mirage_lsd.worker.timing import NS_PER_MS, NS_PER_S, StreamTimings
 
@@ -80,6 +79,9 @@ class Stream:
         done = self._carrier.collect(self.output_ring)
         for job, finished_ns in done:
             self.failures_in_a_row = 0
+            if self.choice.v1 is None and job.stage_ms:
+                size_px = job.header.width_px, job.header.height_px
+                self._models.tiny.took(job.settings, size_px, sum(job.stage_ms.values()))
             self.timings.add((finished_ns - job.header.mapped_ns) / NS_PER_MS, job.stage_ms, finished_ns)
         return done
 
@@ -106,7 +108,7 @@ class Stream:
 
     def _shapes(self) -> GraphShapes:
         ring = self.input_ring.geometry
-        return shapes_for(ring.max_width_px, ring.max_height_px, self.state.settings.working_size)
+        return self._models.tiny.shapes_for(ring.max_width_px, ring.max_height_px, self.state.settings.working_size)
 
     def _too_soon(self) -> bool:
         cap_fps = self.state.settings.max_fps_for_tests

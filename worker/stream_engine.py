@@ -21,11 +21,11 @@ import numpy as np
 
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.settings import MODELS, TINY, V1, StreamSettings
+from mirage_lsd.worker.models.config import USUAL_SIZE
 from mirage_lsd.worker.models_host import Choice, ModelsHost
 from mirage_lsd.worker.pictures import Pictures, open_pictures
 from mirage_lsd.worker.presets import wear
 from mirage_lsd.worker.restyler import Restyler, Restyles, V1Restyler
-from mirage_lsd.worker.stages.context import shapes_for
 from mirage_lsd.worker.v1_loader import V1Loader
 from mirage_lsd.worker.window import Window
 
@@ -184,6 +184,8 @@ class StreamEngine:
     def _restyled(self, picture: np.ndarray, is_live: bool) -> np.ndarray:
         """uint8 [h, w, 4] BGRA → uint8 [h, w, 3] BGR; a live picture passes untouched where no model is there."""
         settings = self._settings
+        if not is_live and settings.working_size == "auto":
+            settings = replace(settings, working_size=USUAL_SIZE)  # a file has time; how fast it runs must not show
         choice = self._choose(settings, wait=not is_live)
         self._text = choice.text or (choice.v1.text if choice.v1 else f"{TINY} on {self._models.tiny.device}")
         if settings.enabled and choice.model and (not is_live or self._is_warm(choice, picture, settings)):
@@ -206,7 +208,8 @@ class StreamEngine:
         if choice.v1 is not None:
             return True
         height_px, width_px = picture.shape[:2]
-        ready = self._models.tiny.prepare(shapes_for(width_px, height_px, settings.working_size))
+        ready = self._models.tiny.prepare(
+            self._models.tiny.shapes_for(width_px, height_px, settings.working_size))
         if not ready:
             self._text = self._models.tiny.text
         return ready

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirage_lsd.shared.settings import WORKING_SIZES
+from mirage_lsd.shared.settings import SIZES
 from mirage_lsd.worker.devices import GB_BYTES, DeviceError, Gpu
 
 _TOLERANCE = 0.93  # an "8 GB" card tells 7.5 to 8.6 GB, depending on the driver and what it keeps for itself
@@ -32,8 +32,9 @@ class VramPlan:
         return f"{self.gb} GB plan"
 
     def allows(self, working_size: str) -> str:
-        """The wanted working size, or the largest this plan has room for."""
-        return min(working_size, self.largest, key=WORKING_SIZES.index)
+        """The wanted working size, or the largest this plan has room for. mirage-lsd-v1 has no size below small."""
+        wanted = {"auto": "medium", "tiny": "small"}.get(working_size, working_size)
+        return min(wanted, self.largest, key=SIZES.index)
 
 
 PLANS = (

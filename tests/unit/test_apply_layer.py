@@ -5,10 +5,12 @@ import cv2
 import numpy as np
 import pytest
 
-from mirage_lsd.worker.models.apply_layer import LayerApplier, LayerMaps
+from mirage_lsd.worker.models import apply_layer
+from mirage_lsd.worker.models.apply_layer import LayerApplier
 from mirage_lsd.worker.models.cloth import NEUTRAL, albedo, emission, standard_cloth
 from mirage_lsd.worker.models.conditions import parse_conditions
 from mirage_lsd.worker.models.dye import Dyes, dyes_for
+from mirage_lsd.worker.models.layer_band import LayerMaps
 from mirage_lsd.worker.models.layer_box import fit_box
 
 WORKING_PX, FULL_PX = (160, 96), (320, 180)
@@ -23,11 +25,11 @@ def body(scene: bool = False) -> LayerMaps:
     legs = torso * np.clip((y - 0.75) * 12, 0, 1)
     hair = np.clip((0.15 - np.hypot(x, (y - 0.2))) * 20, 0, 1)
     behind = 1.0 - np.clip(np.maximum(torso, hair) * 1.2, 0, 1) if scene else np.zeros_like(torso)
-    shares = np.stack([torso - legs, legs, hair, behind], 2).astype(np.float32)
+    shares = np.stack([torso - legs, legs, hair, behind]).astype(np.float32)
     alpha = np.maximum(np.maximum(torso, hair), behind)
     light = 0.6 + 0.25 * np.sin(x * 12) + 0.1 * np.cos(y * 9)
-    layer = np.stack([light * 250, light * 240, light * 260 + 20], 2).astype(np.float32)
-    mask = np.stack([0.3 + 0.2 * x, alpha - 0.1 * (alpha > 0), 0.2 * (alpha > 0)], 2).astype(np.float32)
+    layer = np.stack([light * 250, light * 240, light * 260 + 20]).astype(np.float32)
+    mask = np.stack([0.3 + 0.2 * x, alpha - 0.1 * (alpha > 0), 0.2 * (alpha > 0)]).astype(np.float32)
     along = cv2.resize(np.stack([x * 0.8, 0.55 - y * 0.6], 2).astype(np.float32), (width // 4, height // 4),
                        interpolation=cv2.INTER_AREA)
     return LayerMaps(layer, mask, shares, along)
@@ -44,8 +46,8 @@ def plain(frame, maps: LayerMaps, dyes: Dyes, strength: float, scene=None) -> np
         return cv2.resize(values, FULL_PX, interpolation=cv2.INTER_LINEAR)
 
     luma = cv2.cvtColor(frame, cv2.COLOR_BGRA2GRAY).astype(np.float32)[..., None]
-    detail, offset, slope = np.split(up(maps.mask), 3, axis=2)
-    upper, lower, hair, place = np.split(up(maps.shares), 4, axis=2)
+    detail, offset, slope = (up(plane)[..., None] for plane in maps.mask)
+    upper, lower, hair, place = (up(plane)[..., None] for plane in maps.shares)
     xz = up(maps.surface)
     factor = np.ones((*luma.shape[:2], 3))
     if dyes.upper is not None:
@@ -53,7 +55,7 @@ def plain(frame, maps: LayerMaps, dyes: Dyes, strength: float, scene=None) -> np
     for share, color in ((lower, dyes.lower), (hair, dyes.hair)):
         if color is not None:
             factor += share * (np.asarray(color)[::-1] / NEUTRAL - 1)
-    layer = np.clip((up(maps.layer) + detail * luma) * factor, 0, 255)
+    layer = np.clip((up(maps.layer.transpose(1, 2, 0)) + detail * luma) * factor, 0, 255)
     if dyes.upper is not None and (light := emission(dyes.upper, xz, upper[..., 0])) is not None:
         layer = np.clip(layer + light[..., ::-1] * 255, 0, 255)
     if scene is not None:
@@ -96,18 +98,31 @@ def test_strength_zero_is_the_frame_and_strength_is_monotone():
 def test_where_the_layer_does_not_show_the_frame_stays():
     frame, maps = frame_of(np.random.default_rng(7)), body()
     got = LayerApplier(*FULL_PX).apply(frame, maps, dyes_for(parse_conditions("dots red t-shirt")), 1.0)
-    covered = cv2.resize(maps.mask[..., 1] + maps.mask[..., 2], FULL_PX)
+    covered = cv2.resize(maps.mask[1] + maps.mask[2], FULL_PX)
     assert np.array_equal(got[covered < 1e-4], frame[covered < 1e-4])
     assert (covered < 1e-4).any()
     empty = LayerMaps(maps.layer, np.zeros_like(maps.mask), maps.shares, maps.surface)
     assert np.array_equal(LayerApplier(*FULL_PX).apply(frame, empty, Dyes(), 1.0), frame)
 
 
+@pytest.mark.parametrize("words", ["check red shirt, city night", "neon trim black hoodie"])
+@pytest.mark.parametrize("full_px", [FULL_PX, (321, 181), (640, 360)])
+def test_bands_join_without_a_seam(words, full_px, monkeypatch):
+    dyes, maps = dyes_for(parse_conditions(words)), body(scene=True)
+    frame = cv2.resize(frame_of(np.random.default_rng(3)), full_px)
+    scene = np.full((full_px[1], full_px[0], 3), 90, np.uint8) if dyes.scene else None
+    banded = LayerApplier(*full_px).apply(frame, maps, dyes, 0.8, scene)
+    monkeypatch.setattr(apply_layer, "BANDS", 1)
+    whole = LayerApplier(*full_px).apply(frame, maps, dyes, 0.8, scene)
+    assert np.abs(banded.astype(int) - whole).max() <= 1  # the order of float sums differs at a seam
+    assert not np.array_equal(whole, frame)
+
+
 def test_a_part_without_a_colour_is_not_dyed():
     frame, maps = frame_of(np.random.default_rng(9)), body()
     undyed = LayerApplier(*FULL_PX).apply(frame, maps, Dyes(), 1.0)
     upper_only = LayerApplier(*FULL_PX).apply(frame, maps, Dyes(upper=standard_cloth("plain", (0.9, 0.1, 0.1))), 1.0)
-    other = cv2.resize(maps.shares[..., 0], FULL_PX) == 0
+    other = cv2.resize(maps.shares[0], FULL_PX) == 0
     assert np.array_equal(undyed[other], upper_only[other]) and not np.array_equal(undyed, upper_only)
 
 

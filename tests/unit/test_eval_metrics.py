@@ -102,11 +102,11 @@ def test_full_flow_gives_the_background_the_cameras_motion():
 def test_matte_is_what_the_scene_does_not_cover():
     source = flat((255, 255, 255))
     source[:, 160:] = 0
-    maps = {"mask": np.zeros((1, 96, 160, 3), np.float32), "shares": np.ones((1, 96, 160, 4), np.float32)}
-    maps["mask"][..., 1], maps["mask"][..., 2] = 0.25, 0.5
+    maps = {"mask": np.zeros((1, 3, 96, 160), np.float32), "shares": np.ones((1, 4, 96, 160), np.float32)}
+    maps["mask"][:, 1], maps["mask"][:, 2] = 0.25, 0.5
     alpha = matte.scene_alpha(source, maps)
     assert alpha[5, 10] == pytest.approx(0.75) and alpha[5, 300] == pytest.approx(0.25)
-    maps["shares"][..., 3] = 0.5
+    maps["shares"][:, 3] = 0.5
     assert matte.scene_alpha(source, maps)[5, 10] == pytest.approx(0.375)
     person = np.zeros((192, 320), np.uint8)
     person[:, 160:] = 255

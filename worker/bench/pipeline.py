@@ -23,7 +23,6 @@ from mirage_lsd.shared.settings import V1, StreamSettings
 from mirage_lsd.worker.bench import machine
 from mirage_lsd.worker.engine_host import EngineHost
 from mirage_lsd.worker.loop import run_stages
-from mirage_lsd.worker.stages.context import shapes_for
 from mirage_lsd.worker.state import StreamState
 from mirage_lsd.worker.stream import Stream
 from mirage_lsd.worker.timing import NS_PER_MS, percentiles_ms
@@ -159,13 +158,12 @@ def _models(options):
         return BenchV1(options)
     from mirage_lsd.worker.bench.tiny_models import BenchTiny
 
-    host, shapes = EngineHost(), shapes_for(*options.size, options.working_size)
-    host.load(shapes)
-    return BenchTiny(host, shapes)
+    return BenchTiny(EngineHost(), options.size, options.working_size)
 
 
 def _print(report: dict) -> None:
     print(f"{report['model']} {report['engine']} on {report['device']} ({report['hardware']}), {report['size']}, "
+          f"working size {report.get('working_size', '-')} ({report.get('working_px', '-')}), "
           f"{report['steps']} steps: {report['fps']} fps")
     print(f"{'':12}{'p50 ms':>10}{'p95 ms':>10}{'p99 ms':>10}")
     rows = {**report["stages"], "in → out": report}

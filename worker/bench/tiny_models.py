@@ -17,16 +17,26 @@ class BenchTiny:
     warm_up_frames = 30
     overlaps = False
 
-    def __init__(self, host: EngineHost, shapes: GraphShapes) -> None:
-        self.tiny, self._shapes = host, shapes
+    def __init__(self, host: EngineHost, size_px: tuple[int, int], working_size: str) -> None:
+        self.tiny, self._size_px, self._asked = host, size_px, working_size
+        if working_size == "auto":
+            host.load()
+        host.load(self._shapes)
+
+    @property
+    def _shapes(self) -> GraphShapes:
+        return self.tiny.shapes_for(*self._size_px, self._asked)
 
     def choose(self, settings: StreamSettings) -> Choice:
         """Always the one there is."""
         return Choice(TINY)
 
     def facts(self) -> dict:
-        """What runs."""
-        return {"model": self.tiny.model, "engine": self.tiny.engine, "device": self.tiny.device}
+        """What runs, at the working size of the last frame."""
+        size = f"auto: {self.tiny.pace.size}" if self._asked == "auto" else self._asked
+        width_px, height_px = self._shapes.working_px
+        return {"model": self.tiny.model, "engine": self.tiny.engine, "device": self.tiny.device,
+                "working_size": size, "working_px": f"{width_px}x{height_px}"}
 
     def vram_bytes(self) -> None:
         """None is used."""

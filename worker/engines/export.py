@@ -21,8 +21,8 @@ from mirage_lsd.worker.models.graphs import GraphShapes, GraphSpec, graph_specs
 from mirage_lsd.worker.models.tiny import MirageTiny, graph_modules
 
 # Where each graph's module sits in MirageTiny.
-_PREFIXES = {"condition": "conditioner.", "flow": "flow.", "encode": "encoder.", "warp": "", "denoise": "",
-             "decode": "decoder.", "upscale": "upscaler."}
+_PREFIXES = {"condition": "conditioner.", "flow": "flow.", "encode": "encoder.", "warp": "", "recall": "",
+             "denoise": "", "decode": "decoder.", "upscale": "upscaler."}
 _TRACE_PX = (256, 160)
 
 
@@ -59,12 +59,13 @@ def weight_layout(model: MirageTiny) -> dict[str, dict]:
 
 
 def open_dimensions(spec: GraphSpec) -> dict[str, dict[int, str]]:
-    """Which axes stay open: picture rows and columns of every map."""
+    """Which axes stay open: rows and columns of every map, and the cells that keys and values stand for."""
     axes = {}
     for tensor in (*spec.inputs, *spec.outputs):
         if len(tensor.shape) == 4:
-            first = 1 if tensor.name in ("layer", "mask", "shares") else 2
-            axes[tensor.name] = {first: f"{tensor.name}_rows", first + 1: f"{tensor.name}_columns"}
+            axes[tensor.name] = {2: f"{tensor.name}_rows", 3: f"{tensor.name}_columns"}
+        elif tensor.name.startswith("kv"):
+            axes[tensor.name] = {1: f"{tensor.name}_cells"}
     return axes
 
 

@@ -17,10 +17,10 @@ SCENE = 3  # the scene's place among the upscale graph's shares
 def scene_alpha(source: np.ndarray, maps: dict[str, np.ndarray]) -> np.ndarray:
     """source u8 BGR(A) [H,W,3|4], the upscale graph's outputs → how much of each pixel is the scene, f32 [H,W] 0..1."""
     size = source.shape[1::-1]
-    mask = cv2.resize(maps["mask"][0], size, interpolation=cv2.INTER_LINEAR)
-    share = cv2.resize(np.ascontiguousarray(maps["shares"][0, ..., SCENE]), size, interpolation=cv2.INTER_LINEAR)
+    offset, slope, share = (cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)
+                            for plane in (*maps["mask"][0, 1:], maps["shares"][0, SCENE]))
     luma = cv2.cvtColor(np.ascontiguousarray(source[..., :3]), cv2.COLOR_BGR2GRAY).astype(np.float32) / 255.0
-    return np.clip(mask[..., 1] + mask[..., 2] * luma, 0.0, 1.0) * share
+    return np.clip(offset + slope * luma, 0.0, 1.0) * share
 
 
 def matte_error(alpha: np.ndarray, person: np.ndarray) -> float:

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="how many clips the ablation table is made of; 6, or 1 for a quick run")
     parser.add_argument("--seed", type=int, default=1, help="of the test set")
     parser.add_argument("--weights", type=Path, default=None, help="another weights file than the shipped one")
-    parser.add_argument("--engine", default="auto", choices=["auto", "openvino", "onnx", "eager"])
+    parser.add_argument("--engine", default="auto", choices=["auto", "ncnn", "openvino", "onnx", "eager"])
     parser.add_argument("--data", type=Path, default=None, help="where the rendered test set is kept")
     parser.add_argument("--photos", type=Path, default=None, help="photographs for half of the backgrounds")
 

@@ -24,9 +24,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker import engines
 from mirage_lsd.worker.engine_host import warm_up
-from mirage_lsd.worker.models.graphs import GraphShapes
+from mirage_lsd.worker.models.apply_layer import SHARES
+from mirage_lsd.worker.models.graphs import GraphShapes, shapes_for
 from mirage_lsd.worker.models.person_mask import PersonMask
 from mirage_lsd.worker.models.sampler import Schedule
 from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS, load_schedule, load_weights, save_weights
@@ -82,10 +84,12 @@ class SwitchedEngine:
 
     def run(self, graph_name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if graph_name == "upscale":
-            self.maps = self._upscale(inputs)
-            return self.maps
-        if graph_name == "denoise" and not self._switches.cache:
-            inputs = {**inputs, **{name: np.zeros_like(inputs[name]) for name in (*CACHES, *ANCHORS, "history")}}
+            result = self._upscale(inputs)
+            self.maps = {**result, "shares": inputs["buffers"][:, SHARES]}
+            return result
+        if graph_name in ("recall", "denoise") and not self._switches.cache:
+            gone = {*CACHES, *ANCHORS, "history"} & set(inputs)
+            inputs = {**inputs, **{name: np.zeros_like(inputs[name]) for name in gone}}
         result = self._engine.run(graph_name, inputs)
         return self._cut(graph_name, result)
 
@@ -109,12 +113,11 @@ class SwitchedEngine:
 
 
 def plain_upscale(buffers: np.ndarray) -> dict[str, np.ndarray]:
-    """The upscale graph's outputs with no net: buffers f32 [1,8,h,w] → layer BGR 0..510, mask (0, alpha, 0), shares."""
-    picture = buffers.transpose(0, 2, 3, 1)
-    layer = np.ascontiguousarray(picture[..., 2::-1] * 255.0, np.float32)
+    """The upscale graph's outputs with no net: buffers f32 [1,8,h,w] → layer BGR 0..510 and mask (0, alpha, 0)."""
+    layer = np.ascontiguousarray(buffers[:, 2::-1] * 255.0, np.float32)
     mask = np.zeros_like(layer)
-    mask[..., 1] = picture[..., 3]
-    return {"layer": layer, "mask": mask, "shares": np.ascontiguousarray(picture[..., 4:])}
+    mask[:, 1] = buffers[:, 3]
+    return {"layer": layer, "mask": mask}
 
 
 class EnginePool:
@@ -158,6 +161,17 @@ class EvalHost:
             self._engines[shapes] = SwitchedEngine(engine, self._switches)
         self.last_engine = self._engines[shapes]
         return self.last_engine
+
+    @property
+    def engine(self) -> str:
+        """The name of the engine used last."""
+        return self.last_engine.name if self.last_engine else "none"
+
+    def shapes_for(self, width_px: int, height_px: int, working_size: str) -> GraphShapes:
+        return shapes_for(width_px, height_px, working_size)
+
+    def took(self, settings: StreamSettings, size_px: tuple[int, int], frame_ms: float) -> None:
+        """Nothing follows the pace here: every film is played at the same size."""
 
     def new_person_mask(self) -> PersonMask:
         return PersonMask()

@@ -2,7 +2,8 @@
 """The edit layer on the full-size frame: dye, pattern, scene picture and blending, elementwise, in OpenCV.
 
 Called by the upscale stage, one `LayerApplier` a stream and size (it keeps scratch buffers, because fresh ones cost
-more in page faults than the arithmetic), and by eval. Not thread-safe. The pixel rule (maps scaled up bilinearly):
+more in page faults than the arithmetic), and by eval. Not thread-safe; it does its work in two bands, one on another
+thread (OpenCV and numpy let go of the interpreter meanwhile). The pixel rule (maps scaled up bilinearly):
 
     color   = clamp((rgb + detail * luma) * M) + light that the cloth gives out
     M       = 1 + sum over upper, lower, hair of share * (albedo / NEUTRAL - 1)
@@ -15,33 +16,22 @@ only inside boxes: where the layer shows at all, where its colour shows, where i
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.models.cloth import NEUTRAL, Cloth, albedo_u8, emission, pixel_size_m
+from mirage_lsd.worker.models.cloth import pixel_size_m
 from mirage_lsd.worker.models.dye import Dyes
-from mirage_lsd.worker.models.layer_box import Box, cut, fit_box
+from mirage_lsd.worker.models.layer_band import SCENE, UPPER, Band, BandWork, LayerMaps
+from mirage_lsd.worker.models.layer_box import fit_box
+from mirage_lsd.worker.models.side_by_side import in_parallel
 
-UPPER, LOWER, HAIR, SCENE = range(4)  # channels of the shares
+SHARES = slice(4, 8)  # their place among the buffers (config.BUFFERS)
 SHOWN = 1.0 / 512  # less of a layer than this changes no pixel value
 DYED = 1.0 / 128  # less of a pattern's share than this changes a value by one at most
+BANDS = 2
 SIZE_EVERY_FRAMES = 16  # how often the size of a pixel on the cloth is measured
-
-
-@dataclass(frozen=True)
-class LayerMaps:
-    """What the upscale graph gives, at the working size, and the body surface at any size.
-
-    layer f32 [h,w,3] BGR 0..510; mask f32 [h,w,3] (detail, offset, slope); shares f32 [h,w,4] 0..1 (upper, lower,
-    hair, scene); surface f32 [h',w',2] canonical x and z in metres.
-    """
-
-    layer: np.ndarray
-    mask: np.ndarray
-    shares: np.ndarray
-    surface: np.ndarray
 
 
 class LayerApplier:
@@ -49,7 +39,7 @@ class LayerApplier:
 
     def __init__(self, width_px: int, height_px: int):
         self._size_px = (width_px, height_px)
-        self._scratch: dict[str, np.ndarray] = {}
+        self._bands = [Band(self._size_px) for _ in range(BANDS)]
         self._pixel_m, self._printed_frames = 0.0, 0
 
     def apply(self, frame: np.ndarray, maps: LayerMaps, dyes: Dyes, strength: float, scene: np.ndarray | None = None,
@@ -71,168 +61,27 @@ class LayerApplier:
         shown = shown_at(maps.mask)
         box = fit_box(shown, self._size_px)
         if box is not None:
-            self._blend(frame, maps, dyes, min(strength, 1.0), scene, out, box, shown)
+            work = BandWork(frame, maps, dyes, min(strength, 1.0), scene, out,
+                         None if scene is None else fit_box(shown & (maps.shares[SCENE] < 1.0 - SHOWN), self._size_px),
+                         fit_box(maps.shares[UPPER] > DYED, self._size_px) if dyes.pattern or dyes.glows else None,
+                         self.pixel_m(maps) if dyes.pattern else 0.0)
+            boxes = box.bands(shown.shape, self._size_px, BANDS)
+            in_parallel([partial(band.blend, work, part) for band, part in zip(self._bands, boxes, strict=False)])
         return out
-
-    def _blend(self, frame: np.ndarray, maps: LayerMaps, dyes: Dyes, strength: float, scene: np.ndarray | None,
-               out: np.ndarray, box: Box, shown: np.ndarray) -> None:
-        """Everything inside the box where the layer shows. Works on single planes: they fit the caches, and need no
-        taking apart and putting together."""
-        inside = cut(frame, box.full)
-        own = cv2.split(inside, self._many("own", inside.shape[:2], 4, np.uint8))
-        gray = cv2.cvtColor(inside, cv2.COLOR_BGRA2GRAY, dst=self._get("gray", inside.shape[:2], np.uint8))
-        luma = self._get("luma", gray.shape)
-        np.copyto(luma, gray)
-        detail, alpha = self._masks(maps.mask, box, luma)
-        layer = self._layer(maps, dyes, scene, box, shown, detail, luma)
-        if strength < 1.0:
-            np.multiply(alpha, np.float32(strength), out=alpha)
-        source, change = self._get("source", luma.shape), self._get("plane", luma.shape)
-        for below, above in zip(own, layer, strict=False):
-            np.copyto(source, below)
-            np.subtract(above, source, out=change)
-            np.multiply(change, alpha, out=change)
-            cv2.add(source, change, dst=below, dtype=cv2.CV_8U)
-        cv2.merge(own, dst=cut(out, box.full))
-
-    def _masks(self, mask: np.ndarray, box: Box, luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """detail and alpha at full size, f32 [H,W]."""
-        detail, alpha, slope = (self._scaled(name, cv2.extractChannel(cut(mask, box.near), index), box)
-                                for index, name in enumerate(("detail", "alpha", "slope")))
-        cv2.multiply(slope, luma, dst=slope, scale=1.0 / 255.0)
-        np.add(alpha, slope, out=alpha)
-        np.clip(alpha, 0.0, 1.0, out=alpha)
-        return detail, alpha
-
-    def _layer(self, maps: LayerMaps, dyes: Dyes, scene: np.ndarray | None, box: Box, shown: np.ndarray,
-               detail: np.ndarray, luma: np.ndarray) -> list[np.ndarray]:
-        """The layer in a box: three planes [H,W] 0..255, B, G, R."""
-        if scene is None:
-            return self._color(maps, dyes, box, detail, luma)
-        planes = self._many("scene", luma.shape, 3, np.uint8)
-        cv2.split(cut(scene, box.full), planes)
-        colored = fit_box(shown & (cv2.extractChannel(maps.shares, SCENE) < 1.0 - SHOWN), self._size_px)
-        if colored is None:
-            return planes
-        inside = colored.within(box)
-        detail, luma = (np.ascontiguousarray(cut(plane, inside)) for plane in (detail, luma))
-        color = self._color(maps, dyes, colored, detail, luma)
-        share = self._scaled("share", cv2.extractChannel(cut(maps.shares, colored.near), SCENE), colored)
-        change = self._get("plane", share.shape)
-        for own, place in zip(color, planes, strict=True):
-            part = cut(place, inside)
-            np.copyto(change, part)
-            np.subtract(change, own, out=change)
-            np.multiply(change, share, out=change)
-            cv2.add(own, change, dst=own, dtype=cv2.CV_8U)
-            np.copyto(part, own)
-        return planes
-
-    def _color(self, maps: LayerMaps, dyes: Dyes, box: Box, detail: np.ndarray, luma: np.ndarray) -> list[np.ndarray]:
-        """The dyed layer in a box: three planes u8 [H,W], B, G, R. `detail` is used up."""
-        shade = np.multiply(detail, luma, out=detail)
-        factor = self._factor(maps, dyes, box)
-        if factor is not None and dyes.pattern is not None:
-            self._print(maps, dyes.pattern, box, factor)
-        color = self._many("color", luma.shape, 3, np.uint8)
-        for index, dyed in enumerate(color):
-            plane = self._scaled("plane", cv2.extractChannel(cut(maps.layer, box.near), index), box)
-            if factor is None:
-                cv2.add(plane, shade, dst=dyed, dtype=cv2.CV_8U)
-            else:
-                np.add(plane, shade, out=plane)
-                cv2.multiply(plane, factor[index], dst=dyed, dtype=cv2.CV_8U)
-        if dyes.glows:
-            self._glow(maps, dyes, box, color)
-        return color
-
-    def _factor(self, maps: LayerMaps, dyes: Dyes, box: Box) -> list[np.ndarray] | None:
-        """M in a box, three planes f32 [H,W], B, G, R; None where nothing is dyed. What does not depend on the place
-        is made at the maps' size, because scaling up commutes with it."""
-        matrix = dyes.matrix()
-        if not matrix[:, :SCENE].any():
-            return None
-        shares = cv2.split(cut(maps.shares, box.near))
-        factor = [self._scaled(f"factor{index}", blended(shares, row), box) for index, row in enumerate(matrix)]
-        return factor
-
-    def _print(self, maps: LayerMaps, cloth: Cloth, box: Box, factor: list[np.ndarray]) -> None:
-        """Adds upper * albedo / NEUTRAL of a patterned cloth to M, where there is any of it."""
-        share = cv2.extractChannel(maps.shares, UPPER)
-        printed = fit_box(share > DYED, self._size_px)
-        printed = printed and printed.meet(box)
-        if printed is None:
-            return
-        inside = printed.within(box)
-        share = self._scaled("share", cut(share, printed.near), printed)
-        np.multiply(share, np.float32(1.0 / (255.0 * NEUTRAL)), out=share)
-        picture = self._get("cloth", (*share.shape, 3), np.uint8)
-        albedo_u8(cloth, self._xz(maps, printed), self.pixel_m(maps), picture)
-        color, part = self._get("part", share.shape), self._get("plane", share.shape)
-        for index, plane in enumerate(factor):
-            np.copyto(color, cv2.extractChannel(picture, index))
-            np.multiply(color, share, out=part)
-            target = cut(plane, inside)
-            np.add(target, part, out=target)
-
-    def _glow(self, maps: LayerMaps, dyes: Dyes, box: Box, color: list[np.ndarray]) -> None:
-        """Adds the light that the cloth gives out."""
-        share = self._scaled("share", cv2.extractChannel(cut(maps.shares, box.near), UPPER), box)
-        light = emission(dyes.upper, self._xz(maps, box), share)
-        for index, plane in enumerate(color):
-            lit = cv2.scaleAdd(light[..., 2 - index], 255.0, plane.astype(np.float32), dst=share)
-            cv2.add(lit, 0.0, dst=plane, dtype=cv2.CV_8U)
-
-    def _xz(self, maps: LayerMaps, box: Box) -> np.ndarray:
-        """Surface points at full size, f32 [H,W,2]."""
-        high, wide = maps.layer.shape[:2]
-        rows, columns = maps.surface.shape[:2]
-        x0, y0, x1, y1 = box.near
-        near = (x0 * columns // wide, y0 * rows // high, x1 * columns // wide, y1 * rows // high)
-        return self._scaled("xz", cut(maps.surface, near), box)
 
     def pixel_m(self, maps: LayerMaps) -> float:
         """Metres of cloth that a pixel of the frame covers; measured now and then and kept until it changes by a
         quarter, so that the cloth's sharpness does not pump."""
         if self._printed_frames % SIZE_EVERY_FRAMES == 0:
             rows, columns = maps.surface.shape[:2]
-            inside = cv2.resize(cv2.extractChannel(maps.shares, UPPER), (columns, rows)) > 0.5
+            inside = cv2.resize(maps.shares[UPPER], (columns, rows)) > 0.5
             now = pixel_size_m(maps.surface, inside) * columns / self._size_px[0]
             if not 0.8 < self._pixel_m / now < 1.25:
                 self._pixel_m = now
         self._printed_frames += 1
         return self._pixel_m
 
-    def _scaled(self, name: str, maps: np.ndarray, box: Box) -> np.ndarray:
-        """Maps that were cut to a box, at full size."""
-        width_px, height_px = box.size_px
-        dst = self._get(name, (height_px, width_px, *maps.shape[2:]))
-        return cv2.resize(maps, box.size_px, dst=dst, interpolation=cv2.INTER_LINEAR)
-
-    def _many(self, name: str, shape: tuple[int, int], count: int, dtype: type) -> list[np.ndarray]:
-        return [self._get(f"{name}{index}", shape, dtype) for index in range(count)]
-
-    def _get(self, name: str, shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
-        """Scratch of a shape, cut from a buffer that is kept under this name."""
-        wanted = int(np.prod(shape))
-        buffer = self._scratch.get(name)
-        if buffer is None or buffer.size < wanted:
-            width_px, height_px = self._size_px
-            buffer = np.empty(width_px * height_px * (shape[2] if len(shape) == 3 else 1), dtype)
-            self._scratch[name] = buffer
-        return buffer[:wanted].reshape(shape)
-
-
-def blended(shares: list[np.ndarray], row: np.ndarray) -> np.ndarray:
-    """1 + the shares weighted: one row of Dyes.matrix()."""
-    out = np.full(shares[0].shape, row[-1], np.float32)
-    for share, weight in zip(shares[:SCENE], row, strict=False):
-        if weight:
-            cv2.scaleAdd(share, float(weight), out, dst=out)
-    return out
-
 
 def shown_at(mask: np.ndarray) -> np.ndarray:
-    """bool [h,w]: where a layer with this mask can cover anything, whatever the source's brightness."""
-    offset, slope = cv2.extractChannel(mask, 1), cv2.extractChannel(mask, 2)
-    return offset + np.maximum(slope, 0.0) > SHOWN
+    """mask f32 [3,h,w] -> bool [h,w]: where a layer with this mask can cover anything, however bright the source is."""
+    return mask[1] + np.maximum(mask[2], 0.0) > SHOWN

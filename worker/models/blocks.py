@@ -78,8 +78,17 @@ class TemporalConv(nn.Module):
         """x, cache: [B,C,H,W]; has_cache: [B] 0 or 1."""
         if cache is None:
             return x
-        past = self.past(cache)
-        return x + has_cache[:, None, None, None] * self.mix(torch.cat([past, past - x], dim=1))
+        return self.with_recalled(x, self.recalled(cache, has_cache), has_cache)
+
+    def recalled(self, cache: Tensor, has_cache: Tensor) -> Tensor:
+        """What the cache adds whatever x is, [B,C,H,W]: the mix of (past, past - x) taken apart, so that a frame does
+        it once and not at each step."""
+        seen, changed = self.mix.weight.chunk(2, dim=1)
+        return has_cache[:, None, None, None] * F.conv2d(self.past(cache), seen + changed, self.mix.bias)
+
+    def with_recalled(self, x: Tensor, recalled: Tensor, has_cache: Tensor) -> Tensor:
+        """As `forward`, given `recalled(cache)`."""
+        return x + recalled - has_cache[:, None, None, None] * F.conv2d(x, self.mix.weight.chunk(2, dim=1)[1])
 
 
 class FrameAttention(nn.Module):
@@ -104,16 +113,27 @@ class FrameAttention(nn.Module):
     def forward(self, x: Tensor, cache: Tensor | None, anchor: Tensor | None, tokens: Tensor, history: Tensor
                 ) -> Tensor:
         """x, cache, anchor: [B,C,H,W]; tokens: [B,N,D]; history: [B,2]. cache None: no history at all (training)."""
+        return self.attend(x, self.recalled(cache, anchor, tokens), history, cache is not None)
+
+    def recalled(self, cache: Tensor | None, anchor: Tensor | None, tokens: Tensor) -> Tensor:
+        """Keys and values of all but this frame, [B,N,2C] (N: cells before, the anchor's, tokens): once a frame."""
+        cells = [self.key_value(self._tokens(item)) for item in (cache, anchor) if item is not None]
+        return torch.cat([*cells, self.token_key_value(tokens)], dim=1)
+
+    def attend(self, x: Tensor, recalled: Tensor, history: Tensor, past: bool = True) -> Tensor:
+        """As `forward`, given `recalled(...)`; past: whether cells of other frames are in it."""
         batch, channels, height, width = x.shape
-        # Contiguous: torch 2.13's GroupNorm backward crashes on channels-last input that needs no gradient.
-        cells = [as_tokens(self.norm(item.contiguous())) for item in (x, cache, anchor) if item is not None]
-        key, value = torch.cat([self.key_value(torch.cat(cells, dim=1)), self.token_key_value(tokens)],
-                               dim=1).chunk(2, dim=2)
-        query, key, value = (self._split(item) for item in (self.query(cells[0]), key, value))
-        bias = self._bias(history, height * width, tokens.shape[1], cache is not None)
+        cells, own = height * width, self._tokens(x)
+        key, value = torch.cat([self.key_value(own), recalled], dim=1).chunk(2, dim=2)
+        query, key, value = (self._split(item) for item in (self.query(own), key, value))
+        bias = self._bias(history, cells, recalled.shape[1] - (2 * cells if past else 0), past)
         scores = (query * math.sqrt(self.heads / channels)) @ key.transpose(2, 3) + bias
-        mixed = (scores.softmax(dim=3) @ value).transpose(1, 2).reshape(batch, height * width, channels)
+        mixed = (scores.softmax(dim=3) @ value).transpose(1, 2).reshape(batch, cells, channels)
         return x + self.out(mixed).transpose(1, 2).reshape(batch, channels, height, width)
+
+    def _tokens(self, x: Tensor) -> Tensor:
+        # Contiguous: torch 2.13's GroupNorm backward crashes on channels-last input that needs no gradient.
+        return as_tokens(self.norm(x.contiguous()))
 
     def _split(self, x: Tensor) -> Tensor:
         return x.reshape(x.shape[0], x.shape[1], self.heads, -1).transpose(1, 2)

@@ -24,6 +24,7 @@ NEUTRAL = 0.6  # albedo of undyed cloth in the model's edit layer
 PATTERNS = ("plain", "stripes", "check", "dots", "camouflage", "floral", "neon trim")
 UNTILED = ("plain", "neon trim")
 TRIM_X_M = 0.10
+HOT = 0.6
 _WHITE, _INK, _NAVY = (0.93, 0.93, 0.91), (0.05, 0.05, 0.06), (0.07, 0.10, 0.24)
 _REACH_M = (1.7, 2.0)  # x and z the repeated tile covers; beyond it cv2 wraps, only slower
 _MIDDLE_Z_M = -0.1
@@ -143,14 +144,33 @@ def emission(cloth: Cloth, xz: np.ndarray, upper: np.ndarray) -> np.ndarray | No
     """
     if cloth.pattern != "neon trim":
         return None
-    distance_m = np.abs(np.abs(xz[..., 0]) - np.float32(TRIM_X_M))
-    core = np.clip((np.float32(0.0065) - distance_m) * np.float32(1 / 0.0035), 0.0, 1.0)
-    halo = np.float32(0.3) * np.exp(-np.square(distance_m * np.float32(1 / 0.022)))
-    lines = np.maximum(core, halo) * np.clip(upper * 2.0 - 0.6, 0.0, 1.0)
-    edge = np.clip(1.6 - np.abs(upper - np.float32(0.675)) * np.float32(1.6 / 0.26), 0.0, 1.0)
-    glow = np.maximum(lines, edge)
-    white = np.clip(glow * 1.6 - 0.9, 0.0, 0.55)  # the hot middle of a tube
-    return (glow[..., None] * np.float32(cloth.second) + white[..., None] * np.float32(0.6)).astype(np.float32)
+    glow = glow_of(xz, upper)
+    return glow[..., None] * np.float32(cloth.second) + hot(glow)[..., None] * np.float32(HOT)
+
+
+def glow_of(xz: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """How strongly neon trim glows, f32 [H,W] 0..1; see `emission`."""
+    far_m = np.abs(xz[..., 0])
+    np.subtract(far_m, np.float32(TRIM_X_M), out=far_m)
+    np.abs(far_m, out=far_m)
+    halo = cv2.exp(cv2.multiply(far_m, far_m, scale=-1.0 / 0.022**2))
+    np.multiply(halo, np.float32(0.3), out=halo)
+    core = cv2.addWeighted(far_m, -1.0 / 0.0035, far_m, 0.0, 0.0065 / 0.0035, dst=far_m)
+    lines = np.maximum(np.minimum(core, np.float32(1.0), out=core), halo, out=halo)
+    np.multiply(lines, _ramp(upper, 2.0, -0.6), out=lines)
+    from_edge = np.abs(upper - np.float32(0.675))
+    return np.maximum(lines, _ramp(from_edge, -1.6 / 0.26, 1.6), out=lines)
+
+
+def hot(glow: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """The hot middle of a tube, whiter than its glow: f32 [H,W]; times HOT it is added to each colour."""
+    return _ramp(glow, 1.6, -0.9, 0.55, out)
+
+
+def _ramp(x: np.ndarray, slope: float, start: float, top: float = 1.0, out: np.ndarray | None = None) -> np.ndarray:
+    out = np.multiply(x, np.float32(slope), out=out)
+    np.add(out, np.float32(start), out=out)
+    return np.maximum(np.minimum(out, np.float32(top), out=out), np.float32(0.0), out=out)
 
 
 @lru_cache(maxsize=12)

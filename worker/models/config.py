@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ARCHITECTURE = "mirage-lsd-tiny/2"
-GRAPHS_VERSION = 2  # bump when an exported graph's inputs, outputs or arithmetic change
+GRAPHS_VERSION = 4  # bump when an exported graph's inputs, outputs or arithmetic change
 LATENT_FACTOR = 8  # picture px per latent cell
 REGIONS = ("background", "skin", "face", "hair", "upper", "lower", "other", "hat")
 BUFFERS = ("red", "green", "blue", "alpha", "upper", "lower", "hair", "scene")  # of an edit layer; see autoencoder.py
@@ -35,13 +35,16 @@ TINY = TinyConfig()
 
 # (width_px, height_px) of the working picture by working_size name and aspect bucket.
 BUCKETS: dict[str, tuple[tuple[int, int], ...]] = {
+    "tiny": ((160, 96), (128, 96), (128, 128), (96, 128), (96, 160)),
     "small": ((224, 128), (192, 128), (160, 160), (128, 192), (128, 224)),
     "medium": ((320, 192), (256, 192), (224, 224), (192, 256), (192, 320)),
     "large": ((448, 256), (384, 288), (320, 320), (288, 384), (256, 448)),
 }
+USUAL_SIZE = "medium"  # what the model was trained at
+AUTO_SIZES = ("tiny", "small", "medium")  # what "auto" chooses from, smallest first (worker/pace.py)
 
 
-def working_size_px(width_px: int, height_px: int, size: str = "medium") -> tuple[int, int]:
+def working_size_px(width_px: int, height_px: int, size: str = USUAL_SIZE) -> tuple[int, int]:
     """(width_px, height_px) of the bucket nearest in aspect ratio to a source of the given size."""
     if size not in BUCKETS:
         raise ValueError(f"unknown working size {size!r}; use one of {', '.join(BUCKETS)}")

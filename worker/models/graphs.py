@@ -18,24 +18,27 @@ encode: each frame
 warp: each frame but the first
     in   flow, occlusion, latent [1,24,l8], c8 [1,48,l8], c16 [1,64,l16], c32 [1,96,l32], surface [1,3,h/4,w/4]
     out  latent_out, c8_out, c16_out, c32_out, surface_out: moved to now; caches fade to 0 where occluded
+recall: each frame
+    in   s8, regions, tokens, region_tokens, c8, c16, c32, a16 [1,64,l16], a32 [1,96,l32],
+         history f32 [1,2]: has cache, has anchor (0 or 1)
+    out  what all steps of the frame share: x8 [1,48,l8], t8, t16, t32 as the caches,
+         kv16 [1,n16,128], kv32 [1,n32,192], where n = 2 * cells + 8
 denoise: 1..5 times a frame
-    in   latent [1,24,l8], timestep f32 [1], s8, s16, s32, regions, tokens, pooled, region_tokens,
-         c8, c16, c32, a16 [1,64,l16], a32 [1,96,l32], history f32 [1,2]: has cache, has anchor (0 or 1)
+    in   latent [1,24,l8], timestep f32 [1], pooled, s16, s32, x8, t8, t16, t32, kv16, kv32, history
     out  velocity [1,24,l8], c8_out, c16_out, c32_out
 decode: each frame
     in   latent [1,24,l8], x4, source
     out  buffers [1,8,h,w] in BUFFERS order, colour 0..2, the others 0..1; see autoencoder.py
 upscale: each frame
     in   source [1,3,h,w], buffers [1,8,h,w]
-    out  layer [1,h,w,3] BGR 0..510, mask [1,h,w,3] (detail, offset, slope) and shares [1,h,w,4] (upper, lower, hair,
-         scene), for apply_layer.LayerApplier
+    out  layer [1,3,h,w] BGR 0..510, mask [1,3,h,w] (detail, offset, slope), for apply_layer.LayerApplier
 
 The life of a frame (see sampler.py for the numpy arithmetic):
 1. flow(previous, source); on the first frame or after reset() skip flow and warp.
 2. encode(source, person_mask).
 3. warp(flow, occlusion, kept latent, kept caches); first frame: zeros, history = (0, 0).
 4. sampler.start_latent(...) mixes the warped latent with the stream's fixed noise at the first timestep.
-5. for each timestep: denoise -> sampler.step(...). All steps read the SAME warped caches; the caches
+5. recall(...), then for each timestep: denoise -> sampler.step(...). All steps read the SAME warped caches; those
    written by the LAST step are kept for the next frame. a16/a32 = c16_out/c32_out of an anchor frame
    (the first frame after a reset, renewed every ~48 frames), not warped.
 6. decode(latent), upscale(source, rgba), then apply_layer.LayerApplier(full size).apply(frame BGRA u8,
@@ -49,9 +52,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirage_lsd.worker.models.config import BUFFERS, LATENT_FACTOR, SURFACE, TINY, TinyConfig
+from mirage_lsd.worker.models.config import (
+    BUFFERS,
+    LATENT_FACTOR,
+    SURFACE,
+    TINY,
+    USUAL_SIZE,
+    TinyConfig,
+    working_size_px,
+)
 
-GRAPH_NAMES = ("condition", "flow", "encode", "warp", "denoise", "decode", "upscale")
+GRAPH_NAMES = ("condition", "flow", "encode", "warp", "recall", "denoise", "decode", "upscale")
 
 
 @dataclass(frozen=True)
@@ -96,6 +107,11 @@ class GraphShapes:
         return self.working_px[1] // factor, self.working_px[0] // factor
 
 
+def shapes_for(width_px: int, height_px: int, working_size: str) -> GraphShapes:
+    """The graphs' sizes for a source of this size; "auto" is the usual size where nobody watches the pace."""
+    return GraphShapes(working_size_px(width_px, height_px, USUAL_SIZE if working_size == "auto" else working_size))
+
+
 def graph_specs(shapes: GraphShapes, config: TinyConfig = TINY) -> dict[str, GraphSpec]:
     """Every graph's specification for the given sizes."""
     tensors = _tensors(shapes, config)
@@ -104,6 +120,7 @@ def graph_specs(shapes: GraphShapes, config: TinyConfig = TINY) -> dict[str, Gra
         return tuple(tensors[name] for name in names.split())
 
     conditions = "tokens pooled region_tokens"
+    recalled = "x8 t8 t16 t32 kv16 kv32"
     caches_out = "c8_out c16_out c32_out"
     return {spec.name: spec for spec in (
         GraphSpec("condition", pick("ids colors"), pick(conditions)),
@@ -111,10 +128,11 @@ def graph_specs(shapes: GraphShapes, config: TinyConfig = TINY) -> dict[str, Gra
         GraphSpec("encode", pick("source person_mask"), pick("s8 s16 s32 regions x4 surface")),
         GraphSpec("warp", pick("flow occlusion latent c8 c16 c32 surface"),
                   pick(f"latent_out {caches_out} surface_out")),
-        GraphSpec("denoise", pick(f"latent timestep s8 s16 s32 regions {conditions} c8 c16 c32 a16 a32 history"),
+        GraphSpec("recall", pick("s8 regions tokens region_tokens c8 c16 c32 a16 a32 history"), pick(recalled)),
+        GraphSpec("denoise", pick(f"latent timestep pooled s16 s32 {recalled} history"),
                   pick(f"velocity {caches_out}")),
         GraphSpec("decode", pick("latent x4 source"), pick("buffers")),
-        GraphSpec("upscale", pick("source buffers"), pick("layer mask shares")),
+        GraphSpec("upscale", pick("source buffers"), pick("layer mask")),
     )}
 
 
@@ -126,17 +144,19 @@ def _tensors(shapes: GraphShapes, config: TinyConfig) -> dict[str, TensorSpec]:
     table = {
         "ids": (1, 7), "colors": (1, 3, 4), "timestep": (1,), "history": (1, 2),
         "source": (1, 3, height, width), "previous": (1, 3, height, width), "buffers": (1, len(BUFFERS), height, width),
-        "person_mask": (1, 1, height, width), "layer": (1, height, width, 3), "mask": (1, height, width, 3),
-        "shares": (1, height, width, 4), "x4": (1, config.stem, *l4), "surface": (1, len(SURFACE), *l4),
+        "person_mask": (1, 1, height, width), "layer": (1, 3, height, width), "mask": (1, 3, height, width),
+        "x4": (1, config.stem, *l4), "surface": (1, len(SURFACE), *l4),
         "surface_out": (1, len(SURFACE), *l4),
         "flow": (1, 2, *l8), "occlusion": (1, 1, *l8), "regions": (1, 8, *l8),
         "latent": (1, config.latent, *l8), "latent_out": (1, config.latent, *l8),
         "velocity": (1, config.latent, *l8),
         "tokens": (1, 8, config.token), "pooled": (1, config.token), "region_tokens": (1, 8, config.region_token),
+        "x8": (1, w8, *l8), "kv16": (1, 2 * l16[0] * l16[1] + 8, 2 * w16),
+        "kv32": (1, 2 * l32[0] * l32[1] + 8, 2 * w32),
         "a16": (1, w16, *l16), "a32": (1, w32, *l32),
     }
     for level, channels, cells in (("8", w8, l8), ("16", w16, l16), ("32", w32, l32)):
-        for name in (f"s{level}", f"c{level}", f"c{level}_out"):
+        for name in (f"s{level}", f"t{level}", f"c{level}", f"c{level}_out"):
             table[name] = (1, channels, *cells)
     return {name: TensorSpec(name, shape, "int64" if name == "ids" else "float32")
             for name, shape in table.items()}

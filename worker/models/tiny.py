@@ -15,7 +15,14 @@ from mirage_lsd.worker.models.config import MAX_STEPS, TINY, TinyConfig
 from mirage_lsd.worker.models.encoder import SourceEncoder
 from mirage_lsd.worker.models.flow import FlowNet
 from mirage_lsd.worker.models.sampler import uniform_timesteps
-from mirage_lsd.worker.models.unet import Anchor, Caches, ConditionFeatures, SourceFeatures, SpatioTemporalUNet
+from mirage_lsd.worker.models.unet import (
+    Anchor,
+    Caches,
+    ConditionFeatures,
+    Recalled,
+    SourceFeatures,
+    SpatioTemporalUNet,
+)
 from mirage_lsd.worker.models.upscaler import Upscaler
 
 
@@ -66,20 +73,30 @@ def warp_state(flow: Tensor, occlusion: Tensor, latent: Tensor, caches: Caches) 
     return tuple(out)
 
 
+class RecallGraph(nn.Module):
+    def __init__(self, model: MirageTiny):
+        super().__init__()
+        self.unet = model.unet
+
+    def forward(self, s8, regions, tokens, region_tokens, c8, c16, c32, a16, a32, history) -> tuple[Tensor, ...]:
+        return tuple(self.unet.recall(SourceFeatures(s8, None, None, regions),
+                                      ConditionFeatures(tokens, None, region_tokens),
+                                      Caches(c8, c16, c32), Anchor(a16, a32), history))
+
+
 class DenoiseGraph(nn.Module):
     def __init__(self, model: MirageTiny):
         super().__init__()
         self.unet = model.unet
 
-    def forward(self, latent, timestep, s8, s16, s32, regions, tokens, pooled, region_tokens,
-                c8, c16, c32, a16, a32, history) -> tuple[Tensor, ...]:
-        velocity, caches = self.unet(latent, timestep, SourceFeatures(s8, s16, s32, regions),
-                                     ConditionFeatures(tokens, pooled, region_tokens),
-                                     Caches(c8, c16, c32), Anchor(a16, a32), history)
+    def forward(self, latent, timestep, pooled, s16, s32, x8, t8, t16, t32, kv16, kv32, history) -> tuple[Tensor, ...]:
+        velocity, caches = self.unet.step(latent, timestep, pooled, s16, s32,
+                                          Recalled(x8, t8, t16, t32, kv16, kv32), history)
         return velocity, *caches
 
 
 def graph_modules(model: MirageTiny) -> dict[str, nn.Module]:
     """The module of every graph in models/graphs.py."""
     return {"condition": model.conditioner, "flow": model.flow, "encode": model.encoder,
-            "warp": WarpGraph(), "denoise": DenoiseGraph(model), "decode": model.decoder, "upscale": model.upscaler}
+            "warp": WarpGraph(), "recall": RecallGraph(model), "denoise": DenoiseGraph(model),
+            "decode": model.decoder, "upscale": model.upscaler}

@@ -49,6 +49,21 @@ class Anchor(NamedTuple):
     a32: Tensor
 
 
+class Recalled(NamedTuple):
+    """What all steps of a frame share: made once a frame from source, condition and history.
+
+    x8: source features and what each cell is told; t8, t16, t32: what the temporal convolutions add (None without
+    history); kv16, kv32 [B,N,2C]: keys and values of the frame before, of the anchor and of the words.
+    """
+
+    x8: Tensor
+    t8: Tensor | None
+    t16: Tensor | None
+    t32: Tensor | None
+    kv16: Tensor
+    kv32: Tensor
+
+
 class SpatioTemporalUNet(nn.Module):
     """Gives the velocity [B,latent,H/8,W/8] of a noisy latent at a time."""
 
@@ -82,21 +97,34 @@ class SpatioTemporalUNet(nn.Module):
         """latent [B,latent,H/8,W/8], timestep [B], history [B,2] -> velocity and the caches to keep.
 
         caches and anchor None: a single frame without history, cheaper than zeros with history 0 (training)."""
-        film = self.embed(torch.cat([timestep_features(timestep), condition.pooled], dim=1))
-        has_cache = history[:, 0]
-        x8 = self.enter(latent) + source.s8 + self.told(routed(source.regions, condition))
-        x8 = self.block8(x8, film)
-        keep8 = x8
-        past, fixed = caches or Caches(None, None, None), anchor or Anchor(None, None)
-        x8 = self.time8(x8, past.c8, has_cache)
-        x16 = self.block16(self.down16(x8) + source.s16, film)
-        keep16 = x16
-        x16 = self.time16(x16, past.c16, has_cache)
-        x16 = self.attend16(x16, past.c16, fixed.a16, condition.tokens, history)
-        x32 = self.block32(self.down32(x16) + source.s32, film)
-        keep32 = x32
-        x32 = self.time32(x32, past.c32, has_cache)
-        x32 = self.attend32(x32, past.c32, fixed.a32, condition.tokens, history)
+        recalled = self.recall(source, condition, caches, anchor, history)
+        return self.step(latent, timestep, condition.pooled, source.s16, source.s32, recalled, history)
+
+    def recall(self, source: SourceFeatures, condition: ConditionFeatures, caches: Caches | None,
+               anchor: Anchor | None, history: Tensor) -> Recalled:
+        """What does not depend on the noisy latent or the time."""
+        past, fixed, has_cache = caches or Caches(None, None, None), anchor or Anchor(None, None), history[:, 0]
+        times = [None if cache is None else time.recalled(cache, has_cache) for time, cache in
+                 ((self.time8, past.c8), (self.time16, past.c16), (self.time32, past.c32))]
+        return Recalled(source.s8 + self.told(routed(source.regions, condition)), *times,
+                        self.attend16.recalled(past.c16, fixed.a16, condition.tokens),
+                        self.attend32.recalled(past.c32, fixed.a32, condition.tokens))
+
+    def step(self, latent: Tensor, timestep: Tensor, pooled: Tensor, s16: Tensor, s32: Tensor, recalled: Recalled,
+             history: Tensor) -> tuple[Tensor, Caches]:
+        """As `forward`, given `recall(...)`."""
+        film = self.embed(torch.cat([timestep_features(timestep), pooled], dim=1))
+        past, has_cache = recalled.t8 is not None, history[:, 0]
+
+        def seen(time: TemporalConv, x: Tensor, added: Tensor | None) -> Tensor:
+            return time.with_recalled(x, added, has_cache) if past else x
+
+        keep8 = self.block8(self.enter(latent) + recalled.x8, film)
+        x8 = seen(self.time8, keep8, recalled.t8)
+        keep16 = self.block16(self.down16(x8) + s16, film)
+        x16 = self.attend16.attend(seen(self.time16, keep16, recalled.t16), recalled.kv16, history, past)
+        keep32 = self.block32(self.down32(x16) + s32, film)
+        x32 = self.attend32.attend(seen(self.time32, keep32, recalled.t32), recalled.kv32, history, past)
         x32 = self.last32(x32, film)
         x16 = self.last16(x16 + F.interpolate(self.up16(x32), scale_factor=2.0, mode="nearest"), film)
         x8 = self.last8(x8 + F.interpolate(self.up8(x16), scale_factor=2.0, mode="nearest"), film)

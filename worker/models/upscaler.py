@@ -59,8 +59,8 @@ class Upscaler(nn.Module):
         layer = painted((maps[:, :3] + maps[:, 3:4] * light).clamp(min=0.0), buffers, dye, tints, place)
         return frame + alpha * (layer - frame)
 
-    def forward(self, source: Tensor, buffers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Live form: layer [B,h,w,3] BGR 0..510, mask [B,h,w,3] (detail, offset, slope), shares [B,h,w,4]."""
+    def forward(self, source: Tensor, buffers: Tensor) -> tuple[Tensor, Tensor]:
+        """Live form: layer [B,3,h,w] BGR 0..510 and mask [B,3,h,w] (detail, offset, slope)."""
         maps = self.coefficients(source, buffers)
         layer = torch.cat([maps[:, 2:3], maps[:, 1:2], maps[:, 0:1]], dim=1) * 255.0
-        return tuple(x.permute(0, 2, 3, 1).contiguous() for x in (layer, maps[:, 3:], buffers[:, ALPHA + 1 :]))
+        return layer, maps[:, 3:]

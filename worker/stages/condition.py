@@ -68,7 +68,7 @@ class Condition:
         return {**past, **history.anchor, **given}
 
     def _nothing(self) -> dict[str, np.ndarray]:
-        specs = {tensor.name: tensor for tensor in graph_specs(self._context.shapes)["denoise"].inputs}
+        specs = {tensor.name: tensor for tensor in graph_specs(self._context.shapes)["recall"].inputs}
         empty = {name: np.zeros(specs[name].shape, np.float32) for name in (*CACHES, *ANCHORS)}
         return {**empty, "history": _flags(0.0, 0.0)}
 

@@ -7,22 +7,20 @@ however long the stream.
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
+from threading import Event
 
 import numpy as np
 
 from mirage_lsd.worker.engine_host import EngineHost
 from mirage_lsd.worker.engines import Engine
-from mirage_lsd.worker.models.config import working_size_px
 from mirage_lsd.worker.models.graphs import GraphShapes
+from mirage_lsd.worker.models.side_by_side import beside
 
 CACHES = ("c8", "c16", "c32")
 ANCHORS = {"a16": "c16", "a32": "c32"}
-
-
-def shapes_for(width_px: int, height_px: int, working_size: str) -> GraphShapes:
-    """The graphs' sizes for a source of this size."""
-    return GraphShapes(working_size_px(width_px, height_px, working_size))
 
 
 @dataclass
@@ -56,10 +54,25 @@ class ModelContext:
         self.history = History()
         self._shapes: GraphShapes | None = None
         self._engine: Engine | None = None
+        self._person_mask = host.new_person_mask()
+        self._masks: Future | None = None
+
+    def begin_mask(self, working: np.ndarray) -> None:
+        """Starts the person mask of a working picture uint8 [h, w, 3] RGB on another thread, so that the flow runs
+        beside it; returns once it is under way, since a graph may hold the interpreter that it needs to start."""
+        begun = Event()
+        self._masks = beside(partial(self._person_mask, working, begun=begun.set))
+        begun.wait()
+
+    def end_mask(self) -> np.ndarray:
+        """The mask begun last, float32 [1, 1, h, w] 0..1."""
+        assert self._masks is not None, "begin_mask() comes first"
+        masks, self._masks = self._masks, None
+        return np.ascontiguousarray(masks.result(), np.float32)[None, None]
 
     def fit(self, width_px: int, height_px: int, working_size: str) -> bool:
         """Chooses the working size for a source; True when it changed, so that the history must go."""
-        shapes = shapes_for(width_px, height_px, working_size)
+        shapes = self.host.shapes_for(width_px, height_px, working_size)
         if shapes == self._shapes:
             return False
         self._shapes, self._engine = shapes, None

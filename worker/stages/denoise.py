@@ -15,10 +15,8 @@ from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ANCHORS, CACHES, ModelContext
 
 ANCHOR_EVERY_FRAMES = 48
-_GIVEN = (
-    *("s8", "s16", "s32", "regions", "tokens", "pooled", "region_tokens"),
-    *(*CACHES, *ANCHORS, "history"),
-)
+_RECALLED_FROM = ("s8", "regions", "tokens", "region_tokens", *CACHES, *ANCHORS, "history")
+_GIVEN = ("pooled", "s16", "s32", "history")
 
 
 class Denoise:
@@ -33,7 +31,8 @@ class Denoise:
 
     def __call__(self, job: Job) -> Job:
         timesteps = self._context.host.schedule.for_steps(job.settings.steps)
-        given = {name: job.tensors[name] for name in _GIVEN}
+        shared = self._context.run("recall", **{name: job.tensors[name] for name in _RECALLED_FROM})
+        given = {**shared, **{name: job.tensors[name] for name in _GIVEN}}
         noise = self._noise_for(job.settings.seed)
         latent = sampler.start_latent(
             noise, float(timesteps[0]), job.tensors["warped"], job.tensors.get("occlusion")

@@ -7,24 +7,20 @@ loop thread. Stateless: each mask is made from its own frame.
 
 from __future__ import annotations
 
-import numpy as np
-
 from mirage_lsd.worker.stages.base import Job, StatelessStage
 from mirage_lsd.worker.stages.context import ModelContext
 
 
 class Encode(StatelessStage):
-    """Runs the person segmenter and the source encoder."""
+    """Waits for the person mask that the flow stage began, and runs the source encoder."""
 
     name = "encode"
 
     def __init__(self, context: ModelContext) -> None:
         self._context = context
-        self._person_mask = context.host.new_person_mask()
 
     def __call__(self, job: Job) -> Job:
-        mask = self._person_mask(job.tensors["working"])
-        job.tensors["person_mask"] = np.ascontiguousarray(mask, np.float32)[None, None]
+        job.tensors["person_mask"] = self._context.end_mask()
         features = self._context.run("encode", source=job.tensors["source"], person_mask=job.tensors["person_mask"])
         job.tensors.update(features)
         return job

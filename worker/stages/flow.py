@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """flow: the working picture, whether the scene was cut, and how the source moved since the last frame.
 
-Writes tensors working (uint8 RGB [h, w, 3]), source, flow, occlusion. Called by the worker's loop thread.
+Writes tensors working (uint8 RGB [h, w, 3]), source, flow, occlusion; begins the person mask, which runs beside the
+flow. Called by the worker's loop thread.
 Invariant: after a cut, a resize or a reset the history is empty and no flow is given, so nothing of another
 picture can leak into this one.
 """
@@ -41,6 +42,7 @@ class Flow:
             self.reset()
         source = to_tensor(small)
         job.tensors["working"] = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
+        self._context.begin_mask(job.tensors["working"])
         job.tensors["source"] = source
         if self._previous is not None and self._context.history.latent is not None:
             job.tensors.update(self._context.run("flow", previous=self._previous, source=source))

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine host with "auto": a stream keeps its size until the engine of the next one is there."""
+
+import pytest
+
+from mirage_lsd.shared.settings import StreamSettings
+from mirage_lsd.worker import engine_host
+from mirage_lsd.worker.engine_host import EngineHost
+from mirage_lsd.worker.models.graphs import GraphShapes
+from mirage_lsd.worker.pace import BUDGET_MS, WINDOW_FRAMES
+
+SOURCE_PX = (640, 360)
+MEDIUM, SMALL = GraphShapes((320, 192)), GraphShapes((224, 128))
+
+
+class NoGraphs:
+    name, specs = "none", {}
+
+
+@pytest.fixture
+def host(monkeypatch):
+    monkeypatch.setattr(engine_host.engines, "create_engine", lambda *_: NoGraphs())
+    made = EngineHost()
+    made.load()
+    return made
+
+
+def test_a_named_size_is_taken_as_it_is(host):
+    assert host.shapes_for(*SOURCE_PX, "small") == SMALL
+
+
+def test_another_size_waits_for_its_engine(host, monkeypatch):
+    asked = []
+    monkeypatch.setattr(host, "prepare", lambda shapes: asked.append(shapes) or len(asked) > 1)
+    assert host.shapes_for(*SOURCE_PX, "auto") == MEDIUM
+    host.pace.size = "small"
+    assert host.shapes_for(*SOURCE_PX, "auto") == MEDIUM and asked == [SMALL]
+    host.load(SMALL)
+    assert host.shapes_for(*SOURCE_PX, "auto") == SMALL
+
+
+def test_slow_frames_change_the_size_of_automatic_streams_only(host):
+    host.shapes_for(*SOURCE_PX, "auto")
+    for _ in range(2 * WINDOW_FRAMES):
+        host.took(StreamSettings(working_size="medium"), SOURCE_PX, 3 * BUDGET_MS)
+    assert host.pace.size == "medium"
+    for _ in range(WINDOW_FRAMES):
+        host.took(StreamSettings(), SOURCE_PX, 3 * BUDGET_MS)
+    assert host.pace.size == "small"
+    host.shapes_for(*SOURCE_PX, "auto")
+    assert host.shapes_for(*SOURCE_PX, "medium") == MEDIUM

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The working size follows the time a frame takes, rarely; threads follow what is faster."""
+
+import pytest
+
+from mirage_lsd.worker.engines import faster_way
+from mirage_lsd.worker.engines.faster_way import FasterWay
+from mirage_lsd.worker.models.config import AUTO_SIZES
+from mirage_lsd.worker.pace import BARRED_S, BUDGET_MS, WINDOW_FRAMES, WINDOWS_UNTIL_UP, Pace
+
+
+class Clock:
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def play(pace: Pace, took_ms: dict[str, float], frames: int, clock: Clock) -> list[str]:
+    """The sizes a pace goes through, each once in a row."""
+    sizes = [pace.size]
+    for _ in range(frames):
+        frame_ms = took_ms[pace.size]
+        clock.now_s += frame_ms / 1000
+        pace.took(pace.size, frame_ms)
+        if pace.size != sizes[-1]:
+            sizes.append(pace.size)
+    return sizes
+
+
+@pytest.mark.parametrize(("nets_ms", "size"), [(8.0, "medium"), (40.0, "small"), (70.0, "tiny"), (900.0, "tiny")])
+def test_the_first_guess_is_the_largest_that_fits(nets_ms, size):
+    pace = Pace()
+    pace.start("medium", nets_ms)
+    assert pace.size == size
+
+
+def test_slow_frames_bring_it_down_step_by_step_and_no_further():
+    clock = Clock()
+    pace = Pace(clock)
+    slow = dict.fromkeys(AUTO_SIZES, 3 * BUDGET_MS)
+    assert play(pace, slow, 20 * WINDOW_FRAMES, clock) == ["medium", "small", "tiny"]
+
+
+def test_a_few_slow_frames_change_nothing():
+    pace = Pace(Clock())
+    for index in range(10 * WINDOW_FRAMES):
+        pace.took("medium", 500.0 if index % 3 == 0 else 20.0)
+    assert pace.size == "medium"
+
+
+def test_room_to_spare_brings_it_up_only_after_a_while():
+    clock = Clock()
+    pace = Pace(clock)
+    pace.start("medium", 40.0)
+    fast = {"tiny": 5.0, "small": 8.0, "medium": 15.0}
+    assert play(pace, fast, WINDOWS_UNTIL_UP * WINDOW_FRAMES - 1, clock) == ["small"]
+    assert play(pace, fast, 1, clock) == ["small", "medium"]
+
+
+def test_it_does_not_flap():
+    """A size that looks affordable from below and is not: tried at longer and longer intervals."""
+    clock = Clock()
+    pace = Pace(clock)
+    deceiving = {"tiny": 8.0, "small": 15.0, "medium": 60.0}
+    frames = int(10 * 60 * 1000 / 16)  # about ten minutes
+    changes = len(play(pace, deceiving, frames, clock)) - 1
+    assert 3 <= changes <= 2 * 5  # at 1, 2, 4, 8 minutes
+    assert clock.now_s > 8 * BARRED_S
+
+
+def test_frames_of_another_size_say_nothing():
+    pace = Pace(Clock())
+    for _ in range(5 * WINDOW_FRAMES):
+        pace.took("small", 500.0)
+    assert pace.size == "medium"
+
+
+def run(ways: FasterWay, took: dict[int, float], runs: int) -> list[int]:
+    taken = []
+    for _ in range(runs):
+        taken.append(ways.pick())
+        ways.took(taken[-1], took[taken[-1]])
+    return taken
+
+
+def test_the_faster_way_is_found_and_kept():
+    ways = FasterWay(2)
+    run(ways, {0: 10.0, 1: 4.0}, 30)
+    assert ways.usual == 1
+    taken = run(ways, {0: 10.0, 1: 4.0}, 5000)
+    assert ways.usual == 1 and taken.count(0) < 12  # each try ends at its first run
+
+
+def test_ways_that_take_as_long_do_not_alternate():
+    taken = run(FasterWay(2), {0: 5.0, 1: 5.0}, 4000)
+    assert taken.count(1) < 8 * faster_way.TRIED_RUNS
+
+
+def test_a_machine_that_gets_busy_is_noticed_at_once():
+    ways = FasterWay(2)
+    run(ways, {0: 4.0, 1: 8.0}, 2000)
+    assert ways.usual == 0
+    run(ways, {0: 80.0, 1: 9.0}, 40)
+    assert ways.usual == 1
+
+
+def test_a_single_way_is_always_taken():
+    assert set(run(FasterWay(1), {0: 3.0}, 500)) == {0}

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The graphs in ncnn on the CPU, whose 3x3 convolutions are Winograd's: half the arithmetic. No torch.
+
+Two nets a graph, for two threads and for one, in float32, made from the weights at start; faster_way.py chooses.
+`condition`, which runs when the settings change and looks words up in tables, is left to ONNX Runtime. A run holds
+Python's interpreter, so what should happen meanwhile must have begun before (stages/context.py).
+"""
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+# Its threads meet after every layer, some 20 us apart: let them spin for about as long as a layer takes (0.1 ms) before
+# they sleep. The default spins for much longer and burns the cores that OBS needs. Read when the library is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "4000")
+
+import ncnn
+
+from mirage_lsd.worker.engines import checked_inputs
+from mirage_lsd.worker.engines.faster_way import FasterWay
+from mirage_lsd.worker.engines.ncnn_graphs import net_of
+from mirage_lsd.worker.engines.ncnn_net import Net
+from mirage_lsd.worker.engines.onnx import OnnxEngine
+from mirage_lsd.worker.models.graphs import GraphShapes, GraphSpec
+from mirage_lsd.worker.models.weights import load_weights
+
+ELSEWHERE = "condition"
+BESIDE_THE_MASK = ("flow", "warp")  # these leave a core to the person mask (stages/context.py)
+
+
+class NcnnEngine:
+    """See engines.Engine."""
+
+    name = "ncnn"
+
+    def __init__(self, specs: dict[str, GraphSpec], shapes: GraphShapes, weights: Path, folder: Path, threads: int):
+        self.specs = specs
+        self._words = OnnxEngine({ELSEWHERE: specs[ELSEWHERE]}, folder, 1)
+        tensors = load_weights(weights)
+        counts = {name: (1,) if name in BESIDE_THE_MASK or threads == 1 else (threads, 1)
+                  for name in specs if name != ELSEWHERE}
+        self._ways = {name: FasterWay(len(ways)) for name, ways in counts.items()}
+        self._nets = {name: _loaded(net_of(name, shapes, tensors), ways) for name, ways in counts.items()}
+
+    def run(self, graph_name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if graph_name == ELSEWHERE:
+            return self._words.run(graph_name, inputs)
+        spec = self.specs[graph_name]
+        ways = self._ways[graph_name]
+        way, started_ns = ways.pick(), time.perf_counter_ns()
+        run = self._nets[graph_name][way].create_extractor()
+        for tensor, array in zip(spec.inputs, checked_inputs(spec, inputs), strict=True):
+            run.input(tensor.name, ncnn.Mat(_without_batch(array)).clone())  # some layers write over their input
+        results = {tensor.name: _fetched(run, tensor.name, tensor.shape) for tensor in spec.outputs}
+        ways.took(way, time.perf_counter_ns() - started_ns)
+        return results
+
+
+def _without_batch(array: np.ndarray) -> np.ndarray:
+    return array[0] if array.ndim > 1 else array
+
+
+def _fetched(run: ncnn.Extractor, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    found = ncnn.Mat()
+    run.extract(name, found)
+    return np.array(found).reshape(shape)
+
+
+def _loaded(written: Net, thread_counts: tuple[int, ...]) -> list[ncnn.Net]:
+    """The net, once for every number of threads: ncnn lays weights out for the number it is loaded with."""
+    with tempfile.TemporaryDirectory(prefix="mirage-lsd-") as scratch:
+        text, data = Path(scratch, "net.param"), Path(scratch, "net.bin")
+        text.write_text(written.text())
+        data.write_bytes(written.data)
+        return [_read(text, data, threads) for threads in thread_counts]
+
+
+def _read(text: Path, data: Path, threads: int) -> ncnn.Net:
+    net = ncnn.Net()
+    net.opt.num_threads = threads
+    net.opt.use_vulkan_compute = False
+    for reduced in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage", "int8_inference"):
+        setattr(net.opt, f"use_{reduced}", False)
+    net.load_param(str(text))
+    net.load_model(str(data))
+    return net

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The graphs of mirage-lsd-tiny (models/graphs.py) in ncnn's form, for one working size. No torch.
+
+Called by the ncnn engine on the loading thread. Invariant: the same arithmetic as models/tiny.py's graph modules,
+which tests/unit/test_engine.py compares; whoever changes a net there changes it here.
+"""
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mirage_lsd.worker.engines import ncnn_blocks as blocks
+from mirage_lsd.worker.engines.ncnn_net import COSINE, DIVIDE, MAXIMUM, SINE, Net
+from mirage_lsd.worker.models.graphs import GraphShapes
+
+_LUMA = (0.299, 0.587, 0.114)
+
+
+def net_of(name: str, shapes: GraphShapes, weights: dict[str, np.ndarray]) -> Net:
+    """The net of one graph, its inputs and outputs named as in models/graphs.py."""
+    net = Net(weights, calm=name in _SMALL)
+    _NETS[name](net, shapes)
+    return net
+
+
+def _flow(net: Net, shapes: GraphShapes) -> None:
+    before, now = (_flow_features(net, net.input(name)) for name in ("previous", "source"))
+    rows, columns = shapes.cells(8)
+    cells = rows * columns
+    channels = net.weights["flow.features.3.weight"].shape[0]
+    unit_now, unit_before = (net.reshape(net.unit_length(x), channels, cells) for x in (now, before))
+    flow, confidence = _match(net, unit_now, unit_before, (rows, columns))
+    ones = net.constant(np.ones((1, channels)))
+    still = net.reshape(net.matmul(ones, net.multiply(unit_now, unit_before)), 1, rows, columns)
+    moved = blocks.warp(net, before, flow, (rows, columns))
+    x = net.concat(now, net.subtract(now, moved), flow, confidence, still)
+    x = blocks.conv_norm(net, blocks.conv_norm(net, x, "flow.refine.0"), "flow.refine.1")
+    refined, hidden = net.split(net.named_conv(x, "flow.refine.2"), 2, 1)
+    net.output("flow", net.add(flow, refined))
+    net.output("occlusion", net.sigmoid(hidden))
+
+
+def _flow_features(net: Net, picture: str) -> str:
+    x = net.multiply(net.subtract(net.shrink(picture, 4), 0.5), 3.0)
+    x = blocks.conv_norm(net, x, "flow.features.0")
+    x = blocks.conv_norm(net, blocks.conv_norm(net, x, "flow.features.1", 2), "flow.features.2")
+    return net.named_conv(x, "flow.features.3")
+
+
+def _match(net: Net, now: str, before: str, size: tuple[int, int]) -> tuple[str, str]:
+    """Soft-argmax flow [2,h,w] and confidence [1,h,w] from unit features [C,cells].
+
+    The squared distance of two places is taken into the matrix product, as |p|^2 - 2 p.q + |q|^2; |q|^2 of the cell
+    that asks is the same for all it is compared with, which softmax does not see. Places are counted from the middle,
+    so that the squares stay small.
+    """
+    rows, columns = size
+    down, across = np.meshgrid(np.arange(rows) - (rows - 1) / 2, np.arange(columns) - (columns - 1) / 2, indexing="ij")
+    places = np.stack([across.ravel(), down.ravel()]).astype(np.float32)
+    sharpness = float(np.exp(net.weights["flow.log_sharpness"][0]))
+    reach = float(np.exp(-2.0 * net.weights["flow.log_reach"][0]))
+    asked = net.concat(net.multiply(now, sharpness),
+                       net.constant(np.concatenate([2.0 * reach * places, np.full_like(places[:1], -reach)])))
+    offered = net.concat(before, net.constant(np.concatenate([places, np.square(places).sum(0, keepdims=True)])))
+    shares = net.softmax(net.turned_matmul(asked, offered), 1)
+    found = net.matmul(shares, net.constant(places.T))
+    flow = net.subtract(net.reshape(net.transpose(found), 2, rows, columns),
+                        net.constant(places.reshape(2, rows, columns)))
+    squares = net.layer("Reduction", [shares], {0: 2, 1: 0, -23303: (1,), 4: 1, 5: 1})
+    return flow, net.reshape(squares, 1, rows, columns)
+
+
+def _encode(net: Net, shapes: GraphShapes) -> None:
+    source, mask = net.input("source"), net.input("person_mask")
+    x4 = net.concat(source, mask)
+    for index, stride in enumerate((2, 2, 1)):
+        x4 = blocks.conv_norm(net, x4, f"encoder.stem.{index}", stride, centred=index == 0)
+    x8 = blocks.plain_block(net, blocks.conv_norm(net, x4, "encoder.down8.0", 2), "encoder.down8.1")
+    x16 = _down(net, net.concat(x8, _coordinates(net, shapes.cells(8))), "encoder.down16")
+    x32 = _global_mix(net, _down(net, x16, "encoder.down32"), shapes.cells(32))
+    y16 = net.add(x16, net.enlarge(net.named_conv(x32, "encoder.up16"), 2, nearest=True))
+    y16 = blocks.plain_block(net, y16, "encoder.fuse16")
+    y8 = net.add(x8, net.enlarge(net.named_conv(y16, "encoder.up8"), 2, nearest=True))
+    y8 = blocks.plain_block(net, y8, "encoder.fuse8")
+    regions = net.shrink(net.softmax(net.shuffle(net.named_conv(y8, "encoder.parse")), 0), 2)
+    tint = net.reshape(_palette(net, source, regions, shapes.cells(8)), -1, 1, 1)
+    net.output("s8", net.add(net.named_conv(y8, "encoder.out8"), tint))
+    net.output("s16", net.named_conv(y16, "encoder.out16"))
+    net.output("s32", net.named_conv(x32, "encoder.out32"))
+    net.output("regions", regions)
+    net.output("x4", x4)
+    located = net.named_conv(blocks.conv_norm(net, y8, "encoder.locate.0"), "encoder.locate.1")
+    net.output("surface", net.shuffle(located))
+
+
+def _down(net: Net, x: str, name: str) -> str:
+    x = blocks.conv_norm(net, x, f"{name}.0", 2)
+    return blocks.plain_block(net, blocks.plain_block(net, x, f"{name}.1"), f"{name}.2")
+
+
+def _coordinates(net: Net, size: tuple[int, int]) -> str:
+    down, across = np.meshgrid(*(np.linspace(-1, 1, count) for count in size), indexing="ij")
+    return net.constant(np.stack([across, down]))
+
+
+def _global_mix(net: Net, x: str, size: tuple[int, int]) -> str:
+    weights, name = net.weights, "encoder.mix"
+    channels, cells = weights[f"{name}.norm.weight"].size, size[0] * size[1]
+    tokens = net.layer_norm(net.transpose(net.reshape(x, channels, cells)), f"{name}.norm")
+    qkv = net.add(net.matmul(tokens, net.constant(weights[f"{name}.qkv.weight"].T)),
+                  net.constant(weights[f"{name}.qkv.bias"][None]))
+    query, key, value = net.split(qkv, channels, channels, channels, axis=1)
+    scores = net.matmul(net.multiply(query, channels**-0.5), key, turned=True)
+    mixed = net.transpose(net.matmul(net.softmax(scores, 1), value))
+    out = net.conv(net.reshape(mixed, channels, *size), weights[f"{name}.out.weight"][:, :, None, None],
+                   weights[f"{name}.out.bias"])
+    return net.add(x, out)
+
+
+def _palette(net: Net, source: str, regions: str, size: tuple[int, int]) -> str:
+    """What the mean colours of the regions add, [w8]."""
+    cells = size[0] * size[1]
+    colors = net.transpose(net.reshape(net.shrink(source, 8), 3, cells))
+    share = net.reshape(regions, 8, cells)
+    total = net.matmul(share, net.constant(np.ones((cells, 1))))
+    means = net.combine(DIVIDE, net.add(net.matmul(share, colors), 0.5), net.add(total, 1.0))
+    return net.linear(net.reshape(net.subtract(means, 0.5), 24), "encoder.palette")
+
+
+def _warp(net: Net, shapes: GraphShapes) -> None:
+    flow, occlusion = net.input("flow"), net.input("occlusion")
+    latent, surface = net.input("latent"), net.input("surface")
+    caches = [net.input(f"c{level}") for level in (8, 16, 32)]
+    net.output("surface_out", blocks.warp(net, surface, net.multiply(net.enlarge(flow, 2), 2.0), shapes.cells(4)))
+    net.output("latent_out", blocks.warp(net, latent, flow, shapes.cells(8)))
+    visible = net.subtract(net.multiply(occlusion, -1.0), -1.0)
+    for level, cache in zip((8, 16, 32), caches, strict=True):
+        if level > 8:
+            flow, visible = net.multiply(net.shrink(flow, 2), 0.5), net.shrink(visible, 2)
+        moved = net.multiply(blocks.warp(net, cache, flow, shapes.cells(level)), visible)
+        net.output(f"c{level}_out", moved)
+
+
+def _recall(net: Net, shapes: GraphShapes) -> None:
+    names = ("s8", "regions", "tokens", "region_tokens", "c8", "c16", "c32", "a16", "a32", "history")
+    s8, regions, tokens, region_tokens, c8, c16, c32, a16, a32, history = map(net.input, names)
+    rows, columns = shapes.cells(8)
+    told = net.turned_matmul(region_tokens, net.reshape(regions, 8, rows * columns))
+    told = net.concat(net.reshape(told, -1, rows, columns), regions)
+    net.output("x8", net.add(s8, net.named_conv(told, "unet.told")))
+    has_cache, _ = net.split(history, 1, 1)
+    for level, cache in ((8, c8), (16, c16), (32, c32)):
+        net.output(f"t{level}", blocks.time_recalled(net, cache, has_cache, f"unet.time{level}"))
+    for level, cells in ((16, (c16, a16)), (32, (c32, a32))):
+        count = math.prod(shapes.cells(level))
+        net.output(f"kv{level}", blocks.attention_recalled(net, cells, tokens, count, f"unet.attend{level}"))
+
+
+def _denoise(net: Net, shapes: GraphShapes) -> None:
+    latent, timestep, pooled, history = (net.input(name) for name in ("latent", "timestep", "pooled", "history"))
+    s16, s32, x8, t8, t16, t32, kv16, kv32 = map(net.input, ["s16", "s32", "x8", "t8", "t16", "t32", "kv16", "kv32"])
+    film = _embed(net, timestep, pooled)
+    has_cache, _ = net.split(history, 1, 1)
+    keep8 = blocks.film_block(net, net.add(net.named_conv(latent, "unet.enter"), x8), film, "unet.block8")
+    seen8 = blocks.time_with_recalled(net, keep8, t8, has_cache, "unet.time8")
+    keep16 = blocks.film_block(net, net.add(net.named_conv(seen8, "unet.down16", 2), s16), film, "unet.block16")
+    x = blocks.time_with_recalled(net, keep16, t16, has_cache, "unet.time16")
+    x16 = blocks.attend(net, x, kv16, history, _shape(net, shapes, 16), "unet.attend16")
+    keep32 = blocks.film_block(net, net.add(net.named_conv(x16, "unet.down32", 2), s32), film, "unet.block32")
+    x = blocks.time_with_recalled(net, keep32, t32, has_cache, "unet.time32")
+    x = blocks.attend(net, x, kv32, history, _shape(net, shapes, 32), "unet.attend32")
+    x = blocks.film_block(net, x, film, "unet.last32")
+    x = net.add(x16, net.enlarge(net.named_conv(x, "unet.up16"), 2, nearest=True))
+    x = blocks.film_block(net, x, film, "unet.last16")
+    x = net.add(seen8, net.enlarge(net.named_conv(x, "unet.up8"), 2, nearest=True))
+    x = blocks.film_block(net, x, film, "unet.last8")
+    clean = net.named_conv(net.swish(net.group_norm(x, "unet.leave.0")), "unet.leave.2")
+    angle = net.multiply(timestep, math.pi / 2)
+    noisy = net.subtract(net.multiply(latent, net.unary(angle, COSINE)), clean)
+    net.output("velocity", net.combine(DIVIDE, noisy, net.combine(MAXIMUM, net.unary(angle, SINE), 0.05)))
+    for level, keep in ((8, keep8), (16, keep16), (32, keep32)):
+        net.output(f"c{level}_out", keep)
+
+
+def _shape(net: Net, shapes: GraphShapes, level: int) -> tuple[int, int, int]:
+    """(channels, rows, columns) of the denoiser's features at 1/level."""
+    return net.weights[f"unet.attend{level}.norm.weight"].size, *shapes.cells(level)
+
+
+def _embed(net: Net, timestep: str, pooled: str) -> str:
+    """The condition vector; see blocks.timestep_features."""
+    frequencies = np.exp(np.linspace(0.0, math.log(64.0), 16)) * math.pi / 2
+    angles = net.multiply(net.constant(frequencies), timestep)
+    x = net.concat(net.unary(angles, SINE), net.unary(angles, COSINE), pooled)
+    return net.swish(net.linear(net.swish(net.linear(x, "unet.embed.0")), "unet.embed.2"))
+
+
+def _decode(net: Net, shapes: GraphShapes) -> None:
+    latent, x4, source = (net.input(name) for name in ("latent", "x4", "source"))
+    x = blocks.plain_block(net, blocks.conv_norm(net, latent, "decoder.at8.0"), "decoder.at8.1")
+    x = net.concat(net.shuffle(net.named_conv(x, "decoder.at8.2")), x4)
+    x = blocks.plain_block(net, blocks.conv_norm(net, x, "decoder.at4.0"), "decoder.at4.1")
+    x = net.concat(net.shuffle(net.named_conv(x, "decoder.at4.2")), net.unshuffle(net.subtract(source, 0.5)))
+    x = net.shuffle(net.named_conv(blocks.conv_norm(net, x, "decoder.at2.0"), "decoder.at2.1"))
+    x = net.add(x, net.enlarge(net.named_conv(latent, "decoder.base"), 8))
+    color, shares = net.split(x, 3, 5)
+    net.output("buffers", net.concat(net.clip(net.add(color, 0.5), 0.0, 2.0), net.sigmoid(shares)))
+
+
+def _upscale(net: Net, shapes: GraphShapes) -> None:
+    source, buffers = net.input("source"), net.input("buffers")
+    light = net.conv(source, np.float32(_LUMA)[None, :, None, None])
+    color, alpha, _ = net.split(buffers, 3, 1, 4)
+    smooth = net.enlarge(net.shrink(light, 4), 4)
+    rough = net.subtract(light, smooth)
+    # Every part shrunk by itself: ncnn is quick with eight planes, but not with thirteen.
+    picture, layer, edge, covered = (net.shrink(x, 2) for x in (source, buffers, rough, net.multiply(alpha, rough)))
+    guide = net.concat(net.subtract(net.concat(picture, layer), 0.5), edge, covered)
+    x = blocks.plain_block(net, blocks.conv_norm(net, guide, "upscaler.enter"), "upscaler.body")
+    sharper, detail, slope, offset = net.split(net.shuffle(net.named_conv(x, "upscaler.leave")), 3, 1, 1, 1)
+    detail = net.sigmoid(net.subtract(detail, 1.5))
+    color = net.subtract(net.add(color, net.multiply(sharper, 0.25)), net.multiply(detail, smooth))
+    offset = net.subtract(net.add(alpha, net.multiply(offset, 0.25)), net.multiply(slope, smooth))
+    red, green, blue = net.split(net.multiply(color, 255.0), 1, 1, 1)
+    net.output("layer", net.concat(blue, green, red))
+    net.output("mask", net.concat(detail, offset, slope))
+
+
+_SMALL = ("recall", "denoise", "warp")  # maps so small that threads pay in convolutions only
+_NETS = {"flow": _flow, "encode": _encode, "warp": _warp, "recall": _recall, "denoise": _denoise, "decode": _decode,
+         "upscale": _upscale}
