@@ -37,6 +37,8 @@ def add_voice(obs: Any, properties: Any, chosen: str) -> None:
     engines = [(AUTO, "Automatic"), *((name, name) for name in ENGINES)]
     _add_list(obs, group, "voice_engine", "Engine", engines)
     obs.obs_properties_add_text(group, "voice_model", "Engine's model folder", obs.OBS_TEXT_DEFAULT)
+    language = "Language (others than en need an engine and a model for them)"
+    obs.obs_properties_add_text(group, "voice_language", language, obs.OBS_TEXT_DEFAULT)
     threshold = "Sureness needed (0: the engine's own)"
     obs.obs_properties_add_float_slider(group, "voice_threshold", threshold, 0.0, 1.0, 0.01)
     obs.obs_properties_add_int(group, "voice_cooldown_ms", "Pause after a command (ms)", 0, MAX_COOLDOWN_MS, 100)

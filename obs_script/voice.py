@@ -91,7 +91,7 @@ class Voice:
     def _launch(self, settings: VoiceSettings) -> VoiceLaunch:
         """The first line for a process; what Tune can change later is left at its default, so that it never ends it."""
         ring = "" if settings.source == MICROPHONE else self._ring_path
-        return VoiceLaunch(ring, settings.microphone, settings.engine, settings.model)
+        return VoiceLaunch(ring, settings.microphone, settings.engine, settings.model, settings.language)
 
     def _tune(self, settings: VoiceSettings) -> None:
         wanted = Tune(settings.mode, settings.wake_word, settings.threshold, settings.cooldown_ms)
@@ -128,7 +128,7 @@ class Voice:
             self._say(f'heard "{message.text}": {REASONS.get(message.reason, message.reason)}')
         elif isinstance(message, Ready):
             call = "hold the push-to-talk key" if not message.wake_word else f'say "{message.wake_word}, undo"'
-            self._state = f"{message.engine} knows {message.commands} commands; {call}"
+            self._state = f"{message.engine} ({message.language}) knows {message.commands} commands; {call}"
             self._remarks = "; ".join(message.remarks)
             self._libobs.log(f"voice: {self._state}. {self._remarks}")
         elif isinstance(message, Failed):

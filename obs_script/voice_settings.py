@@ -11,13 +11,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mirage_lsd.shared.voice_lines import AUTO, ENGINES, MAX_COOLDOWN_MS, MAX_WAKE_WORD_CHARS, MODES, WAKE_WORD
+from mirage_lsd.shared.voice_lines import (
+    AUTO,
+    ENGINES,
+    ENGLISH,
+    MAX_COOLDOWN_MS,
+    MAX_LANGUAGE_CHARS,
+    MAX_WAKE_WORD_CHARS,
+    MODES,
+    WAKE_WORD,
+)
 
 MICROPHONE = ""
 """As `source`: the system's microphone instead of an OBS source."""
 DEFAULTS: dict[str, Any] = {
     "voice_on": False, "voice_source": MICROPHONE, "voice_microphone": "", "voice_engine": AUTO, "voice_model": "",
-    "voice_mode": WAKE_WORD, "voice_wake_word": "mirage", "voice_threshold": 0.0, "voice_cooldown_ms": 700,
+    "voice_language": ENGLISH, "voice_mode": WAKE_WORD, "voice_wake_word": "mirage", "voice_threshold": 0.0,
+    "voice_cooldown_ms": 700,
 }  # fmt: skip
 
 
@@ -30,6 +40,7 @@ class VoiceSettings:
     microphone: str = ""
     engine: str = AUTO
     model: str = ""
+    language: str = ENGLISH
     mode: str = WAKE_WORD
     wake_word: str = "mirage"
     threshold: float = 0.0
@@ -47,6 +58,7 @@ class VoiceSettings:
             str(got["voice_microphone"])[:200],
             engine if engine in ENGINES else AUTO,
             str(got["voice_model"]),
+            str(got["voice_language"]).strip()[:MAX_LANGUAGE_CHARS] or ENGLISH,
             mode if mode in MODES else WAKE_WORD,
             wake_word or DEFAULTS["voice_wake_word"],
             min(max(float(got["voice_threshold"]), 0.0), 1.0),
@@ -56,4 +68,4 @@ class VoiceSettings:
     @property
     def process(self) -> tuple[str, ...]:
         """What only a new voice process can change."""
-        return (self.source, self.microphone, self.engine, self.model)
+        return (self.source, self.microphone, self.engine, self.model, self.language)

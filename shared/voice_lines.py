@@ -20,6 +20,8 @@ WAKE_WORD, PUSH_TO_TALK = "wake_word", "push_to_talk"
 MODES = (WAKE_WORD, PUSH_TO_TALK)
 MAX_WAKE_WORD_CHARS = 40
 MAX_HEARD_CHARS = 400
+MAX_LANGUAGE_CHARS = 12
+ENGLISH = "en"
 MAX_COOLDOWN_MS = 60_000
 ORIGIN = "voice"
 # Names of the engines; worker/voice/engine.py loads them.
@@ -32,16 +34,17 @@ class VoiceLaunch(LaunchLine):
     """First line on standard input.
 
     audio_ring: path of an audio ring to listen to, "" for a microphone. microphone: its name or a part of it, "" for
-    the system's own. engine: "auto" or one of ENGINES; model: its folder or name. presets: a preset file, "" for the
-    shipped library and the user's. mode: wake_word (hands free) or push_to_talk. wake_word: one to three words.
-    confidence: 0 … 1, 0 for the engine's own threshold. cooldown_ms: time after a command in which none is taken.
-    threads: of the engine.
+    the system's own. engine: "auto" or one of ENGINES; model: its folder or name; language: what is spoken, such as
+    "en" or "de-DE". presets: a preset file, "" for the shipped library and the user's. mode: wake_word (hands free) or
+    push_to_talk. wake_word: one to three words. confidence: 0 … 1, 0 for the engine's own threshold. cooldown_ms: time
+    after a command in which none is taken. threads: of the engine.
     """
 
     audio_ring: str = string(MAX_PATH_CHARS, default="")
     microphone: str = string(200, default="")
     engine: str = string(40, default=AUTO)
     model: str = string(MAX_PATH_CHARS, default="")
+    language: str = string(MAX_LANGUAGE_CHARS, default=ENGLISH)
     presets: str = string(MAX_PATH_CHARS, default="")
     mode: str = choice(*MODES, default=WAKE_WORD)
     wake_word: str = string(MAX_WAKE_WORD_CHARS, default="mirage")
@@ -75,9 +78,11 @@ class Tune(LineMessage):
 
 @dataclass(frozen=True)
 class Ready(Started):
-    """Listening. commands: how many fixed phrases there are; remarks: for the user, such as guessed pronunciations."""
+    """Listening, in this language. commands: how many fixed phrases there are; remarks: for the user, such as guessed
+    pronunciations."""
 
     engine: str = string(40)
+    language: str = string(MAX_LANGUAGE_CHARS)
     wake_word: str = string(MAX_WAKE_WORD_CHARS)
     commands: int = integer(0)
     remarks: tuple[str, ...] = strings(MAX_HEARD_CHARS, 1000)

@@ -2,7 +2,8 @@
 """A process that talks in lines with its owner (shared/process_lines.py): what voice and gestures have in common.
 
 Called on the main thread. The first line of standard input is the launch line; events go to the real standard output.
-Invariant: when standard input ends, the owner is gone, and so is this process, whatever it is doing.
+Invariants: when standard input ends, the owner is gone, and so is this process, whatever it is doing; where the
+processor is short, the picture comes first (a lower priority).
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+import psutil
+
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.process_lines import CANNOT_WORK, Failed, LineMessage, Lines
 
+LOW_PRIORITY = 10
 log = logging.getLogger(__name__)
 
 
@@ -34,6 +38,7 @@ def run(lines: Lines, make: Callable[[str, Callable[[LineMessage], None]], LineS
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _let_the_picture_go_first()
 
     def tell(event: LineMessage) -> None:
         events.write(lines.write(event))
@@ -48,6 +53,13 @@ def run(lines: Lines, make: Callable[[str, Callable[[LineMessage], None]], LineS
     except BrokenPipeError:  # the owner closed its end of our output: it is gone
         return 0
     return 0
+
+
+def _let_the_picture_go_first() -> None:
+    try:
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else LOW_PRIORITY)
+    except psutil.Error as error:
+        log.info("the priority stays as it is: %s", error)
 
 
 def _lines_from_owner() -> queue.SimpleQueue:

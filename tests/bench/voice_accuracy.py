@@ -6,7 +6,8 @@
 The acceptance voices are used here and for false triggers only: nothing is trained or chosen with them. Every phrase
 goes through the real listener as a stream: floor, phrase finding, engine, grammar, commands, threshold. A command
 counts when exactly one comes out and it means what was said. Latency is from the last sample of speech to the command.
-`--every N` takes each N-th command of each voice (all are 78 commands x 8 voices).
+`--every N` takes each N-th command of each voice. `--clock processor` counts the engine's processor time instead of
+the time on the wall: what it would take if nothing else ran. flite's voice is another program's, for comparison.
 """
 
 from __future__ import annotations
@@ -26,14 +27,16 @@ from mirage_lsd.worker.presets import load_library
 from mirage_lsd.worker.train.voice.noises import ALL_KINDS, noise
 from mirage_lsd.worker.train.voice.speech import (
     ACCEPTANCE_VOICES,
+    FLITE_VOICES,
     RATE_HZ,
+    TALKERS,
     TUNING_VOICES,
     Voice,
     in_noise,
     pcm16,
     speak,
 )
-from mirage_lsd.worker.voice.endpointer import END_MS, FRAME_SAMPLES
+from mirage_lsd.worker.voice.endpointer import FRAME_SAMPLES
 from mirage_lsd.worker.voice.engine import load
 from mirage_lsd.worker.voice.intents import Phrasebook, spoken_presets
 from mirage_lsd.worker.voice.listener import Listener, Manner
@@ -51,6 +54,7 @@ COMMANDS = tuple(
     .replace("\n", "").replace("    |", "|").split("|")
 )  # fmt: skip
 CONDITIONS = {"clean": ("white", 50.0), **{f"{kind} 10 dB": (kind, 10.0) for kind in ALL_KINDS}}
+VOICES = {"acceptance": ACCEPTANCE_VOICES, "tuning": TUNING_VOICES, "flite": FLITE_VOICES}
 LEAD_S, TAIL_S = 0.8, 1.2
 
 
@@ -63,6 +67,7 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
     latency_ms: list[float] = field(default_factory=list)
+    end_ms: list[float] = field(default_factory=list)
     confidences: list[float] = field(default_factory=list)
 
     @property
@@ -90,11 +95,12 @@ def say(listener: Listener, book: Phrasebook, tally: Tally, command: str, sample
     got = list(events_of(listener, samples))
     commands = [(event, at_ms) for event, at_ms in got if isinstance(event, Understood)]
     meant = book.read(command)
+    tally.end_ms += [at_ms - end * 1000 / RATE_HZ for event, at_ms in got if isinstance(event, (Understood, Rejected))]
     if len(commands) == 1 and commands[0][0].look_command == meant:
         event, at_ms = commands[0]
         tally.right += 1
         tally.confidences.append(event.confidence)
-        tally.latency_ms.append(at_ms - end * 1000 / RATE_HZ + max(event.latency_ms - END_MS, 0))
+        tally.latency_ms.append(at_ms - end * 1000 / RATE_HZ + max(event.latency_ms - listener.quiet_ms, 0))
     elif commands:
         tally.wrong.append(f"{command} -> {commands[0][0].text} ({commands[0][0].confidence:.2f})")
     else:
@@ -105,9 +111,10 @@ def say(listener: Listener, book: Phrasebook, tally: Tally, command: str, sample
 def main() -> None:
     options = arguments()
     engine = load(options.engine, options.model)
+    clock_s = {"wall": time.perf_counter, "processor": time.process_time}[options.clock]
     presets = spoken_presets(load_library())
     book = Phrasebook(presets)
-    voices = {"acceptance": ACCEPTANCE_VOICES, "tuning": TUNING_VOICES}[options.voices]
+    voices = VOICES[options.voices]
     print(f"{engine.name}, {len(COMMANDS)} commands, every {options.every}, {options.voices} voices, "
           f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     noisy = Tally()
@@ -116,11 +123,11 @@ def main() -> None:
         tally, by_voice = Tally(), {}
         used_s, heard_s = time.process_time(), 0.0
         for number, voice in enumerate(voices):
-            listener = Listener(engine)
+            listener = Listener(engine, clock_s=clock_s)
             listener.use(presets, Manner("mirage", options.threshold or engine.threshold, 0))
             before = tally.right, tally.said
             for index in range(number % options.every, len(COMMANDS), options.every):
-                samples, end = sound_of(COMMANDS[index], voice, kind, snr_db, index * 100 + number, voices)
+                samples, end = sound_of(COMMANDS[index], voice, kind, snr_db, index * 100 + number, TALKERS)
                 say(listener, book, tally, COMMANDS[index], samples, end)
                 heard_s += samples.size / RATE_HZ
             by_voice[voice.code] = f"{tally.right - before[0]}/{tally.said - before[1]}"
@@ -134,8 +141,10 @@ def main() -> None:
 
 def report(name: str, tally: Tally, by_voice: dict, load_of_core: float, verbose: bool) -> None:
     waits = np.percentile(tally.latency_ms or [0], (50, 95))
+    ends = np.percentile(tally.end_ms or [0], (50, 95))
     print(f"{name:12s} {tally.right}/{tally.said} = {tally.right / max(tally.said, 1):.1%}  wrong {len(tally.wrong)}  "
-          f"missed {len(tally.missed)}  end of phrase -> command ms p50 {waits[0]:.0f} p95 {waits[1]:.0f}  "
+          f"missed {len(tally.missed)}  end found after ms p50 {ends[0]:.0f} p95 {ends[1]:.0f}  "
+          f"end of phrase -> command ms p50 {waits[0]:.0f} p95 {waits[1]:.0f}  "
           f"CPU {load_of_core:.1%} of a core  {by_voice}", flush=True)  # fmt: skip
     if verbose:
         print("   wrong:", *tally.wrong, sep="\n      ")
@@ -147,7 +156,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--model", default="")
-    parser.add_argument("--voices", choices=("acceptance", "tuning"), default="acceptance")
+    parser.add_argument("--voices", choices=VOICES, default="acceptance")
+    parser.add_argument("--clock", choices=("wall", "processor"), default="wall")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--threshold", type=float, default=0.0)
     parser.add_argument("--conditions", nargs="*", choices=CONDITIONS)

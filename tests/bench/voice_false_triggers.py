@@ -51,6 +51,7 @@ REAL = (
     "moonshine_voice/assets/two_cities.wav", "moonshine_voice/assets/beckett.wav",
     "moonshine_voice/assets/endgame_nagg_nell.wav",
 )  # fmt: skip
+TELL_EVERY_S = 360.0
 DEBIAN_REAL = Path("/usr/share/pocketsphinx/test/data")
 
 
@@ -94,7 +95,9 @@ def triggers(listener: Listener, pieces: Iterator[np.ndarray]) -> tuple[float, l
     """(seconds heard, commands, rejected phrases)."""
     heard_s, commands, rejected = 0.0, [], []
     for piece in pieces:
-        heard_s += piece.size / RATE_HZ
+        before_s, heard_s = heard_s, heard_s + piece.size / RATE_HZ
+        if int(heard_s / TELL_EVERY_S) > int(before_s / TELL_EVERY_S):
+            print(f"   {heard_s / 3600:.3f} h, {len(commands)} commands, {len(rejected)} rejected", flush=True)
         for event in listener.hear(pcm16(piece)):
             if isinstance(event, Understood):
                 commands.append((event.text, round(event.confidence, 2), round(heard_s)))

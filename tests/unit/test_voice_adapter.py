@@ -7,7 +7,7 @@ import ctranslate2
 import numpy as np
 import torch
 
-from mirage_lsd.worker.train.voice.adapter import Encoder
+from mirage_lsd.worker.train.voice.nets import Encoder
 from mirage_lsd.worker.voice.log_mel import log_mel
 from mirage_lsd.worker.voice.whisper_files import MODEL_FILE, arrays_of, model_folder
 

@@ -83,7 +83,7 @@ def test_silence_and_noise_are_no_command(whisper: WhisperEngine) -> None:
 
 
 def test_text_becomes_tokens_and_text_again(whisper: WhisperEngine) -> None:
-    for text in (" red leather jacket", " t-shirt", " Mirage, number 21.", " zorblax"):
+    for text in (" red leather jacket", " t-shirt", " Mirage, number 21.", " zorblax", " été", " куртка"):
         tokens = whisper._tokens.encode(text)
         assert whisper._tokens.decode(tokens) == text
     assert len(whisper._tokens.encode(" leather")) == 1  # merged, not spelled letter by letter
@@ -130,7 +130,7 @@ def test_the_adapter_changes_what_it_names_and_nothing_else() -> None:
     before, after = (whisper_files.arrays_of(memoryview(data)) for data in (model, adapter.adapted(model)))
     changed = {name for name in before if before[name].tobytes() != after[name].tobytes()}
     assert changed == set(adapter.changes())
-    assert all(name.startswith("encoder/") for name in changed)
+    assert all(name.startswith("encoder/") or "/attention/" in name for name in changed)
 
 
 def test_an_adapter_that_does_not_fit_is_refused(tmp_path: Path) -> None:
@@ -150,6 +150,27 @@ def test_sphinx_takes_every_shipped_phrase_and_another_list_in_place(sphinx: Sph
     sphinx.feed(np.zeros(16_000, np.int16))
     heard = sphinx.finish(np.zeros(16_000, np.int16))
     assert heard is None or heard.confidence < 0.9
+
+
+def test_sphinx_leaves_out_what_it_cannot_pronounce_and_hears_the_rest(sphinx: SphinxEngine) -> None:
+    book = Phrasebook((SpokenPreset("forest", ("Forest",)), SpokenPreset("past", ("Year 2049",))))
+    remarks = sphinx.use(book, grammar.build(book))
+    assert any("'2049'" in remark for remark in remarks)
+    assert not any("forest" in remark for remark in remarks)
+
+
+def test_a_phrase_of_another_language_is_remarked_on_by_a_model_of_english(whisper: WhisperEngine) -> None:
+    book = Phrasebook((SpokenPreset("forest", ("Forest",)), SpokenPreset("ete", ("Robe d’été",))))
+    remarks = whisper.use(book, grammar.build(book))
+    assert len(remarks) == 1
+    assert "robe d'été" in remarks[0]
+
+
+@pytest.mark.parametrize("name", ["auto", "whisper", "pocketsphinx"])
+def test_embedded_engines_refuse_another_language_and_say_what_does_it(name: str) -> None:
+    with pytest.raises(VoiceError, match="vosk") as refused:
+        engine.load(name, language="de-DE")
+    assert refused.value.code == "bad_settings"
 
 
 DICTIONARY = {"cyber": "S AY B ER", "punk": "P AH NG K", "wolf": "W UH L F", "sci": "S AY", "fi": "F AY"}

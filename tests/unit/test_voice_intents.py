@@ -107,3 +107,12 @@ def test_a_preset_can_be_said_as_soon_as_it_is_in_the_list() -> None:
     assert "dragon rider" in set(grammar.phrases(grammar.build(book).command))
     assert book.read("dragon rider") == ApplyPreset("dragon", origin="voice")
     assert book.read("number four") == ApplyPreset("dragon", origin="voice")
+
+
+def test_phrases_may_have_numbers_and_letters_of_any_language() -> None:
+    book = Phrasebook((SpokenPreset("club", ("Studio 54", "8-bit")), SpokenPreset("summer", ("Robe d’ÉTÉ", "куртка"))))
+    club, summer = (ApplyPreset(name, origin="voice") for name in ("club", "summer"))
+    for said in ("studio fifty four", "Studio 54.", "eight-bit"):
+        assert book.read(said) == club, said
+    for said in ("robe d'été", "Куртка!"):
+        assert book.read(said) == summer, said

@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from mirage_lsd.shared.look_commands import ApplyPreset, Undo
 from mirage_lsd.shared.voice_lines import Awake, Rejected, Understood
-from mirage_lsd.worker.voice.endpointer import END_MS, FRAME_MS, FRAME_SAMPLES, LEAD_MS, Edge, Endpointer
+from mirage_lsd.worker.train.voice.noises import noise
+from mirage_lsd.worker.train.voice.speech import TUNING_VOICES, in_noise, pcm16, speak
+from mirage_lsd.worker.voice.endpointer import END_BY_LEVEL_MS, FRAME_MS, FRAME_SAMPLES, LEAD_MS, Edge, Endpointer
 from mirage_lsd.worker.voice.engine import Heard
 from mirage_lsd.worker.voice.intents import SpokenPreset
 from mirage_lsd.worker.voice.listener import Listener, Manner
+from mirage_lsd.worker.voice.speech_detector import speech_detector
 
 RATE_HZ = 16_000
 PRESETS = (SpokenPreset("forest", ("Forest",)),)
@@ -30,9 +35,14 @@ def voice(seconds: float, level: float = 0.2) -> np.ndarray:
     return (buzz * (0.7 + 0.3 * np.sin(2 * np.pi * 4 * time_s)) * level * 32767).astype(np.int16)
 
 
-def edges(sound: np.ndarray) -> list[tuple[Edge, int, int]]:
+def everything(frame: np.ndarray) -> float:
+    """A detector that takes any sound for speech, so that levels alone decide."""
+    return 1.0
+
+
+def edges(sound: np.ndarray, hears: Callable[[np.ndarray], float] = everything) -> list[tuple[Edge, int, int]]:
     """(edge, ms of sound so far, samples of the phrase)."""
-    finder, found = Endpointer(), []
+    finder, found = Endpointer(hears), []
     for start in range(0, sound.size - FRAME_SAMPLES + 1, FRAME_SAMPLES):
         edge = finder.feed(sound[start : start + FRAME_SAMPLES])
         if edge:
@@ -40,15 +50,30 @@ def edges(sound: np.ndarray) -> list[tuple[Edge, int, int]]:
     return found
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.003, 0.03])
-def test_a_phrase_ends_within_300_ms_of_its_last_sound(noise: float) -> None:
+@pytest.mark.parametrize("level", [0.0, 0.003, 0.03])
+def test_a_phrase_ends_soon_after_its_last_sound_by_its_level_alone(level: float) -> None:
     said = voice(1.2).astype(np.int32)
-    sound = np.concatenate([room(1.5, noise), (said + room(1.2, noise, 1)).astype(np.int16), room(1.0, noise, 2)])
+    sound = np.concatenate([room(1.5, level), (said + room(1.2, level, 1)).astype(np.int16), room(1.0, level, 2)])
     kinds = [edge for edge, *_ in edges(sound)]
     assert kinds == [Edge.BEGAN, Edge.PAUSED, Edge.ENDED]
     _, ended_ms, samples = edges(sound)[-1]
-    assert 0 < ended_ms - 2700 <= 300
-    assert samples * 1000 / RATE_HZ == pytest.approx(1200 + LEAD_MS + END_MS, abs=120)
+    assert 0 < ended_ms - 2700 <= END_BY_LEVEL_MS + 2 * FRAME_MS
+    assert samples * 1000 / RATE_HZ == pytest.approx(1200 + LEAD_MS + END_BY_LEVEL_MS, abs=120)
+
+
+@pytest.mark.parametrize(("kind", "snr_db"), [("white", 50.0), ("pink", 10.0), ("music", 10.0), ("keyboard", 10.0)])
+def test_the_end_of_real_speech_is_found_within_300_ms_in_noise_and_music(kind: str, snr_db: float) -> None:
+    speech = speak("Mirage, red leather jacket", TUNING_VOICES[0])
+    mixed, end = in_noise(speech, noise(kind, speech.size + 2 * RATE_HZ, 5), snr_db)
+    found = edges(pcm16(mixed), speech_detector())
+    (ended_ms,) = [ms for edge, ms, _ in found if edge is Edge.ENDED]
+    assert -60 < ended_ms - end * 1000 / RATE_HZ <= 300
+
+
+def test_music_alone_is_no_phrase_to_the_detector_though_it_is_loud() -> None:
+    sound = np.concatenate([room(2), pcm16(0.05 * noise("music", 4 * RATE_HZ, 3)), room(1, seed=1)])
+    assert edges(sound, speech_detector()) == []
+    assert edges(sound) != []
 
 
 def test_a_short_pause_does_not_end_a_phrase_and_a_longer_one_does() -> None:
@@ -101,7 +126,7 @@ class ScriptedEngine:
 
 def listening(*answers: Heard | None, cooldown_ms: int = 0) -> tuple[Listener, ScriptedEngine]:
     engine = ScriptedEngine(*answers)
-    listener = Listener(engine)
+    listener = Listener(engine, everything)
     listener.use(PRESETS, Manner("mirage", 0.5, cooldown_ms))
     list(listener.hear(room(1)))
     return listener, engine

@@ -107,7 +107,7 @@ def started(tmp_path: Path) -> Iterator:
 def test_speech_becomes_commands_and_a_new_preset_can_be_said_at_once(started) -> None:
     voice = started(engine="whisper", cooldown_ms=0)
     ready = voice.event("ready")
-    assert (ready.engine, ready.wake_word) == ("whisper", "mirage")
+    assert (ready.engine, ready.language, ready.wake_word) == ("whisper", "en", "mirage")
     voice.say("Mirage, undo")
     heard = voice.event("understood")
     assert (heard.look_command, heard.text) == (Undo(origin="voice"), "undo")
@@ -165,7 +165,7 @@ def test_lines_of_the_owner_are_read_strictly() -> None:
     [
         Understood.of(ApplyPreset("forest", origin="voice"), "forest", 0.5, 301.2),
         Understood.of(Undo(origin="voice"), "undo", 0.25, 1.0),
-        Ready("whisper", "mirage", 70, ("a remark",)),
+        Ready("whisper", "en", "mirage", 70, ("a remark",)),
         Awake(),
         Rejected("unsure", "forest", 0.2),
         Failed("bad_preset", "line 3 is wrong"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shipped change to Whisper tiny.en's encoder, which helps it hear commands in noise, laid over the model.
+"""The shipped change to Whisper tiny.en, which helps it hear commands in noise, laid over the model.
 
 Called once when the Whisper engine loads its default model; worker/train/voice/adapter.py made the file. For each
 matrix it holds two thin ones whose product is added, for the convolutions the change itself. Invariant: only arrays
@@ -19,9 +19,10 @@ from mirage_lsd.worker.voice.whisper_files import arrays_of
 
 FILE = Path(models.__file__).with_name("data") / "voice-adapter.safetensors"
 DOWN, UP, WHOLE = ".down", ".up", ".whole"
+Thin = tuple[np.ndarray, np.ndarray]
 
 
-def save(file: Path, thin: dict[str, tuple[np.ndarray, np.ndarray]], whole: dict[str, np.ndarray]) -> None:
+def save(file: Path, thin: dict[str, Thin], whole: dict[str, np.ndarray]) -> None:
     """thin: array name in the model file -> (up [out, R], down [R, in]); whole: name -> change. Kept as float16."""
     arrays = {name + WHOLE: change for name, change in whole.items()}
     for name, (up, down) in thin.items():
@@ -29,14 +30,18 @@ def save(file: Path, thin: dict[str, tuple[np.ndarray, np.ndarray]], whole: dict
     save_file({name: np.ascontiguousarray(array.astype(np.float16)) for name, array in arrays.items()}, file)
 
 
+def load(file: Path = FILE) -> tuple[dict[str, Thin], dict[str, np.ndarray]]:
+    """What `save` was given, in float32."""
+    stored = {name: array.astype(np.float32) for name, array in load_file(file).items()}
+    whole = {name.removesuffix(WHOLE): array for name, array in stored.items() if name.endswith(WHOLE)}
+    names = [name.removesuffix(UP) for name in stored if name.endswith(UP)]
+    return {name: (stored[name + UP], stored[name + DOWN]) for name in names}, whole
+
+
 def changes(file: Path = FILE) -> dict[str, np.ndarray]:
     """float32 change by the name of the array in the model file."""
-    stored = {name: array.astype(np.float32) for name, array in load_file(file).items()}
-    made = {name.removesuffix(WHOLE): array for name, array in stored.items() if name.endswith(WHOLE)}
-    for name, up in stored.items():
-        if name.endswith(UP):
-            made[name.removesuffix(UP)] = up @ stored[name.removesuffix(UP) + DOWN]
-    return made
+    thin, whole = load(file)
+    return whole | {name: up @ down for name, (up, down) in thin.items()}
 
 
 def adapted(model: bytes, file: Path = FILE) -> bytes:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from mirage_lsd.shared.voice_lines import ENGLISH
 from mirage_lsd.worker.voice.errors import VoiceError
 from mirage_lsd.worker.voice.grammar import Grammar
 from mirage_lsd.worker.voice.intents import Phrasebook
@@ -60,23 +61,46 @@ ENGINES: dict[str, tuple[str, str, str]] = {
     "speech_recognition": ("engine_transcript", "SpeechRecognitionEngine", "any recognize_* of SpeechRecognition"),
 }
 EMBEDDED = ("whisper", "pocketsphinx")
+OTHER_LANGUAGES = ("whisper", "faster-whisper", "vosk", "speech_recognition")
 
 
-def load(name: str, model: str = "", threads: int = 1) -> Engine:
-    """The engine called `name` ("auto": the first embedded one that is installed) with a model folder or name."""
+def load(name: str, model: str = "", threads: int = 1, language: str = ENGLISH) -> Engine:
+    """The engine called `name` ("auto": the first embedded one that is installed) with a model folder or name, for
+    what is spoken in `language`."""
     if name == "auto":
-        return _first_embedded(threads)
+        return _first_embedded(threads, language)
     if name not in ENGINES:
         raise VoiceError(f"there is no voice engine {name!r}; there are: auto, {', '.join(ENGINES)}", "bad_settings")
     module, cls, _ = ENGINES[name]
-    return getattr(importlib.import_module(f"mirage_lsd.worker.voice.{module}"), cls)(model, threads)
+    return getattr(importlib.import_module(f"mirage_lsd.worker.voice.{module}"), cls)(model, threads, language)
 
 
-def _first_embedded(threads: int) -> Engine:
+def is_english(language: str) -> bool:
+    """True for "en", "en-GB" and the like."""
+    return base(language) == ENGLISH
+
+
+def base(language: str) -> str:
+    """"de" for "de-DE"."""
+    return language.replace("_", "-").split("-")[0].lower()
+
+
+def only_english(engine: str, language: str) -> None:
+    """VoiceError unless English is spoken: for engines whose model knows no other language."""
+    if not is_english(language):
+        raise VoiceError(
+            f"{engine} knows English only; for the language {language!r} choose one of the engines "
+            f"{', '.join(OTHER_LANGUAGES)} and name a model of yours for it",
+            "bad_settings",
+        )
+
+
+def _first_embedded(threads: int, language: str) -> Engine:
+    only_english("the embedded engine", language)
     reasons = []
     for name in EMBEDDED:
         try:
-            return load(name, "", threads)
+            return load(name, "", threads, language)
         except VoiceError as error:
             reasons.append(f"{name}: {error}")
     raise VoiceError("no voice engine can be loaded. " + "; ".join(reasons), "engine_missing")

@@ -30,7 +30,7 @@ class SherpaEngine:
     threshold = 0.0
     guesses = False
 
-    def __init__(self, model: str = "", threads: int = 1) -> None:
+    def __init__(self, model: str = "", threads: int = 1, language: str = "") -> None:
         try:
             self._sherpa = importlib.import_module("sherpa_onnx")
         except ImportError as error:

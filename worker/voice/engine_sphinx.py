@@ -14,7 +14,8 @@ import math
 
 import numpy as np
 
-from mirage_lsd.worker.voice.engine import Heard
+from mirage_lsd.shared.voice_lines import ENGLISH
+from mirage_lsd.worker.voice.engine import Heard, only_english
 from mirage_lsd.worker.voice.errors import VoiceError
 from mirage_lsd.worker.voice.grammar import Grammar
 from mirage_lsd.worker.voice.intents import Phrasebook
@@ -31,7 +32,8 @@ class SphinxEngine:
     threshold = 0.3
     guesses = False
 
-    def __init__(self, model: str = "", threads: int = 1) -> None:
+    def __init__(self, model: str = "", threads: int = 1, language: str = ENGLISH) -> None:
+        only_english("the PocketSphinx model", language)
         try:
             sphinx = importlib.import_module("pocketsphinx")
         except ImportError as error:
@@ -44,9 +46,19 @@ class SphinxEngine:
         self._speaking = False
 
     def use(self, book: Phrasebook, grammar: Grammar) -> tuple[str, ...]:
-        """Words outside the dictionary get a pronunciation by rule; each is a remark."""
+        """Words outside the dictionary get a pronunciation by rule; phrases with a word that has none are left out.
+        Each is a remark."""
         self._wake_word = grammar.wake_word
-        remarks = [self._learn(word) for word in sorted(grammar.words)]
+        remarks, unheard = [], set()
+        for word in sorted(grammar.words):
+            try:
+                remarks.append(self._learn(word))
+            except VoiceError as error:
+                if word in grammar.wake_word.split():
+                    raise
+                unheard.add(word)
+                remarks.append(f"{error}; phrases with it are not heard")
+        grammar = grammar.without(unheard)
         try:
             self._decoder.add_jsgf_string("commands", grammar.jsgf())
         except (RuntimeError, ValueError) as error:

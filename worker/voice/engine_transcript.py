@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mirage_lsd.worker.voice.engine import Heard
+from mirage_lsd.shared.voice_lines import ENGLISH
+from mirage_lsd.worker.voice.engine import Heard, base
 from mirage_lsd.worker.voice.errors import VoiceError
 from mirage_lsd.worker.voice.grammar import Grammar
 from mirage_lsd.worker.voice.intents import Phrasebook
@@ -64,7 +65,7 @@ class MoonshineEngine(TranscriptEngine):
 
     name = "moonshine"
 
-    def __init__(self, model: str = "", threads: int = 1) -> None:
+    def __init__(self, model: str = "", threads: int = 1, language: str = ENGLISH) -> None:
         moonshine = _imported("moonshine_voice", "moonshine-voice")
         folder = _folder(model, "a Moonshine model, such as tiny-en")
         size = next((arch for word, arch in _MOONSHINE_SIZES.items() if word in folder.name), "BASE")
@@ -87,14 +88,16 @@ class FasterWhisperEngine(TranscriptEngine):
 
     name = "faster-whisper"
 
-    def __init__(self, model: str = "", threads: int = 1) -> None:
+    def __init__(self, model: str = "", threads: int = 1, language: str = ENGLISH) -> None:
         whisper = _imported("faster_whisper", "faster-whisper")
         folder = _folder(model, "a Whisper model converted for CTranslate2")
+        self._language = base(language)
         self._model = whisper.WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=threads)
 
     def _text(self, phrase: np.ndarray) -> str:
         sound = phrase.astype(np.float32) / 32768
-        parts, _ = self._model.transcribe(sound, beam_size=1, without_timestamps=True, condition_on_previous_text=False)
+        parts, _ = self._model.transcribe(sound, language=self._language, beam_size=1, without_timestamps=True,
+                                            condition_on_previous_text=False)  # fmt: skip
         return " ".join(part.text for part in parts)
 
 
@@ -103,7 +106,7 @@ class SpeechRecognitionEngine(TranscriptEngine):
 
     name = "speech_recognition"
 
-    def __init__(self, model: str = "", threads: int = 1) -> None:
+    def __init__(self, model: str = "", threads: int = 1, language: str = ENGLISH) -> None:
         self._speech = _imported("speech_recognition", "SpeechRecognition")
         recognizer = self._speech.Recognizer()
         self._recognise = getattr(recognizer, f"recognize_{model or 'sphinx'}", None)

@@ -23,13 +23,14 @@ _OTHER = "[unk]"
 
 
 class VoskEngine:
-    """See engine.Engine. model: the folder of a Vosk model; only the small ones take a list of phrases."""
+    """See engine.Engine. model: the folder of a Vosk model, whose language it is; only the small ones take a list of
+    phrases."""
 
     name = "vosk"
     threshold = 0.6
     guesses = False
 
-    def __init__(self, model: str = "", threads: int = 1) -> None:
+    def __init__(self, model: str = "", threads: int = 1, language: str = "") -> None:
         if not Path(model).is_dir() or not model:
             raise VoiceError("Vosk needs a model: name the folder of an unpacked small Vosk model", "model_missing")
         try:

@@ -4,9 +4,9 @@
 Called by the recogniser process. The encoder runs in CTranslate2 (int8) over the phrase alone instead of Whisper's
 30 s, which makes it more than ten times cheaper; the decoder is bound to the grammar (grammar_search.py), so that a
 small model is enough. The default model is tiny.en with an adapter laid over it (adapter.py) that was trained with
-short windows and noise; any other Whisper in CTranslate2's format will do and gets a window of WINDOW_S; English is
-asked of it. Invariant: answers only with sentences of the grammar; a phrase in which the wake word is unlikely is left
-after one step.
+short windows and noise; any other Whisper in CTranslate2's format will do and gets a window of WINDOW_S; one of
+many languages is told which is spoken. Invariant: answers only with sentences of the grammar; a phrase in which the
+wake word is unlikely is left after one step.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import math
 
 import numpy as np
 
+from mirage_lsd.shared.voice_lines import ENGLISH
 from mirage_lsd.worker.voice.adapter import adapted
-from mirage_lsd.worker.voice.engine import Heard
+from mirage_lsd.worker.voice.engine import Heard, base, only_english
 from mirage_lsd.worker.voice.errors import VoiceError
 from mirage_lsd.worker.voice.grammar import Grammar
 from mirage_lsd.worker.voice.grammar_search import Found, GrammarSearch
@@ -31,9 +32,9 @@ WINDOW_S = 8.0
 SILENCE_S = 0.3
 _COLUMNS_PER_POSITION = 2
 # Confidence of the shipped model, chosen with the tuning voices: the wake word's log probability is -0.1 and better in
-# commands, -2 and worse in nearly all other speech; the words of a command that was said are seldom more than 3 behind
-# what the model would rather have written.
-_WAKE_EVEN, _WAKE_STEP, _BEHIND_STEP, _ADAPTED_WAKE_LEAST = -1.5, 0.5, 1.67, -7.0
+# commands, -2 and worse in nearly all other speech; the words of a command that was said are seldom more than 1 behind
+# what the model would rather have written, and those made up for a wake word that stands alone 3 and more.
+_WAKE_EVEN, _WAKE_STEP, _BEHIND_STEP, _ADAPTED_WAKE_LEAST = -0.75, 0.5, 1.67, -7.0
 # And of any other model: from the wake word and, on average, the command's tokens.
 _COMMAND_WEIGHT, _EVEN_EVIDENCE, _EVIDENCE_STEP, _PLAIN_WAKE_LEAST = 3.0, -13.5, 2.0, -13.5
 
@@ -45,7 +46,7 @@ class WhisperEngine:
     threshold = 0.5
     guesses = True
 
-    def __init__(self, model: str = "", threads: int = 1) -> None:
+    def __init__(self, model: str = "", threads: int = 1, language: str = ENGLISH) -> None:
         try:
             self._ct2 = importlib.import_module("ctranslate2")
         except ImportError as error:
@@ -60,20 +61,25 @@ class WhisperEngine:
         self._encoder = self._ct2.models.Whisper(
             str(folder), device="cpu", compute_type="int8", intra_threads=threads, inter_threads=1, files=files
         )
-        language = () if self._decoder.is_english else ("<|en|>", "<|transcribe|>")
-        special = ("<|startoftranscript|>", *language, "<|notimestamps|>")
+        if self._decoder.is_english:
+            only_english("this Whisper", language)
+        told = () if self._decoder.is_english else (f"<|{base(language)}|>", "<|transcribe|>")
+        special = ("<|startoftranscript|>", *told, "<|notimestamps|>")
         self._start = [self._tokens.special(name) for name in special]
         self._search: GrammarSearch | None = None
         self._wake: tuple[int, ...] = ()
 
     def use(self, book: Phrasebook, grammar: Grammar) -> tuple[str, ...]:
-        """Any word has a spelling, so nothing is ever missing."""
+        """Any word has a spelling; a model of English alone does not know the sounds of other languages."""
         ends = (self._tokens.special("<|endoftext|>"), *(self._tokens.encode(sign)[0] for sign in ".!?"))
         graph = TokenGraph(grammar, self._tokens.encode)
         self._wake = self._tokens.encode(f" {grammar.wake_word.capitalize()}") if grammar.wake_word else ()
         least = _ADAPTED_WAKE_LEAST if self._adapted else _PLAIN_WAKE_LEAST
         self._search = GrammarSearch(self._decoder, graph, ends, self._wake, self._tokens.encode(",")[0], least)
-        return ()
+        if not self._decoder.is_english:
+            return ()
+        foreign = (phrase for phrase in (grammar.wake_word, *book.fixed) if not phrase.isascii())
+        return tuple(f"{phrase!r} is not English; this model may not hear it" for phrase in foreign)
 
     def begin(self) -> None:
         """Nothing to do: the phrase is heard as a whole."""

@@ -41,6 +41,12 @@ class Grammar:
         """Every word that can occur."""
         return frozenset(word for phrase in (self.wake_word, *phrases(self.command)) for word in phrase.split())
 
+    def without(self, words: set[str]) -> Grammar:
+        """The same without the fixed phrases that have any of these words."""
+        kind, *parts = self.command
+        kept = (part for part in parts if not (isinstance(part, str) and words & set(part.split())))
+        return Grammar((kind, *kept), self.wake_word)
+
     def jsgf(self) -> str:
         """The whole grammar in the Java Speech Grammar Format."""
         wake = f"{self.wake_word} " if self.wake_word else ""

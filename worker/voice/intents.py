@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -59,8 +60,9 @@ def spoken_presets(library: dict) -> tuple[SpokenPreset, ...]:
 
 
 def normal(text: str) -> str:
-    """Lower case, one space between words, no punctuation but apostrophes and inner hyphens."""
-    return " ".join(re.findall(r"[a-z0-9]+(?:['-][a-z0-9]+)*", text.lower().replace("’", "'")))
+    """Lower case, one space between words, no punctuation but apostrophes and inner hyphens; of any language."""
+    text = unicodedata.normalize("NFC", text).lower().replace("’", "'")
+    return " ".join(re.findall(r"[^\W_]+(?:['-][^\W_]+)*", text))
 
 
 class Phrasebook:
@@ -114,8 +116,13 @@ class Phrasebook:
 
 
 def _spelled(text: str) -> str:
-    """As `normal`, in one spelling of words that sound the same."""
-    return " ".join(_SPELLED.get(word, word) for word in normal(text).split())
+    """As `normal`, in one spelling of words that sound the same; numbers up to LARGEST in words."""
+    return "".join(_word(part) for part in re.split(r"( |-)", normal(text)))
+
+
+def _word(part: str) -> str:
+    number = value_of(part) if part.isdecimal() else None
+    return spoken(number) if number else _SPELLED.get(part, part)
 
 
 def _without_lead(words: str) -> str:

@@ -9,7 +9,7 @@ its time overlaps the wait. Invariant: at most one command for a phrase and for 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,6 @@ from mirage_lsd.shared.process_lines import LineMessage
 from mirage_lsd.shared.voice_lines import Awake, Rejected, Understood
 from mirage_lsd.worker.voice import grammar
 from mirage_lsd.worker.voice.endpointer import (
-    END_MS,
     FRAME_MS,
     FRAME_SAMPLES,
     LEAD_MS,
@@ -29,6 +28,7 @@ from mirage_lsd.worker.voice.endpointer import (
 )
 from mirage_lsd.worker.voice.engine import Engine, Heard
 from mirage_lsd.worker.voice.intents import Phrasebook, SpokenPreset
+from mirage_lsd.worker.voice.speech_detector import speech_detector
 
 JOIN_MS = 1600
 WHOLE_MS = 560  # the wake word and the shortest command
@@ -51,9 +51,17 @@ class Manner:
 class Listener:
     """Feed `hear` with int16 samples at 16 kHz; it yields events."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._endpointer = Endpointer()
+    def __init__(
+        self,
+        engine: Engine,
+        hears: Callable[[np.ndarray], float] | None = None,
+        clock_s: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """hears: how likely a frame is speech; None for the detector that there is. clock_s: what the engine's time is
+        taken with."""
+        self._engine, self._clock_s = engine, clock_s
+        self._hears = hears or speech_detector()
+        self._endpointer = Endpointer(self._hears)
         self._rest = np.zeros(0, np.int16)
         self._frames = 0  # since the start: the sound's own clock
         self._guess: Heard | None | object = _NOT_ASKED
@@ -65,12 +73,17 @@ class Listener:
         self._phrase_began = 0
         self.engine_s = 0.0
 
+    @property
+    def quiet_ms(self) -> int:
+        """How long the pause was in which the last phrase ended."""
+        return self._endpointer.quiet_ms
+
     def use(self, presets: tuple[SpokenPreset, ...], manner: Manner) -> tuple[str, ...]:
         """Listen for these presets in this manner from now on; returns the engine's remarks. VoiceError."""
         book = Phrasebook(presets, manner.wake_word)
         remarks = self._engine.use(book, grammar.build(book))
         self.book, self._manner = book, manner
-        self._endpointer = Endpointer(WHOLE_MS if manner.wake_word else 0)
+        self._endpointer = Endpointer(self._hears, WHOLE_MS if manner.wake_word else 0)
         self._guess, self._waking, self._held = _NOT_ASKED, None, None
         return remarks
 
@@ -97,7 +110,7 @@ class Listener:
         """The push-to-talk key went up: what was said counts as a whole."""
         held, self._held = self._held, None
         if held:
-            yield from self._decide(np.concatenate(held), quiet_ms=0)
+            yield from self._decide(np.concatenate(held))
 
     def _hold(self, samples: np.ndarray) -> None:
         """Sound while the key is down, up to MAX_HELD_S."""
@@ -115,13 +128,21 @@ class Listener:
         elif self._endpointer.speaking:
             self._engine.feed(frame)
         if edge is Edge.PAUSED and self._engine.guesses and self._guess is not None:
-            self._guess, self._guess_ms = self._ask(self._endpointer.phrase)
+            self._guess_at()
         elif edge is Edge.ENDED:
-            yield from self._decide(self._endpointer.phrase, quiet_ms=END_MS)
+            yield from self._decide(self._endpointer.phrase)
         elif self._endpointer.resumed and self._guess is not None:
             self._guess = _NOT_ASKED  # a phrase that does not begin with the wake word will not do so later
 
-    def _decide(self, phrase: np.ndarray, quiet_ms: float) -> Iterator[LineMessage]:
+    def _guess_at(self) -> None:
+        """Ask in a pause. When only the wake word was said, the pause may be longer."""
+        self._guess, self._guess_ms = self._ask(self._endpointer.phrase)
+        if self._guess is not None and not self._guess.command:
+            self._endpointer.may_go_on()
+
+    def _decide(self, phrase: np.ndarray) -> Iterator[LineMessage]:
+        """The phrase is over. Its latency counts from its last frame of speech."""
+        quiet_ms = self._endpointer.quiet_ms
         if self._guess is _NOT_ASKED:
             heard, asked_ms = self._ask(phrase)
             latency_ms = quiet_ms + asked_ms
@@ -167,8 +188,8 @@ class Listener:
     def _ask(self, phrase: np.ndarray) -> tuple[Heard | None, float]:
         """The engine's answer and the ms it took."""
         phrase = self._with_waking(phrase)
-        started = time.perf_counter()
+        started = self._clock_s()
         heard = self._engine.finish(phrase)
-        took_s = time.perf_counter() - started
+        took_s = self._clock_s() - started
         self.engine_s += took_s
         return heard, took_s * MS_PER_S

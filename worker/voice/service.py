@@ -55,7 +55,7 @@ class VoiceService:
         self._stamps, self._next_look_s = self._stamps_now(), 0.0
         self._tune = Tune(launch.mode, launch.wake_word, launch.confidence, launch.cooldown_ms)
         self._held = False
-        self._engine = load(launch.engine, launch.model, launch.threads)
+        self._engine = load(launch.engine, launch.model, launch.threads, launch.language)
         self._listener = Listener(self._engine)
 
     def run(self, lines: queue.SimpleQueue) -> None:
@@ -79,7 +79,8 @@ class VoiceService:
         """Take over presets and manner; says so."""
         wake_word = self._tune.wake_word if self._tune.mode == WAKE_WORD else ""
         remarks = self._listen_for(wake_word)
-        self._tell(Ready(self._engine.name, wake_word, len(self._listener.book.fixed), remarks))
+        commands = len(self._listener.book.fixed)
+        self._tell(Ready(self._engine.name, self._launch.language, wake_word, commands, remarks))
 
     def _listen_for(self, wake_word: str) -> tuple[str, ...]:
         threshold = self._tune.confidence or self._engine.threshold

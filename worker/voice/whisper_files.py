@@ -25,6 +25,11 @@ MODEL_FILE = "model.bin"
 _SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
 _TYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)
 _SPACE = "Ġ"
+# Byte-level BPE: a byte is written as its own letter where that is a visible one, else as one beyond 255.
+_VISIBLE = (*range(33, 127), *range(161, 173), *range(174, 256))
+_HIDDEN = [byte for byte in range(256) if byte not in _VISIBLE]
+_LETTERS = {byte: chr(byte if byte in _VISIBLE else 256 + _HIDDEN.index(byte)) for byte in range(256)}
+_BYTES = {letter: byte for byte, letter in _LETTERS.items()}
 
 
 def model_folder(given: str = "") -> Path:
@@ -91,18 +96,20 @@ class _Reader:
 
 
 class Tokens:
-    """Text to the model's tokens and back: byte-pair encoding over the model's own merges; ASCII text only."""
+    """Text to the model's tokens and back: byte-pair encoding over the model's own merges."""
 
     def __init__(self, file: Path) -> None:
         content = json.loads(file.read_text(encoding="utf-8"))
         self._ids = {**content["model"]["vocab"], **{t["content"]: t["id"] for t in content["added_tokens"]}}
         merges = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in content["model"]["merges"]]
         self._ranks = {pair: rank for rank, pair in enumerate(merges)}
-        self._texts = {number: text.replace(_SPACE, " ") for text, number in self._ids.items()}
+        self._texts = {number: text for text, number in self._ids.items()}
         self.encode = lru_cache(maxsize=None)(self._encode)
 
     def special(self, name: str) -> int:
-        """Id of a special token such as "<|startoftranscript|>"."""
+        """Id of a special token such as "<|startoftranscript|>". VoiceError where the model has none of that name."""
+        if name not in self._ids:
+            raise VoiceError(f"this speech model knows no {name}; choose another language or model", "bad_settings")
         return self._ids[name]
 
     def _encode(self, text: str) -> tuple[int, ...]:
@@ -113,7 +120,7 @@ class Tokens:
         return tuple(found)
 
     def _merge(self, word: str) -> list[int]:
-        parts = list(word)
+        parts = [_LETTERS[byte] for letter in word for byte in (b" " if letter == _SPACE else letter.encode())]
         while len(parts) > 1:
             ranked = [(self._ranks.get(pair, 1 << 30), place) for place, pair in enumerate(pairwise(parts))]
             rank, place = min(ranked)
@@ -124,7 +131,8 @@ class Tokens:
 
     def decode(self, ids: tuple[int, ...]) -> str:
         """The text of tokens."""
-        return "".join(self._texts.get(number, "") for number in ids)
+        letters = "".join(self._texts.get(number, "") for number in ids)
+        return bytes(_BYTES[letter] for letter in letters).decode(errors="replace")
 
 
 def _split_punctuation(word: str) -> list[str]:

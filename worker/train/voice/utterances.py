@@ -64,10 +64,10 @@ def utterances(grammar: Grammar, seed: int) -> Iterator[Utterance]:
 
 
 def _voice(rng: random.Random) -> Voice:
-    if rng.random() < 0.2:
+    if rng.random() < 0.12:
         return rng.choice(_FLITE)
     code = f"{rng.choice(TRAINING_ACCENTS)}+{rng.choice(TRAINING_VARIANTS)}"
-    return Voice("espeak", code, rng.randrange(125, 180, 5), rng.randrange(35, 66, 5))
+    return Voice("espeak", code, rng.randrange(120, 190, 5), rng.randrange(30, 71, 5))
 
 
 def _sentence(node: Node, rng: random.Random) -> str:
