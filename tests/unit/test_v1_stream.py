@@ -181,12 +181,15 @@ def test_rings_are_registered_once_and_let_go_before_they_close(host, tmp_path, 
 
 
 def test_memory_stays_flat(stream):
+    """A leak grows in every round; what a process full of other tests gives or takes once does not."""
     process = psutil.Process()
     stream.change(steps=1)
     stream.play(pictures(24))
-    before = process.memory_info().rss
-    for look in ("snow", "a red coat"):
+    grown = []
+    for look in ("snow", "a red coat", "a city at night"):
+        before = process.memory_info().rss
         stream.change(prompt=look)
         stream.play(pictures(24))
-    assert process.memory_info().rss - before < 6_000_000
+        grown.append(process.memory_info().rss - before)
+    assert min(grown) < 3_000_000, grown
     assert stream.stream._carrier._context.program.lanes.spans == []
