@@ -94,7 +94,7 @@ class EngineHost:
         if working_size != "auto":
             return shapes_for(width_px, height_px, working_size)
         wanted, present = shapes_for(width_px, height_px, self.pace.size), self._present.get((width_px, height_px))
-        if present in self._engines and not (wanted == present or self.prepare(wanted)):
+        if wanted == present or (present in self._engines and not self.prepare(wanted)):
             return present
         self._present = {**self._present, (width_px, height_px): wanted}
         return wanted

@@ -39,13 +39,16 @@ def capture(launch: Launch, rehearse: Launch, place: CapturePlace) -> Launch:
             rehearse()
         stream.synchronize()
         graph = torch.cuda.CUDAGraph()
-        with ALLOCATOR:
+        with ALLOCATOR, contextlib.ExitStack() as if_it_fails:
             graph.capture_begin(place.pool, capture_error_mode="thread_local")
-            try:
-                launch()
-            except BaseException:
-                with contextlib.suppress(RuntimeError):  # it says once more that the capture has failed
-                    graph.capture_end()
-                raise
+            if_it_fails.callback(_give_up, graph)
+            launch()
+            if_it_fails.pop_all()
             graph.capture_end()
     return graph.replay
+
+
+def _give_up(graph: torch.cuda.CUDAGraph) -> None:
+    """Ends a capture that has failed, which says so once more."""
+    with contextlib.suppress(RuntimeError):
+        graph.capture_end()

