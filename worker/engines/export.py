@@ -52,7 +52,7 @@ def weight_layout(model: MirageTiny) -> dict[str, dict]:
     """name -> {"shape", "offset" in bytes}, 64-byte aligned, in name order, of all that runs live."""
     layout, offset = {}, 0
     for name, value in sorted(model.state_dict().items()):
-        if value.is_floating_point() and not name.startswith(("layer_encoder.", "gaps.")):
+        if value.is_floating_point() and not name.startswith(("layer_encoder.", "gaps.", "flow.log_")):
             layout[name] = {"shape": list(value.shape), "offset": offset}
             offset += -(-4 * max(value.numel(), 1) // 64) * 64
     return layout

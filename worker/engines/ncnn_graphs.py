@@ -26,18 +26,12 @@ def net_of(name: str, shapes: GraphShapes, weights: dict[str, np.ndarray]) -> Ne
 
 def _flow(net: Net, shapes: GraphShapes) -> None:
     before, now = (_flow_features(net, net.input(name)) for name in ("previous", "source"))
-    rows, columns = shapes.cells(8)
-    cells = rows * columns
-    channels = net.weights["flow.features.3.weight"].shape[0]
-    unit_now, unit_before = (net.reshape(net.unit_length(x), channels, cells) for x in (now, before))
-    flow, confidence = _match(net, unit_now, unit_before, (rows, columns))
-    ones = net.constant(np.ones((1, channels)))
-    still = net.reshape(net.matmul(ones, net.multiply(unit_now, unit_before)), 1, rows, columns)
-    moved = blocks.warp(net, before, flow, (rows, columns))
-    x = net.concat(now, net.subtract(now, moved), flow, confidence, still)
-    x = blocks.conv_norm(net, blocks.conv_norm(net, x, "flow.refine.0"), "flow.refine.1")
-    refined, hidden = net.split(net.named_conv(x, "flow.refine.2"), 2, 1)
-    net.output("flow", net.add(flow, refined))
+    guess = net.input("guess")
+    left = net.subtract(now, blocks.warp(net, before, guess, shapes.cells(8)))
+    x = blocks.conv_norm(net, net.concat(now, left, guess), "flow.refine.0")
+    refined = net.named_conv(blocks.conv_norm(net, x, "flow.refine.1"), "flow.refine.2")
+    lacking, hidden = net.split(refined, 2, 1)
+    net.output("flow", net.add(guess, lacking))
     net.output("occlusion", net.sigmoid(hidden))
 
 
@@ -46,29 +40,6 @@ def _flow_features(net: Net, picture: str) -> str:
     x = blocks.conv_norm(net, x, "flow.features.0")
     x = blocks.conv_norm(net, blocks.conv_norm(net, x, "flow.features.1", 2), "flow.features.2")
     return net.named_conv(x, "flow.features.3")
-
-
-def _match(net: Net, now: str, before: str, size: tuple[int, int]) -> tuple[str, str]:
-    """Soft-argmax flow [2,h,w] and confidence [1,h,w] from unit features [C,cells].
-
-    The squared distance of two places is taken into the matrix product, as |p|^2 - 2 p.q + |q|^2; |q|^2 of the cell
-    that asks is the same for all it is compared with, which softmax does not see. Places are counted from the middle,
-    so that the squares stay small.
-    """
-    rows, columns = size
-    down, across = np.meshgrid(np.arange(rows) - (rows - 1) / 2, np.arange(columns) - (columns - 1) / 2, indexing="ij")
-    places = np.stack([across.ravel(), down.ravel()]).astype(np.float32)
-    sharpness = float(np.exp(net.weights["flow.log_sharpness"][0]))
-    reach = float(np.exp(-2.0 * net.weights["flow.log_reach"][0]))
-    asked = net.concat(net.multiply(now, sharpness),
-                       net.constant(np.concatenate([2.0 * reach * places, np.full_like(places[:1], -reach)])))
-    offered = net.concat(before, net.constant(np.concatenate([places, np.square(places).sum(0, keepdims=True)])))
-    shares = net.softmax(net.turned_matmul(asked, offered), 1)
-    found = net.matmul(shares, net.constant(places.T))
-    flow = net.subtract(net.reshape(net.transpose(found), 2, rows, columns),
-                        net.constant(places.reshape(2, rows, columns)))
-    squares = net.layer("Reduction", [shares], {0: 2, 1: 0, -23303: (1,), 4: 1, 5: 1})
-    return flow, net.reshape(squares, 1, rows, columns)
 
 
 def _encode(net: Net, shapes: GraphShapes) -> None:

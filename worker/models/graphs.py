@@ -8,7 +8,7 @@ condition: when the settings change
     in   ids i64 [1,7], colors f32 [1,3,4]: Conditions.to_tokens()
     out  tokens [1,8,64], pooled [1,64], region_tokens [1,8,32]
 flow: each frame but the first
-    in   previous, source: pictures [1,3,h,w]
+    in   previous, source: pictures [1,3,h,w]; guess [1,2,l8]: a first flow, see motion.py
     out  flow [1,2,l8]: dx, dy in latent cells; cell x of now was at x + flow before
          occlusion [1,1,l8] 0..1: 1 = was hidden before
 encode: each frame
@@ -34,7 +34,7 @@ upscale: each frame
     out  layer [1,3,h,w] BGR 0..510, mask [1,3,h,w] (detail, offset, slope), for apply_layer.LayerApplier
 
 The life of a frame (see sampler.py for the numpy arithmetic):
-1. flow(previous, source); on the first frame or after reset() skip flow and warp.
+1. flow(previous, source, guess); on the first frame or after reset() skip flow and warp.
 2. encode(source, person_mask).
 3. warp(flow, occlusion, kept latent, kept caches); first frame: zeros, history = (0, 0).
 4. sampler.start_latent(...) mixes the warped latent with the stream's fixed noise at the first timestep.
@@ -124,7 +124,7 @@ def graph_specs(shapes: GraphShapes, config: TinyConfig = TINY) -> dict[str, Gra
     caches_out = "c8_out c16_out c32_out"
     return {spec.name: spec for spec in (
         GraphSpec("condition", pick("ids colors"), pick(conditions)),
-        GraphSpec("flow", pick("previous source"), pick("flow occlusion")),
+        GraphSpec("flow", pick("previous source guess"), pick("flow occlusion")),
         GraphSpec("encode", pick("source person_mask"), pick("s8 s16 s32 regions x4 surface")),
         GraphSpec("warp", pick("flow occlusion latent c8 c16 c32 surface"),
                   pick(f"latent_out {caches_out} surface_out")),
@@ -147,7 +147,7 @@ def _tensors(shapes: GraphShapes, config: TinyConfig) -> dict[str, TensorSpec]:
         "person_mask": (1, 1, height, width), "layer": (1, 3, height, width), "mask": (1, 3, height, width),
         "x4": (1, config.stem, *l4), "surface": (1, len(SURFACE), *l4),
         "surface_out": (1, len(SURFACE), *l4),
-        "flow": (1, 2, *l8), "occlusion": (1, 1, *l8), "regions": (1, 8, *l8),
+        "guess": (1, 2, *l8), "flow": (1, 2, *l8), "occlusion": (1, 1, *l8), "regions": (1, 8, *l8),
         "latent": (1, config.latent, *l8), "latent_out": (1, config.latent, *l8),
         "velocity": (1, config.latent, *l8),
         "tokens": (1, 8, config.token), "pooled": (1, config.token), "region_tokens": (1, 8, config.region_token),

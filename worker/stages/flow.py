@@ -12,6 +12,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from mirage_lsd.worker.models.config import LATENT_FACTOR, USUAL_SIZE, working_size_px
+from mirage_lsd.worker.models.motion import Motion
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
 
@@ -23,46 +25,56 @@ _BINS = 8
 
 
 class Flow:
-    """Keeps the previous working picture of the stream."""
+    """Keeps the previous picture of the stream, as the nets work on it and in grey."""
 
     name = "flow"
 
     def __init__(self, context: ModelContext) -> None:
         self._context = context
         self._previous: np.ndarray | None = None
+        self._grey: np.ndarray | None = None
+        self._motion = Motion()
         self._tiny: np.ndarray | None = None
 
     def __call__(self, job: Job) -> Job:
         height_px, width_px = job.source.shape[:2]
         if self._context.fit(width_px, height_px, job.settings.working_size):
-            self._previous = None
+            self._previous = self._grey = None
         small = cv2.resize(job.source, self._context.shapes.working_px, interpolation=cv2.INTER_AREA)
         small = cv2.cvtColor(small, cv2.COLOR_BGRA2BGR)
         if self._is_cut(small):
             self.reset()
-        source = to_tensor(small)
+        source, grey_before = to_tensor(small), self._grey
+        self._grey = to_grey(job.source)
         job.tensors["working"] = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
         self._context.begin_mask(job.tensors["working"])
         job.tensors["source"] = source
         if self._previous is not None and self._context.history.latent is not None:
-            job.tensors.update(self._context.run("flow", previous=self._previous, source=source))
+            guess = self._motion(grey_before, self._grey, self._context.shapes.cells(LATENT_FACTOR))
+            job.tensors.update(self._context.run("flow", previous=self._previous, source=source, guess=guess))
         self._previous = source
         return job
 
     def reset(self) -> None:
         """Forgets the previous picture and the stream's hidden state."""
-        self._previous = None
+        self._previous = self._grey = None
         self._context.history.clear()
 
     def flush(self) -> None:
         """Gives everything back."""
-        self._previous = self._tiny = None
+        self._previous = self._grey = self._tiny = None
         self._context.release()
 
     def _is_cut(self, small: np.ndarray) -> bool:
         tiny = cv2.resize(small, _TINY_PX, interpolation=cv2.INTER_AREA)
         before, self._tiny = self._tiny, tiny
         return before is not None and is_scene_cut(before, tiny)
+
+
+def to_grey(source: np.ndarray) -> np.ndarray:
+    """uint8 [h, w, 4] BGRA → uint8 grey at the size that motion is searched at."""
+    size_px = working_size_px(source.shape[1], source.shape[0], USUAL_SIZE)
+    return cv2.cvtColor(cv2.resize(source, size_px, interpolation=cv2.INTER_AREA), cv2.COLOR_BGRA2GRAY)
 
 
 def to_tensor(small: np.ndarray) -> np.ndarray:

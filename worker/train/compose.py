@@ -13,7 +13,7 @@ import numpy as np
 
 from mirage_lsd.worker.models.cloth import NEUTRAL, albedo
 from mirage_lsd.worker.train import degrade
-from mirage_lsd.worker.train.coverage import edit_alpha, merge_inner_shirt, occluded, over
+from mirage_lsd.worker.train.coverage import LOWER, edit_alpha, merge_inner_shirt, occluded, over
 from mirage_lsd.worker.train.dataset import World, Worlds
 from mirage_lsd.worker.train.edits import Edit, sample_edit, sample_worn, shape_changes, vary_extras
 from mirage_lsd.worker.train.folds import folded, sample_folds
@@ -21,7 +21,9 @@ from mirage_lsd.worker.train.prints import printed, sample_light_field, sample_p
 from mirage_lsd.worker.train.views import View, sample_view
 from mirage_lsd.worker.train.world.paint import multiplier, shares
 
-SHAPE_SHARE, SHAPE_TRIES = 0.45, 8  # so often a sample is looked for whose outlines change
+SHAPE_SHARE, SHAPE_TRIES = 0.6, 24  # so often a sample is looked for whose outlines change
+SHAPE_KINDS = ("hair", "legs", "arms")
+LEAST_LEGS = 0.02  # of the picture, for legs to be worth changing
 
 
 @dataclass(frozen=True)
@@ -64,15 +66,20 @@ def compose(world: World | Worlds, rng: np.random.Generator, frames: int, size_p
 
 def _sample_looks(world: World | Worlds, rng: np.random.Generator) -> tuple[World, int, int, int]:
     """A folder, a clip of it, the look that is worn and the one that is asked for (in standard form)."""
-    tries = SHAPE_TRIES if rng.random() < SHAPE_SHARE else 1
-    for _ in range(tries):
+    wanted = str(rng.choice(SHAPE_KINDS)) if rng.random() < SHAPE_SHARE else None
+    for _ in range(1 if wanted is None else SHAPE_TRIES):
         number = int(rng.integers(world.clips))
         part, number = world.locate(number) if isinstance(world, Worlds) else (world, number)
         before = int(rng.integers(part.layers.shape[1]))
         after = int(rng.choice([look for look in range(1, part.layers.shape[1]) if look != before]))
-        if shape_changes(part.looks[number][before], part.looks[number][after]):
+        if wanted in shape_changes(part.looks[number][before], part.looks[number][after]) and (
+                wanted != "legs" or _shows_legs(part, number, before)):
             break
     return part, number, before, after
+
+
+def _shows_legs(part: World, number: int, look: int) -> bool:
+    return float(np.mean(np.asarray(part.labels[number, look, 0, ::8, ::8]) == LOWER)) >= LEAST_LEGS
 
 
 @dataclass(frozen=True)

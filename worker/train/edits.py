@@ -35,15 +35,15 @@ class Worn:
     hair: tuple[float, float, float]
 
 
-def shape_changes(worn: dict, other: dict) -> bool:
-    """Whether a change between two rendered looks moves outlines much: hair grows long, trousers become a dress or a
-    skirt, bare arms get sleeves."""
+def shape_changes(worn: dict, other: dict) -> frozenset[str]:
+    """Which outlines a change between two rendered looks moves much: "hair" grows long, "legs" (trousers become a dress
+    or a skirt), "arms" (bare arms get sleeves, most of them of an open jacket)."""
     skirts = {"dress", "skirt"}
-    legs = worn["upper"] if worn["upper"] == "dress" else worn["lower"]
-    new_legs = other["upper"] if other["upper"] == "dress" else other["lower"]
-    return ((other["hair"] == "long" and worn["hair"] != "long")
-            or (new_legs in skirts and legs not in skirts)
-            or (worn["upper"] == "t-shirt" and other["upper"] not in ("t-shirt", "dress")))
+    legs, new_legs = (look["upper"] if look["upper"] == "dress" else look["lower"] for look in (worn, other))
+    moved = {"hair": other["hair"] == "long" and worn["hair"] != "long",
+             "legs": new_legs in skirts and legs not in skirts,
+             "arms": worn["upper"] == "t-shirt" and other["upper"] not in ("t-shirt", "dress")}
+    return frozenset(name for name, moves in moved.items() if moves)
 
 
 def sample_edit(rng: np.random.Generator, worn: dict, other: dict) -> Edit:

@@ -28,28 +28,38 @@ def clean_estimate(latent: Tensor, velocity: Tensor, timestep: Tensor) -> Tensor
     return alpha * latent - sigma * velocity
 
 
+def ddim_step(latent: Tensor, velocity: Tensor, now: Tensor, later: Tensor) -> Tensor:
+    """The latent at the next time-step; see models/sampler.step."""
+    alpha, sigma = alpha_sigma(now)
+    next_alpha, next_sigma = alpha_sigma(later)
+    return next_alpha * (alpha * latent - sigma * velocity) + next_sigma * (sigma * latent + alpha * velocity)
+
+
 TIMES_SPREAD = 0.03
-FIRST_SHARE = 0.7  # of the training steps are a run's first one
+_RUNS = (3, 3, 3, 3, 2, 4, 1, 5)  # how often each step count is trained
 
 
-def sample_times(model: MirageTiny, batch: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-    """Training times [B]: those that few-step runs visit (as few-step distillation does), give or take a little, since
-    they are learned and still move; and bool [B] whether they are a run's first."""
-    with torch.no_grad():
-        runs = [model.timesteps(steps) for steps in (1, 2, 3, 3, 3, 4, 5)]
-    first, later = (torch.cat([run[part] for run in runs]) for part in (slice(1), slice(1, None)))
-    draws = [times[torch.randint(len(times), (batch,), generator=generator)] for times in (first, later)]
-    is_first = torch.rand(batch, generator=generator) < FIRST_SHARE
-    times = torch.where(is_first, *draws) + TIMES_SPREAD * torch.randn(batch, generator=generator)
-    return times.clamp(0.02, 0.98), is_first
+@torch.no_grad()
+def visited(model: MirageTiny, clean: Tensor, noise: Tensor, source: SourceFeatures, condition: ConditionFeatures,
+            generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """A noisy latent that a few-step run gets to by itself, and its time-step [B]: the run's start in half of the
+    draws, else what the model's own steps before left. So every step learns to mend what the steps before it get wrong,
+    which truth with noise on it would not show (a trace of the answer in the start would be all that the net listens
+    to). Most runs start from noise alone, as a stream begins, the others from a past."""
+    def draw() -> float:
+        return float(torch.rand((), generator=generator))
 
-
-def noisy_start(clean: Tensor, noise: Tensor, times: Tensor, is_first: Tensor, generator: torch.Generator) -> Tensor:
-    """What the net is given at training times: nothing but noise in most first steps, as a stream begins (a trace of
-    the answer in its start would be all that the net listens to), else what a run may have got so far."""
-    known = corrupt_history(clean, generator)
-    nothing = is_first & (torch.rand(len(clean), generator=generator) < 0.75)
-    return add_noise(known * ~nothing[:, None, None, None], noise, times)
+    steps = _RUNS[int(draw() * len(_RUNS))]
+    done = 0 if steps == 1 or draw() < 0.5 else 1 + int(draw() * (steps - 1))
+    times = model.timesteps(steps)
+    times = (times + TIMES_SPREAD * torch.randn(steps, generator=generator)).clamp(0.02, 0.98)
+    known = corrupt_history(clean, generator) * float(draw() < 0.25)
+    latent = add_noise(known, noise, times[:1].expand(len(clean)))
+    for now, later in zip(times[:done], times[1:], strict=False):
+        now, later = now.expand(len(clean)), later.expand(len(clean))
+        velocity, _ = model.unet(latent, now, source, condition, None, None, torch.zeros(len(clean), 2))
+        latent = ddim_step(latent, velocity, now, later)
+    return latent, times[done].expand(len(clean))
 
 
 def corrupt_history(latent: Tensor, generator: torch.Generator) -> Tensor:
@@ -71,12 +81,9 @@ def run_sampler(model: MirageTiny, start: Tensor, steps: int, source: SourceFeat
     for index in range(steps):
         now = times[index].expand(start.shape[0])
         velocity, kept = model.unet(latent, now, source, condition, caches, anchor, history)
-        alpha, sigma = alpha_sigma(now)
-        clean, noise = alpha * latent - sigma * velocity, sigma * latent + alpha * velocity
         if index + 1 == steps:
-            return clean, kept
-        next_alpha, next_sigma = alpha_sigma(times[index + 1].expand(start.shape[0]))
-        latent = next_alpha * clean + next_sigma * noise
+            return clean_estimate(latent, velocity, now), kept
+        latent = ddim_step(latent, velocity, now, times[index + 1].expand(start.shape[0]))
     raise ValueError("steps must be at least 1")
 
 

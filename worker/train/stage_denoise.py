@@ -63,12 +63,11 @@ def denoise_losses(model: MirageTiny, batch: dict[str, Tensor], generator: torch
     with torch.no_grad(), fast_math():
         target = model.layer_encoder(now["layer"]).float()
     size = target.shape[0]
-    times, is_first = schedule.sample_times(model, size, generator)
     noise = torch.randn(target.shape, generator=generator)
     with fast_math():
         source, logits, x4, surface = encode_source(model, now["source"], now["mask"])
         condition = ConditionFeatures(*model.conditioner(now["ids"], now["colors"]))
-        noisy = schedule.noisy_start(target, noise, times, is_first, generator)
+        noisy, times = schedule.visited(model, target, noise, source, condition, generator)
         velocity, _ = model.unet(noisy, times, source, condition, None, None, torch.zeros(size, 2))
         clean = schedule.clean_estimate(noisy, velocity, times)
         raw = model.decoder.raw(clean, x4, now["source"])

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stage 4: streaming. Two frames, the second through the unrolled few-step sampler with history from the first;
-losses on decoded and upscaled pixels train the nets, the time-steps, the decoder and the upscaler together, and
-the flow net learns on from the same pairs.
+losses on decoded and upscaled pixels train the nets, the time-steps, the decoder and the upscaler together.
 
 History is either corrupted truth (noise, blur, another look, none), so that errors die out instead of building up
 and a new prompt takes over at once, or the model's own frame before, and then its error must move along with the
@@ -19,13 +18,13 @@ from torch import Tensor, nn
 
 from mirage_lsd.worker.models.autoencoder import composite, finish
 from mirage_lsd.worker.models.blocks import warp_by_flow
+from mirage_lsd.worker.models.motion import Motion
 from mirage_lsd.worker.models.tiny import MirageTiny, warp_state
 from mirage_lsd.worker.models.unet import Anchor, Caches, ConditionFeatures
 from mirage_lsd.worker.train import schedule
 from mirage_lsd.worker.train.dataset import World, Worlds
 from mirage_lsd.worker.train.losses import (
     dyes_of,
-    flow_losses,
     gradient_loss,
     layer_losses,
     region_loss,
@@ -34,6 +33,7 @@ from mirage_lsd.worker.train.losses import (
 )
 from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, fast_math, frame_of
 from mirage_lsd.worker.train.stage_denoise import clean_weight, encode_source, look_nets, surface_shown
+from mirage_lsd.worker.train.stage_flow import search
 from mirage_lsd.worker.train.stage_layers import layers_shown
 
 _STEPS = (3, 3, 3, 3, 3, 3, 2, 4, 1, 5)  # how often each step count is trained
@@ -54,16 +54,17 @@ class Past(NamedTuple):
 
 
 def stream_nets(model: MirageTiny) -> nn.ModuleList:
-    return nn.ModuleList([*look_nets(model), model.upscaler, model.gaps, model.flow])
+    return nn.ModuleList([*look_nets(model), model.upscaler, model.gaps])
 
 
 def train_stream(model: MirageTiny, world: World | Worlds, folder: Path, config: StageConfig,
                  size_px: tuple[int, int], seed: int, report: Callable[[str], None]) -> None:
-    """Train everything but the layer encoder, which defines the latent space and stays frozen."""
+    """Train everything but the layer encoder, which defines the latent space, and the flow, which has been."""
     nets = stream_nets(model)
+    model.flow.eval()
     for parameter in nets.parameters():
         parameter.requires_grad_(True)
-    late = [*model.upscaler.parameters(), *model.flow.parameters(), *model.gaps.parameters()]
+    late = [*model.upscaler.parameters(), *model.gaps.parameters()]
     run = StageRun(folder, "stream", config, nets, list(nets.parameters()), report, late)
     loader = Loader(world, config, size_px, seed + 4, run.step)
     generator = torch.Generator().manual_seed(seed + run.step)
@@ -116,11 +117,11 @@ def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, gener
     with torch.no_grad(), fast_math():
         target = model.layer_encoder(layer).float()
     noise = torch.randn(target.shape, generator=generator)
-    flow, hidden = model.flow.raw(batch["source"][:, 0], frame)
-    motion = flow_losses(flow, hidden, now["flow"], now["occlusion"])
+    with torch.no_grad():
+        motion = model.flow(batch["source"][:, 0], frame, search(Motion(), batch["source"]))
     with fast_math():
         condition = ConditionFeatures(*model.conditioner(batch["ids"], batch["colors"]))
-        past = first_frame(model, batch, condition, noise, (flow.detach(), hidden.detach().sigmoid()), generator)
+        past = first_frame(model, batch, condition, noise, motion, generator)
         source, logits, x4, surface = encode_source(model, frame, now["mask"])
         first = model.timesteps(steps)[:1].expand(len(noise))
         latent, _ = schedule.run_sampler(model, schedule.add_noise(past.start, noise, first), steps, source, condition,
@@ -136,7 +137,7 @@ def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, gener
     return {"latent": 0.5 * (gap.abs() * clean_weight(layer, target)).mean(), "steady": 0.4 * steady,
             "regions": 0.15 * region_loss(logits, now["labels"]),
             "surface": 2.0 * surface_loss(surface.float(), now["surface"], now["labels"]),
-            "swimming": 12.0 * swimming_loss(surface - now["surface"], past.surface_error, now), **pixels, **motion,
+            "swimming": 12.0 * swimming_loss(surface - now["surface"], past.surface_error, now), **pixels,
             "picture": 2.0 * (picture.float() - wanted).abs().mean() + gradient_loss(picture.float(), wanted)}
 
 
@@ -151,7 +152,8 @@ def stream_sheet(model: MirageTiny, batch: dict[str, Tensor], count: int = 6) ->
         condition = ConditionFeatures(*model.conditioner(batch["ids"], batch["colors"]))
         rows, columns = frame.shape[2] // 8, frame.shape[3] // 8
         noise = torch.randn(len(frame), model.config.latent, rows, columns, generator=generator)
-        past = first_frame(model, batch, condition, noise, model.flow(batch["source"][:, 0], frame), generator)
+        motion = model.flow(batch["source"][:, 0], frame, search(Motion(), batch["source"]))
+        past = first_frame(model, batch, condition, noise, motion, generator)
         source, _, x4, surface = encode_source(model, frame, now["mask"])
         first = model.timesteps(3)[:1].expand(len(noise))
         latent, _ = schedule.run_sampler(model, schedule.add_noise(past.start, noise, first), 3, source, condition,

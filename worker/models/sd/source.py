@@ -30,10 +30,12 @@ class FlowGraph(nn.Module):
         self._small, self._cells = shapes.small_px[::-1], shapes.cells()
 
     def forward(self, previous: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
-        flow, occlusion = self.net(resized(previous.float(), self._small), resized(source.float(), self._small))
+        pictures = (resized(picture.float(), self._small) for picture in (previous, source))
+        before, now = self.net.seen(*pictures)
+        flow, occlusion = self.net.refined(before, now, self.net.match(before, now))
         rows, columns = flow.shape[2:]
         scaled = [flow[:, :1] * (self._cells[1] / columns), flow[:, 1:] * (self._cells[0] / rows)]
-        both = F.interpolate(torch.cat([*scaled, occlusion], dim=1), size=self._cells, mode="bilinear",
+        both = F.interpolate(torch.cat([*scaled, occlusion.sigmoid()], dim=1), size=self._cells, mode="bilinear",
                              align_corners=False)
         return both[:, :2], both[:, 2:]
 

@@ -183,8 +183,8 @@ def vary_look(rng: np.random.Generator, look: Look) -> Look:
         changes |= {"upper": look.upper, "cut": look.cut}
     if rng.random() < 0.6:
         changes |= _lower(rng)
-    if rng.random() < 0.35:
-        changes |= _hair(rng) if rng.random() < 0.7 else {"hair_color": sample_hair_color(rng)}
+    if rng.random() < 0.6:
+        changes |= _hair(rng) if rng.random() < 0.85 else {"hair_color": sample_hair_color(rng)}
     if rng.random() < 0.2:
         changes["expression"] = str(rng.choice(EXPRESSION))
     return standard(replace(look, **changes))
