@@ -6,7 +6,7 @@ import pytest
 from mirage_lsd.worker.engines import faster_way
 from mirage_lsd.worker.engines.faster_way import FasterWay
 from mirage_lsd.worker.models.config import AUTO_SIZES
-from mirage_lsd.worker.pace import BARRED_S, BUDGET_MS, WINDOW_FRAMES, WINDOWS_UNTIL_UP, Pace
+from mirage_lsd.worker.pace import BARRED_S, BUDGET_MS, LATE_WINDOWS, WINDOW_FRAMES, WINDOWS_UNTIL_UP, Pace
 
 
 class Clock:
@@ -45,8 +45,17 @@ def test_slow_frames_bring_it_down_step_by_step_and_no_further():
 def test_a_few_slow_frames_change_nothing():
     pace = Pace(Clock())
     for index in range(10 * WINDOW_FRAMES):
-        pace.took("medium", 500.0 if index % 3 == 0 else 20.0)
+        pace.took("medium", 500.0 if index % 25 == 0 else 20.0)
     assert pace.size == "medium"
+
+
+def test_one_slow_frame_in_ten_is_too_many():
+    """What is promised holds for all frames but one in twenty."""
+    pace = Pace(Clock())
+    for index in range(LATE_WINDOWS * WINDOW_FRAMES):
+        assert pace.size == "medium"
+        pace.took("medium", 1.2 * BUDGET_MS if index % 10 == 0 else 20.0)
+    assert pace.size == "small"
 
 
 def test_room_to_spare_brings_it_up_only_after_a_while():

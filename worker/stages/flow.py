@@ -40,19 +40,17 @@ class Flow:
         height_px, width_px = job.source.shape[:2]
         if self._context.fit(width_px, height_px, job.settings.working_size):
             self._previous = self._grey = None
-        small = cv2.resize(job.source, self._context.shapes.working_px, interpolation=cv2.INTER_AREA)
-        small = cv2.cvtColor(small, cv2.COLOR_BGRA2BGR)
+        small, grey = shrunk(job.source, self._context.shapes.working_px)
         if self._is_cut(small):
             self.reset()
-        source, grey_before = to_tensor(small), self._grey
-        self._grey = to_grey(job.source)
+        source = to_tensor(small)
         job.tensors["working"] = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
         self._context.begin_mask(job.tensors["working"])
         job.tensors["source"] = source
         if self._previous is not None and self._context.history.latent is not None:
-            guess = self._motion(grey_before, self._grey, self._context.shapes.cells(LATENT_FACTOR))
+            guess = self._motion(self._grey, grey, self._context.shapes.cells(LATENT_FACTOR))
             job.tensors.update(self._context.run("flow", previous=self._previous, source=source, guess=guess))
-        self._previous = source
+        self._previous, self._grey = source, grey
         return job
 
     def reset(self) -> None:
@@ -71,10 +69,14 @@ class Flow:
         return before is not None and is_scene_cut(before, tiny)
 
 
-def to_grey(source: np.ndarray) -> np.ndarray:
-    """uint8 [h, w, 4] BGRA → uint8 grey at the size that motion is searched at."""
-    size_px = working_size_px(source.shape[1], source.shape[0], USUAL_SIZE)
-    return cv2.cvtColor(cv2.resize(source, size_px, interpolation=cv2.INTER_AREA), cv2.COLOR_BGRA2GRAY)
+def shrunk(source: np.ndarray, working_px: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """uint8 [h, w, 4] BGRA → the working picture uint8 BGR, and grey at the size that motion is searched at, whatever
+    the nets work at."""
+    usual_px = working_size_px(source.shape[1], source.shape[0], USUAL_SIZE)
+    usual = cv2.resize(source, usual_px, interpolation=cv2.INTER_AREA)
+    larger = usual if working_px[0] <= usual_px[0] else source
+    small = usual if working_px == usual_px else cv2.resize(larger, working_px, interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_BGRA2BGR), cv2.cvtColor(usual, cv2.COLOR_BGRA2GRAY)
 
 
 def to_tensor(small: np.ndarray) -> np.ndarray:

@@ -76,7 +76,7 @@ def denoise_losses(model: MirageTiny, batch: dict[str, Tensor], generator: torch
     pixels = {name: 0.5 * value
               for name, value in layer_losses(raw.float(), now["layer"], now["source"], dyes_of(batch, 0)).items()}
     return {"latent": loss.mean(), "regions": 0.25 * region_loss(logits, now["labels"]),
-            "surface": 2.0 * surface_loss(surface.float(), now["surface"], now["labels"]), **pixels}
+            "surface": 6.0 * surface_loss(surface.float(), now["surface"], now["labels"]), **pixels}
 
 
 def denoise_sheet(model: MirageTiny, batch: dict[str, Tensor], count: int = 6) -> np.ndarray:

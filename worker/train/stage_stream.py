@@ -136,7 +136,7 @@ def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, gener
     pixels = {name: 0.5 * value for name, value in layer_losses(raw.float(), layer, frame, dyes).items()}
     return {"latent": 0.5 * (gap.abs() * clean_weight(layer, target)).mean(), "steady": 0.4 * steady,
             "regions": 0.15 * region_loss(logits, now["labels"]),
-            "surface": 2.0 * surface_loss(surface.float(), now["surface"], now["labels"]),
+            "surface": 6.0 * surface_loss(surface.float(), now["surface"], now["labels"]),
             "swimming": 12.0 * swimming_loss(surface - now["surface"], past.surface_error, now), **pixels,
             "picture": 2.0 * (picture.float() - wanted).abs().mean() + gradient_loss(picture.float(), wanted)}
 

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first flow points to where things were, in cells of whatever size the nets work at."""
+
+import cv2
+import numpy as np
+import pytest
+
+from mirage_lsd.worker.models.motion import Motion
+from mirage_lsd.worker.stages.flow import shrunk
+
+
+def textured(seed: int = 0) -> np.ndarray:
+    rough = np.random.default_rng(seed).integers(0, 256, (192, 320)).astype(np.uint8)
+    return cv2.normalize(cv2.GaussianBlur(rough, (0, 0), 4), None, 0, 255, cv2.NORM_MINMAX)
+
+
+@pytest.mark.parametrize("cells", [(24, 40), (12, 20), (16, 28)])
+def test_flow_points_back_in_cells(cells):
+    before = textured()
+    now = np.roll(before, (2, -3), axis=(0, 1))  # everything moved down by 2 px and left by 3
+    flow = Motion()(before, now, cells)
+    assert flow.shape == (1, 2, *cells) and flow.dtype == np.float32
+    inner = flow[0, :, 3:-3, 3:-3].mean(axis=(1, 2))
+    np.testing.assert_allclose(inner, (3 * cells[1] / 320, -2 * cells[0] / 192), atol=0.03)
+
+
+def test_a_still_picture_does_not_move():
+    assert np.abs(Motion()(textured(), textured(), (24, 40))).max() < 0.01
+
+
+@pytest.mark.parametrize("working_px", [(160, 96), (320, 192), (448, 256)])
+def test_motion_is_searched_at_one_size(working_px):
+    source = cv2.cvtColor(cv2.resize(textured(), (640, 360)), cv2.COLOR_GRAY2BGRA)
+    small, grey = shrunk(source, working_px)
+    assert small.shape == (working_px[1], working_px[0], 3) and grey.shape == (192, 320)
+    expected = cv2.resize(source[..., :3], working_px, interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - expected).mean() < 2
