@@ -43,8 +43,9 @@ def test_what_words_do_not_name_is_not_painted(world_dir):
         if not sample.ids.any() and not sample.colors.any():
             assert not alpha.any()
             kept += 1
-        if not scene and not expression:
-            assert not alpha[sample.labels == CHANGED_LABELS["expression"][0]][::7].mean() > 0.2
+        face = sample.labels == CHANGED_LABELS["expression"][0]
+        if not scene and not expression and face.sum() > 400:  # of a face at the edge new hair may cover most
+            assert not alpha[face].mean() > 0.2
         if upper and not scene:
             assert alpha[sample.labels == CHANGED_LABELS["upper"][0]].mean() > 0.6
             changed += 1

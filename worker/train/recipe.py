@@ -32,7 +32,7 @@ def _default_stages() -> dict[str, StageConfig]:
     return {"autoencoder": StageConfig(20_000, 300.0, 4, 2.5e-3, scales=(0.5,)),
             "flow": StageConfig(10_000, 600.0, 5, 1.5e-3, frames=2, scales=(0.7, 1.0)),
             "denoiser": StageConfig(60_000, 3000.0, 4, 2e-3, scales=(0.5, 0.7, 1.0)),
-            "stream": StageConfig(20_000, 4500.0, 3, 8e-4, frames=2, scales=(0.5, 0.7, 1.0))}
+            "stream": StageConfig(20_000, 4500.0, 3, 8e-4, frames=3, scales=(0.5, 0.7, 1.0))}
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class TrainConfig:
 
 def smoke_config(world: Path, run_dir: Path, out: Path) -> TrainConfig:
     """A few steps of every stage on small pictures: seconds, for tests."""
-    stages = {name: StageConfig(3, 60.0, 2, 1e-3, frames=2) for name in STAGES}
+    stages = {name: StageConfig(3, 60.0, 2, 1e-3, frames=3) for name in STAGES}
     return TrainConfig((world,), run_dir, out, (128, 96), stages)
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage 4: streaming. Two frames, the second through the unrolled few-step sampler with history from the first;
-losses on decoded and upscaled pixels train the nets, the time-steps, the decoder and the upscaler together.
+"""Stage 4: streaming. Two or three frames, the last through the unrolled few-step sampler with history from those
+before; losses on decoded and upscaled pixels train nets, time-steps, decoder and upscaler together.
 
 History is either corrupted truth (noise, blur, another look, none), so that errors die out instead of building up
 and a new prompt takes over at once, or the model's own frame before, and then its error must move along with the
@@ -41,9 +41,9 @@ _OWN = 0.5  # share of batches whose history is the model's own frame
 
 
 class Past(NamedTuple):
-    """What frame 1 starts from. start: warped latent; flags [B,2]: has cache, has anchor; error: warped error of the
-    model's own frame 0 and where it counts, or None with corrupted truth; surface_error [B,3,H/4,W/4]: of frame 0's
-    surface, not warped."""
+    """What a frame starts from. start: warped latent; flags [B,2]: has cache, has anchor; error: warped error of the
+    model's own frame before and where it counts, or None with corrupted truth; surface_error [B,3,H/4,W/4]: of that
+    frame's surface, not warped."""
 
     start: Tensor
     caches: Caches
@@ -82,46 +82,61 @@ def train_stream(model: MirageTiny, world: World | Worlds, folder: Path, config:
 
 
 @torch.no_grad()
-def first_frame(model: MirageTiny, batch: dict[str, Tensor], condition: ConditionFeatures, noise: Tensor,
-                motion: tuple[Tensor, Tensor], generator: torch.Generator) -> Past:
-    """Frame 0 without gradients, moved to frame 1 by motion (flow, occlusion)."""
-    first = frame_of(batch, 0)
-    truth = model.layer_encoder(first["layer"])
-    source, _, _, surface = encode_source(model, first["source"], first["mask"])
-    caches, anchor, nothing = schedule.empty_history(model, len(truth), *truth.shape[2:])
-    own = bool(torch.rand((), generator=generator) < _OWN)
+def motion_to(model: MirageTiny, batch: dict[str, Tensor], t: int) -> tuple[Tensor, Tensor]:
+    """Flow and occlusion between frames t - 1 and t, as live."""
+    pair = batch["source"][:, t - 1 : t + 1]
+    return model.flow(pair[:, 0], pair[:, 1], search(Motion(), pair))
+
+
+@torch.no_grad()
+def past_of(model: MirageTiny, batch: dict[str, Tensor], t: int, condition: ConditionFeatures, noise: Tensor,
+            generator: torch.Generator) -> Past:
+    """Frame t - 1 without gradients, moved to frame t. The model's own frame has a past of its own where there is an
+    earlier one, since in a stream every past has."""
+    last = frame_of(batch, t - 1)
+    truth = model.layer_encoder(last["layer"])
+    source, _, _, surface = encode_source(model, last["source"], last["mask"])
+    caches, anchor, flags = schedule.empty_history(model, len(truth), *truth.shape[2:])
+    own, times = bool(torch.rand((), generator=generator) < _OWN), model.timesteps(3)
     if own:
-        times = model.timesteps(3)
-        latent, caches = schedule.run_sampler(model, noise * schedule.alpha_sigma(times[:1])[1], 3, source, condition,
-                                              caches, anchor, nothing)
+        start = torch.zeros_like(truth)
+        if t > 1:
+            start, caches, anchor, flags, *_ = past_of(model, batch, t - 1, condition, noise, generator)
+        noisy = schedule.add_noise(start, noise, times[:1].expand(len(truth)))
+        latent, caches = schedule.run_sampler(model, noisy, 3, source, condition, caches, anchor, flags)
     else:
         latent = schedule.corrupt_history(truth, generator)
-        last = model.timesteps(3)[-1:].expand(len(latent))
-        noisy = schedule.add_noise(latent, noise, last)
-        _, caches = model.unet(noisy, last, source, condition, caches, anchor, nothing)
+        noisy = schedule.add_noise(latent, noise, times[-1:].expand(len(latent)))
+        _, caches = model.unet(noisy, times[-1:].expand(len(latent)), source, condition, caches, anchor, flags)
+    has_anchor = flags[:, 1:, None, None]
+    anchor = Anchor(*(old * has_anchor + new * (1.0 - has_anchor)
+                      for old, new in ((anchor.a16, caches.c16), (anchor.a32, caches.c32))))
+    return _moved(motion_to(model, batch, t), latent, truth, caches, anchor, surface - last["surface"], own, generator)
+
+
+def _moved(motion: tuple[Tensor, Tensor], latent: Tensor, truth: Tensor, caches: Caches, anchor: Anchor,
+           surface_error: Tensor, own: bool, generator: torch.Generator) -> Past:
+    """What a frame leaves to the next; some streams forget cache or anchor."""
     moved, *warped = warp_state(*motion, latent, caches)
     flags = (torch.rand(len(latent), 2, generator=generator) < torch.tensor([0.85, 0.75])).float()
     flags[:, 1] *= flags[:, 0]
-    start = moved * (1 - motion[1]) * flags[:, :1, None, None]
-    error = None
-    if own:
-        error = warp_by_flow(latent - truth, motion[0]), (1 - motion[1]) * flags[:, :1, None, None]
-    return Past(start, Caches(*warped), Anchor(caches.c16, caches.c32), flags, error, surface - first["surface"])
+    seen = (1 - motion[1]) * flags[:, :1, None, None]
+    error = (warp_by_flow(latent - truth, motion[0]), seen) if own else None
+    return Past(moved * seen, Caches(*warped), anchor, flags, error, surface_error)
 
 
 def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, generator: torch.Generator
                   ) -> dict[str, Tensor]:
-    """Losses of frame 1 of a two-frame run."""
-    now = frame_of(batch, 1)
-    layer, frame, dyes = now["layer"], now["source"], dyes_of(batch, 1)
+    """Losses of a run's last frame."""
+    t = batch["source"].shape[1] - 1
+    now = frame_of(batch, t)
+    layer, frame, dyes = now["layer"], now["source"], dyes_of(batch, t)
     with torch.no_grad(), fast_math():
         target = model.layer_encoder(layer).float()
     noise = torch.randn(target.shape, generator=generator)
-    with torch.no_grad():
-        motion = model.flow(batch["source"][:, 0], frame, search(Motion(), batch["source"]))
     with fast_math():
         condition = ConditionFeatures(*model.conditioner(batch["ids"], batch["colors"]))
-        past = first_frame(model, batch, condition, noise, motion, generator)
+        past = past_of(model, batch, t, condition, noise, generator)
         source, logits, x4, surface = encode_source(model, frame, now["mask"])
         first = model.timesteps(steps)[:1].expand(len(noise))
         latent, _ = schedule.run_sampler(model, schedule.add_noise(past.start, noise, first), steps, source, condition,
@@ -142,18 +157,18 @@ def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, gener
 
 
 def stream_sheet(model: MirageTiny, batch: dict[str, Tensor], count: int = 6) -> np.ndarray:
-    """Source, target, a 3-step result at frame 1 with history, upscaled, surface, then true and found buffers."""
+    """Source, target, a 3-step result at the last frame, upscaled, surface, then true and found buffers."""
     stream_nets(model).eval()
     batch = {name: value[:count] for name, value in batch.items()}
-    now, dyes = frame_of(batch, 1), dyes_of(batch, 1)
+    t = batch["source"].shape[1] - 1
+    now, dyes = frame_of(batch, t), dyes_of(batch, t)
     generator = torch.Generator().manual_seed(0)
     frame = now["source"]
     with torch.no_grad():
         condition = ConditionFeatures(*model.conditioner(batch["ids"], batch["colors"]))
         rows, columns = frame.shape[2] // 8, frame.shape[3] // 8
         noise = torch.randn(len(frame), model.config.latent, rows, columns, generator=generator)
-        motion = model.flow(batch["source"][:, 0], frame, search(Motion(), batch["source"]))
-        past = first_frame(model, batch, condition, noise, motion, generator)
+        past = past_of(model, batch, t, condition, noise, generator)
         source, _, x4, surface = encode_source(model, frame, now["mask"])
         first = model.timesteps(3)[:1].expand(len(noise))
         latent, _ = schedule.run_sampler(model, schedule.add_noise(past.start, noise, first), 3, source, condition,
