@@ -5,8 +5,12 @@ import cv2
 import numpy as np
 import pytest
 
+from mirage_lsd.shared.settings import StreamSettings
+from mirage_lsd.worker.models.graphs import GraphShapes
 from mirage_lsd.worker.models.motion import Motion
-from mirage_lsd.worker.stages.flow import shrunk
+from mirage_lsd.worker.stages.base import Job
+from mirage_lsd.worker.stages.context import History
+from mirage_lsd.worker.stages.flow import Flow, shrunk
 
 
 def textured(seed: int = 0) -> np.ndarray:
@@ -35,3 +39,34 @@ def test_motion_is_searched_at_one_size(working_px):
     assert small.shape == (working_px[1], working_px[0], 3) and grey.shape == (192, 320)
     expected = cv2.resize(source[..., :3], working_px, interpolation=cv2.INTER_AREA)
     assert np.abs(small.astype(int) - expected).mean() < 2
+
+
+class OneSize:
+    """A context whose working size stays, as for sources of nearly the same aspect."""
+
+    shapes = GraphShapes((192, 128))
+
+    def __init__(self):
+        self.history, self.ran = History(), []
+
+    def fit(self, *_size) -> bool:
+        return False
+
+    def begin_mask(self, _working) -> None:
+        pass
+
+    def run(self, graph, **inputs):
+        self.ran.append((graph, inputs["guess"].shape))
+        return {"flow": inputs["guess"]}
+
+
+def test_a_source_of_another_shape_starts_afresh():
+    """The nets' size may stay while the size that motion is searched at changes; then nothing may be compared."""
+    context, picture = OneSize(), cv2.cvtColor(textured(), cv2.COLOR_GRAY2BGRA)
+    flow = Flow(context)
+    for size_px, frames in (((640, 412), 2), ((576, 412), 2)):
+        context.history.latent = np.zeros(1)
+        for _ in range(frames):
+            flow(Job(None, StreamSettings(), 0, cv2.resize(picture, size_px)))
+            context.history.latent = np.zeros(1)
+    assert context.ran == [("flow", (1, 2, 16, 24))] * 2

@@ -41,7 +41,7 @@ class Flow:
         if self._context.fit(width_px, height_px, job.settings.working_size):
             self._previous = self._grey = None
         small, grey = shrunk(job.source, self._context.shapes.working_px)
-        if self._is_cut(small):
+        if self._is_cut(small) or (self._grey is not None and self._grey.shape != grey.shape):
             self.reset()
         source = to_tensor(small)
         job.tensors["working"] = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
