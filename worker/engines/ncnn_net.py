@@ -113,12 +113,6 @@ class Net:
         self._store(self.weights[f"{name}.bias"])
         return blob
 
-    def unit_length(self, x: str) -> str:
-        """x [C,H,W], every cell's channels scaled to length 1."""
-        blob = self.layer("Normalize", [x], {0: 0, 1: 1, 2: 1e-12, 3: 1, 4: 1, 9: 1})
-        self._store(np.ones(1))
-        return blob
-
     def swish(self, x: str) -> str:
         return self.layer("Swish", [x])
 

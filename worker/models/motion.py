@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-FINEST_SCALE = 1  # half size: the next finer one halves the error once more, for ten times the time
+FINEST_SCALE = 1  # half size: the next coarser errs nearly twice as much, the next finer takes four times as long
 
 
 class Motion:

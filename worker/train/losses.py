@@ -79,10 +79,13 @@ def swimming_loss(error: Tensor, error_before: Tensor, now: dict[str, Tensor]) -
 
 def flow_losses(flow: Tensor, occlusion_logit: Tensor, true_flow: Tensor, occluded: Tensor) -> dict[str, Tensor]:
     """End-point error in cells where visible, and occlusion cross-entropy."""
-    gap = (flow - true_flow).square().sum(dim=1, keepdim=True).add(1e-4).sqrt()
-    visible = 1.0 - occluded
-    weight = 1.0 + 3.0 * true_flow.square().sum(dim=1, keepdim=True).sqrt().clamp(max=1.0)
-    return {"flow": (gap * visible * weight).mean(),
+    return {"flow": motion_loss(flow, true_flow, occluded),
             "occlusion": 0.2 * F.binary_cross_entropy_with_logits(occlusion_logit, occluded,
                                                                   pos_weight=occluded.new_tensor(4.0))}
 
+
+def motion_loss(flow: Tensor, true_flow: Tensor, occluded: Tensor) -> Tensor:
+    """End-point error in cells where visible; what moves counts up to four times."""
+    gap = (flow - true_flow).square().sum(dim=1, keepdim=True).add(1e-4).sqrt()
+    weight = 1.0 + 3.0 * true_flow.square().sum(dim=1, keepdim=True).sqrt().clamp(max=1.0)
+    return (gap * (1.0 - occluded) * weight).mean()

@@ -15,7 +15,7 @@ from mirage_lsd.worker.models.blocks import warp_by_flow
 from mirage_lsd.worker.models.motion import Motion
 from mirage_lsd.worker.models.tiny import MirageTiny
 from mirage_lsd.worker.train.dataset import World, Worlds
-from mirage_lsd.worker.train.losses import flow_losses
+from mirage_lsd.worker.train.losses import flow_losses, motion_loss
 from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, tile
 
 # How much of the learned correction is kept: rendered training pictures are softer than a camera's, on which the search
@@ -54,7 +54,7 @@ def both_losses(model: MirageTiny, batch: dict[str, Tensor], motion: Motion) -> 
     match = model.flow.match(before, now)
     matched = flow_losses(*model.flow.refined(before, now, match), *wanted)
     total = {name: value + 0.5 * matched[name] for name, value in searched.items()}
-    return {**total, "match": 0.5 * flow_losses(match, now[:, :1] * 0.0, *wanted)["flow"]}
+    return {**total, "match": 0.5 * motion_loss(match, *wanted)}
 
 
 def search(motion: Motion, source: Tensor) -> Tensor:
