@@ -40,6 +40,13 @@ def test_which_changes_move_outlines(change, moves):
     assert shape_changes(WORN, {**WORN, **change}) == moves
 
 
+def test_long_sleeves_may_go():
+    hoodie = {**WORN, "upper": "hoodie"}
+    assert shape_changes(hoodie, WORN) == {"bare"}
+    assert shape_changes(hoodie, {**WORN, "upper": "dress"}) == {"bare", "legs"}
+    assert shape_changes(hoodie, {**WORN, "upper": "suit"}) == set()
+
+
 def test_hair_alone_is_asked_for_too():
     """Words like "long hair" name nothing else, so training must show that case."""
     edits = [sample_edit(np.random.default_rng(k), WORN, {**WORN, "hair": "long"}) for k in range(200)]

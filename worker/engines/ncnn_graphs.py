@@ -61,8 +61,15 @@ def _encode(net: Net, shapes: GraphShapes) -> None:
     net.output("s32", net.named_conv(x32, "encoder.out32"))
     net.output("regions", regions)
     net.output("x4", x4)
-    located = net.named_conv(blocks.conv_norm(net, y8, "encoder.locate.0"), "encoder.locate.1")
-    net.output("surface", net.shuffle(located))
+    net.output("surface", _located(net, y16, y8))
+
+
+def _located(net: Net, y16: str, y8: str) -> str:
+    for index in range(3):
+        y16 = blocks.plain_block(net, y16, f"encoder.locate.at16.{index}")
+    x8 = net.enlarge(net.named_conv(y16, "encoder.locate.up"), 2, nearest=True)
+    x8 = blocks.plain_block(net, net.add(net.named_conv(y8, "encoder.locate.skip"), x8), "encoder.locate.at8")
+    return net.shuffle(net.named_conv(x8, "encoder.locate.out"))
 
 
 def _down(net: Net, x: str, name: str) -> str:

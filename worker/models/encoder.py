@@ -31,6 +31,25 @@ class GlobalMix(nn.Module):
         return x + self.out(mixed).transpose(1, 2).reshape(x.shape)
 
 
+class Locator(nn.Module):
+    """The body surface [B,3,H/4,W/4] from trunk features at 1/16 [B,80,..] and 1/8 [B,w8,..]. A branch of its own: a
+    place on the cloth takes more looking around than a region's name does, and it can be trained on a finished trunk.
+    """
+
+    def __init__(self, inputs16: int, inputs8: int, width: int = 64):
+        super().__init__()
+        self.at16 = nn.Sequential(*(PlainBlock(inputs16) for _ in range(3)))
+        self.up = nn.Conv2d(inputs16, width, 1)
+        self.skip = nn.Conv2d(inputs8, width, 1)
+        self.at8 = PlainBlock(width)
+        self.out = nn.Conv2d(width, 4 * len(SURFACE), 1)  # 2 x 2 sub-cells a cell
+
+    def forward(self, y16: Tensor, y8: Tensor) -> Tensor:
+        x16 = self.up(self.at16(y16))
+        x8 = self.at8(self.skip(y8) + F.interpolate(x16, scale_factor=2.0, mode="nearest"))
+        return F.pixel_shuffle(self.out(x8), 2)
+
+
 class SourceEncoder(nn.Module):
     """source [B,3,H,W] 0..1, person_mask [B,1,H,W] 0..1 -> features at 1/8, 1/16, 1/32, regions at 1/8, stem features
     x4 and surface at 1/4."""
@@ -52,7 +71,7 @@ class SourceEncoder(nn.Module):
         self.out8 = nn.Conv2d(w8, w8, 1)
         self.parse = nn.Conv2d(w8, 4 * len(REGIONS), 1)  # 2 x 2 sub-cells a cell
         self.palette = nn.Linear(3 * len(REGIONS), w8)
-        self.locate = nn.Sequential(conv_norm(w8, w8), nn.Conv2d(w8, 4 * len(SURFACE), 1))
+        self.locate = Locator(80, w8)
 
     def stem_features(self, source: Tensor, person_mask: Tensor) -> Tensor:
         """x4 [B,32,H/4,W/4]: edges and colours, which also guide the layer decoder."""
@@ -69,7 +88,7 @@ class SourceEncoder(nn.Module):
         logits = F.pixel_shuffle(self.parse(y8), 2)
         means = mean_colors(F.avg_pool2d(source, 8), regions_from_logits(logits))
         s8 = self.out8(y8) + self.palette(means.flatten(1) - 0.5)[:, :, None, None]
-        return s8, self.out16(y16), self.out32(x32), logits, x4, F.pixel_shuffle(self.locate(y8), 2)
+        return s8, self.out16(y16), self.out32(x32), logits, x4, self.locate(y16, y8)
 
     def forward(self, source: Tensor, person_mask: Tensor) -> tuple[Tensor, ...]:
         s8, s16, s32, logits, x4, surface = self.features(source, person_mask)

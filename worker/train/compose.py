@@ -22,7 +22,7 @@ from mirage_lsd.worker.train.views import View, sample_view
 from mirage_lsd.worker.train.world.paint import multiplier, shares
 
 SHAPE_SHARE, SHAPE_TRIES = 0.6, 24  # so often a sample is looked for whose outlines change
-SHAPE_KINDS = ("hair", "legs", "arms")
+SHAPE_KINDS = ("hair", "legs", "arms", "bare")
 LEAST_LEGS = 0.02  # of the picture, for legs to be worth changing
 
 
@@ -51,6 +51,16 @@ class Sample:
     colors: np.ndarray
 
 
+@dataclass(frozen=True)
+class SourceSample:
+    """source, mask, labels and surface as in Sample."""
+
+    source: np.ndarray
+    mask: np.ndarray
+    labels: np.ndarray
+    surface: np.ndarray
+
+
 def compose(world: World | Worlds, rng: np.random.Generator, frames: int, size_px: tuple[int, int]) -> Sample:
     """One random sample of `frames` consecutive frames at a working size (width, height)."""
     part, number, before, after = _sample_looks(world, rng)
@@ -59,9 +69,22 @@ def compose(world: World | Worlds, rng: np.random.Generator, frames: int, size_p
         after = before
     view = sample_view(rng, size_px, part.layers.shape[4] / part.layers.shape[3])
     start = int(rng.integers(part.frames - frames + 1))
-    stage = _Stage(part, rng, view, edit)
-    shots = [stage.shoot(number, before, after, start + t, t) for t in range(frames)]
+    stage = _Stage(part, rng, view)
+    shots = [stage.shoot(edit, number, before, after, start + t, t) for t in range(frames)]
     return _pack(shots, stage, edit)
+
+
+def compose_source(world: World | Worlds, rng: np.random.Generator, frames: int, size_px: tuple[int, int]
+                   ) -> SourceSample:
+    """One random source with what is true of it; costs a third of a whole sample."""
+    number = int(rng.integers(world.clips))
+    part, number = world.locate(number) if isinstance(world, Worlds) else (world, number)
+    look = int(rng.integers(part.layers.shape[1]))
+    stage = _Stage(part, rng, sample_view(rng, size_px, part.layers.shape[4] / part.layers.shape[3]))
+    start = int(rng.integers(part.frames - frames + 1))
+    shots = [stage.source(number, look, start + t, t) for t in range(frames)]
+    return SourceSample(*(_planes(shots, name) for name in ("picture", "mask")),
+                        np.stack([shot.labels for shot in shots]), _planes(shots, "surface")[:, :, 2::4, 2::4])
 
 
 def _sample_looks(world: World | Worlds, rng: np.random.Generator) -> tuple[World, int, int, int]:
@@ -93,22 +116,31 @@ class _Look:
 
 
 @dataclass(frozen=True)
-class _Shot:
-    source: np.ndarray
+class _Source:
+    """picture u8 [H,W,3] as the camera gives it; mask u8 [H,W,1]; labels u8 [H,W]; surface f32 [H,W,3]; what they were
+    made of: the worn look and, behind it, u8 [H,W,3]."""
+
+    picture: np.ndarray
     mask: np.ndarray
-    layer: np.ndarray
-    dye: np.ndarray
     labels: np.ndarray
     surface: np.ndarray
-    person: np.ndarray
+    worn: _Look
+    behind: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Shot:
+    source: _Source
+    layer: np.ndarray
+    dye: np.ndarray
     flow: np.ndarray
 
 
 class _Stage:
     """What stays the same over the frames of one sample: background, drift, faults, dyes."""
 
-    def __init__(self, part: World, rng: np.random.Generator, view: View, edit: Edit):
-        self.part, self.rng, self.view, self.edit = part, rng, view, edit
+    def __init__(self, part: World, rng: np.random.Generator, view: View):
+        self.part, self.rng, self.view = part, rng, view
         width, height = view.size_px
         self.background = np.asarray(part.backgrounds[int(rng.integers(len(part.backgrounds)))])
         if rng.random() < 0.5:
@@ -128,24 +160,26 @@ class _Stage:
         self.place = cv2.resize(np.asarray(places[int(rng.integers(len(places)))]), view.size_px,
                                 interpolation=cv2.INTER_AREA)
 
-    def shoot(self, clip: int, before: int, after: int, frame: int, t: int) -> _Shot:
-        edit = self.edit
-        worn = self._look(clip, before, frame)
+    def source(self, clip: int, look: int, frame: int, t: int) -> _Source:
+        worn = self._look(clip, look, frame)
         cloth = albedo(self.worn.cloth, np.ascontiguousarray(worn.surface[..., :2]))
         cloth = printed(cloth, self.print, worn.surface)
         factor = multiplier(shares(worn.labels), cloth, self.worn.lower, self.worn.hair) * self.extras[worn.labels]
         colored = cv2.multiply(worn.rgb, factor.astype(np.float32), dtype=cv2.CV_8U)
         behind = cv2.LUT(self._background(t), self.photometry)
-        source = over(cv2.LUT(colored, self.photometry), worn.person, behind)
-        asked = worn if after == before else self._look(clip, after, frame)
+        clean = over(cv2.LUT(colored, self.photometry), worn.person, behind)
+        return _Source(self.webcam.apply(clean, self.rng), self.fault.apply(worn.person)[..., None],
+                       merge_inner_shirt(worn.labels.copy()), worn.surface, worn, behind)
+
+    def shoot(self, edit: Edit, clip: int, before: int, after: int, frame: int, t: int) -> _Shot:
+        source = self.source(clip, before, frame, t)
+        asked = source.worn if after == before else self._look(clip, after, frame)
         undyed = cv2.LUT(asked.rgb, self.photometry)
-        labels = merge_inner_shirt(worn.labels.copy())
         new_labels = merge_inner_shirt(asked.labels.copy())
-        alpha = edit_alpha(labels, new_labels, worn.person, asked.person, edit)
-        layer = self._layer(alpha, undyed, asked, worn, behind)
+        alpha = edit_alpha(source.labels, new_labels, source.worn.person, asked.person, edit)
+        layer = self._layer(edit, alpha, undyed, asked, source)
         dye = albedo(edit.cloth, np.ascontiguousarray(asked.surface[..., :2])) / NEUTRAL
-        return _Shot(self.webcam.apply(source, self.rng), self.fault.apply(worn.person), layer, dye, labels,
-                     worn.surface, worn.person, self._flow(clip, frame, worn.person))
+        return _Shot(source, layer, dye, self._flow(clip, frame, source.worn.person))
 
     def _look(self, clip: int, look: int, frame: int) -> _Look:
         part, view = self.part, self.view
@@ -161,17 +195,15 @@ class _Stage:
             rgb = folded(rgb, self.folds, surface, shares(labels)[..., :2].sum(2))
         return _Look(rgb, labels, np.ascontiguousarray(rgba[..., 3]), surface)
 
-    def _layer(self, alpha: np.ndarray, undyed: np.ndarray, asked: _Look, worn: _Look, behind: np.ndarray
-               ) -> np.ndarray:
+    def _layer(self, edit: Edit, alpha: np.ndarray, undyed: np.ndarray, asked: _Look, source: _Source) -> np.ndarray:
         """Target buffers f32 [H,W,8]. Colours at the person's outline are the person's own; what the background shows
         there the scene share says."""
-        edit = self.edit
         dyes = shares(asked.labels) * np.float32([name in edit.names for name in ("upper", "lower", "hair")])
         if edit.scene:
             color = undyed
-            scene = 1.0 - (asked.person if edit.names else worn.person).astype(np.float32) / 255.0
+            scene = 1.0 - (asked if edit.names else source.worn).person.astype(np.float32) / 255.0
         else:
-            color = over(undyed, asked.person, behind)
+            color = over(undyed, asked.person, source.behind)
             scene = np.zeros_like(alpha)
         planes = [color.astype(np.float32) / 255.0, alpha[..., None], dyes, scene[..., None]]
         return np.concatenate(planes, axis=2)
@@ -201,17 +233,20 @@ class _Stage:
         return np.where(inside, moved, (-self.drift / 8.0).astype(np.float32)).transpose(2, 0, 1).astype(np.float32)
 
 
-def _pack(shots: list[_Shot], stage: _Stage, edit: Edit) -> Sample:
-    def planes(name: str) -> np.ndarray:
-        pictures = [getattr(shot, name) for shot in shots]
-        return np.stack([item.transpose(2, 0, 1) for item in pictures]).astype(np.float32)
+def _planes(shots: list, name: str) -> np.ndarray:
+    """[H,W,C] of every shot as f32 [T,C,H,W]; pictures (u8) as 0..1."""
+    pictures = np.stack([getattr(shot, name).transpose(2, 0, 1) for shot in shots])
+    return pictures.astype(np.float32) / 255.0 if pictures.dtype == np.uint8 else pictures.astype(np.float32)
 
+
+def _pack(shots: list[_Shot], stage: _Stage, edit: Edit) -> Sample:
     occlusion = [np.zeros((1, *shots[0].flow.shape[1:]), np.float32)]
     for previous, now in zip(shots[:-1], shots[1:], strict=True):
-        occlusion.append(occluded(previous.person, now.person, now.flow))
+        occlusion.append(occluded(previous.source.worn.person, now.source.worn.person, now.flow))
     ids, colors = edit.conditions.to_tokens()
-    return Sample(planes("source") / 255.0, np.stack([shot.mask[None] for shot in shots]).astype(np.float32) / 255.0,
-                  planes("layer"), planes("dye"), np.float32([edit.lower, edit.hair]) / NEUTRAL,
-                  stage.place.transpose(2, 0, 1).astype(np.float32) / 255.0, np.stack([shot.labels for shot in shots]),
-                  planes("surface")[:, :, 2::4, 2::4], np.stack([shot.flow for shot in shots]), np.stack(occlusion),
-                  ids[0], colors[0])
+    sources = [shot.source for shot in shots]
+    return Sample(_planes(sources, "picture"), _planes(sources, "mask"), _planes(shots, "layer"), _planes(shots, "dye"),
+                  np.float32([edit.lower, edit.hair]) / NEUTRAL,
+                  stage.place.transpose(2, 0, 1).astype(np.float32) / 255.0,
+                  np.stack([source.labels for source in sources]), _planes(sources, "surface")[:, :, 2::4, 2::4],
+                  np.stack([shot.flow for shot in shots]), np.stack(occlusion), ids[0], colors[0])

@@ -11,6 +11,8 @@ from mirage_lsd.worker.models.cloth import Cloth, standard_cloth
 from mirage_lsd.worker.models.conditions import EXPRESSIONS, HAIRS, LOWERS, PATTERNS, SCENES, UPPERS, Conditions
 from mirage_lsd.worker.train.world.looks import sample_hair_color
 
+SLEEVELESS = ("t-shirt", "dress")  # bare below the elbow
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -37,12 +39,13 @@ class Worn:
 
 def shape_changes(worn: dict, other: dict) -> frozenset[str]:
     """Which outlines a change between two rendered looks moves much: "hair" grows long, "legs" (trousers become a dress
-    or a skirt), "arms" (bare arms get sleeves, most of them of an open jacket)."""
+    or a skirt), "arms" (bare arms get sleeves, most of them of an open jacket), "bare" (long sleeves go)."""
     skirts = {"dress", "skirt"}
     legs, new_legs = (look["upper"] if look["upper"] == "dress" else look["lower"] for look in (worn, other))
     moved = {"hair": other["hair"] == "long" and worn["hair"] != "long",
              "legs": new_legs in skirts and legs not in skirts,
-             "arms": worn["upper"] == "t-shirt" and other["upper"] not in ("t-shirt", "dress")}
+             "arms": worn["upper"] == "t-shirt" and other["upper"] not in SLEEVELESS,
+             "bare": worn["upper"] not in SLEEVELESS and other["upper"] in SLEEVELESS}
     return frozenset(name for name, moves in moved.items() if moves)
 
 

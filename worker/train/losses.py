@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from mirage_lsd.worker.models.autoencoder import ALPHA, DYES, SCENE, composite, finish
 from mirage_lsd.worker.models.blocks import warp_by_flow
+from mirage_lsd.worker.train.coverage import UPPER
 
 
 def gradient_loss(one: Tensor, two: Tensor, scales: int = 3) -> Tensor:
@@ -53,18 +54,24 @@ def region_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(logits.float(), labels[:, 2::4, 2::4].long(), weight)
 
 
-def surface_loss(found: Tensor, true: Tensor, labels: Tensor) -> Tensor:
-    """Error of surface maps [B,3,H/4,W/4] in metres (a tenth for the sleeve coordinate): on the person, and with less
-    weight around, where a new garment may come to lie. Neighbouring places must differ as the true ones do."""
-    person = (labels[:, None, 2::4, 2::4] > 0).float()
-    near = F.max_pool2d(person, 7, 1, 3)
-    weight = (0.04 + 0.4 * near + person) / 1.44
-    scale = found.new_tensor([1.0, 1.0, 0.1])[None, :, None, None]
-    gap = (found - true) * scale
-    within = person[..., 1:] * person[..., :-1], person[..., 1:, :] * person[..., :-1, :]
+def surface_losses(found: Tensor, true: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """Error of surface maps [B,3,H/4,W/4] in metres (a tenth for the sleeve coordinate), of places and of the steps
+    between neighbours. Upper garments, which patterns lie on, count most, then what is near them, where a new garment
+    may come to lie.
+    """
+    labels = labels[:, None, 2::4, 2::4]
+    cloth, person = (labels == UPPER).float(), (labels > 0).float()
+    near = F.max_pool2d(cloth, 5, 1, 2)
+    weight = (0.03 + 0.3 * person + 0.7 * near + cloth) / 1.5
+    gap = (found - true) * found.new_tensor([1.0, 1.0, 0.1])[None, :, None, None]
+    return {"surface": 10.0 * (gap.abs() * weight).mean(), "surface_steps": 20.0 * _uneven(gap, cloth)}
+
+
+def _uneven(gap: Tensor, inside: Tensor) -> Tensor:
+    """How much errors [B,3,h,w] differ between neighbours that both lie inside [B,1,h,w]; jumps count up to 5 cm."""
+    within = inside[..., 1:] * inside[..., :-1], inside[..., 1:, :] * inside[..., :-1, :]
     steps = (gap[..., 1:] - gap[..., :-1]).abs(), (gap[..., 1:, :] - gap[..., :-1, :]).abs()
-    smooth = sum((step.clamp(max=0.05) * inside).mean() for step, inside in zip(steps, within, strict=True))
-    return (gap.abs() * weight).mean() + 2.0 * smooth
+    return sum((step.clamp(max=0.05) * both).mean() for step, both in zip(steps, within, strict=True))
 
 
 def swimming_loss(error: Tensor, error_before: Tensor, now: dict[str, Tensor]) -> Tensor:

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mirage_lsd.worker.train.compose import Sample, compose
+from mirage_lsd.worker.train.compose import Sample, SourceSample, compose
 from mirage_lsd.worker.train.dataset import World, Worlds
 
 TIMELESS = ("tints", "place", "ids", "colors")
@@ -52,11 +52,12 @@ class Loader:
     error while composing is raised where the batch is taken."""
 
     def __init__(self, world: World | Worlds, config: StageConfig, size_px: tuple[int, int], seed: int,
-                 first: int = 0, threads: int = 1):
-        self._world, self._config, self._size_px, self._seed = world, config, size_px, seed
-        self._pool = ThreadPoolExecutor(threads, "loader")
+                 first: int = 0, make: Callable = compose):
+        """make(world, rng, frames, size_px) gives one sample; see compose.py."""
+        self._world, self._config, self._size_px, self._seed, self._make = world, config, size_px, seed, make
+        self._pool = ThreadPoolExecutor(1, "loader")
         self._numbers = itertools.count(first)
-        self._ahead = deque(self._next() for _ in range(3 * threads))
+        self._ahead = deque(self._next() for _ in range(3))
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         while True:
@@ -75,13 +76,13 @@ class Loader:
         scale = float(rng.choice(self._config.scales))
         size_px = tuple(max(1, round(side * scale / SIDE_PX)) * SIDE_PX for side in self._size_px)
         count = max(1, round(self._config.batch / scale**2))
-        return stack([compose(self._world, rng, self._config.frames, size_px) for _ in range(count)])
+        return stack([self._make(self._world, rng, self._config.frames, size_px) for _ in range(count)])
 
 
-def stack(samples: list[Sample]) -> dict[str, Tensor]:
+def stack(samples: list[Sample] | list[SourceSample]) -> dict[str, Tensor]:
     """Samples -> tensors [B,T,...] by field name; ids [B,7], colors [B,3,4]."""
     return {field.name: torch.from_numpy(np.stack([getattr(sample, field.name) for sample in samples]))
-            for field in fields(Sample)}
+            for field in fields(samples[0])}
 
 
 def frame_of(batch: dict[str, Tensor], t: int) -> dict[str, Tensor]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage 4: streaming. Two or three frames, the last through the unrolled few-step sampler with history from those
+"""Stage 5: streaming. Two or three frames, the last through the unrolled few-step sampler with history from those
 before; losses on decoded and upscaled pixels train nets, time-steps, decoder and upscaler together.
 
 History is either corrupted truth (noise, blur, another look, none), so that errors die out instead of building up
@@ -28,7 +28,7 @@ from mirage_lsd.worker.train.losses import (
     gradient_loss,
     layer_losses,
     region_loss,
-    surface_loss,
+    surface_losses,
     swimming_loss,
 )
 from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, fast_math, frame_of
@@ -151,7 +151,7 @@ def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, gener
     pixels = {name: 0.5 * value for name, value in layer_losses(raw.float(), layer, frame, dyes).items()}
     return {"latent": 0.5 * (gap.abs() * clean_weight(layer, target)).mean(), "steady": 0.4 * steady,
             "regions": 0.15 * region_loss(logits, now["labels"]),
-            "surface": 6.0 * surface_loss(surface.float(), now["surface"], now["labels"]),
+            **surface_losses(surface.float(), now["surface"], now["labels"]),
             "swimming": 12.0 * swimming_loss(surface - now["surface"], past.surface_error, now), **pixels,
             "picture": 2.0 * (picture.float() - wanted).abs().mean() + gradient_loss(picture.float(), wanted)}
 
