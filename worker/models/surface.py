@@ -15,7 +15,7 @@ import numpy as np
 
 INERTIA = 0.98
 SAME_WITHIN_M = 0.12
-NEAR_CELLS = 2.6  # how far a neighbourhood reaches (sigma), in places of the laid-out surface: 8 working px each
+NEAR_CELLS = 1.6  # how far a neighbourhood reaches (sigma), in places of the laid-out surface: 8 working px each
 OUTLIER_M = 0.05
 RIDGE = np.float32(0.02)
 
