@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training samples and losses that shapes and folds are learned from."""
+import itertools
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from mirage_lsd.worker.train import schedule  # noqa: E402
 from mirage_lsd.worker.train.edits import sample_edit, shape_changes  # noqa: E402
 from mirage_lsd.worker.train.folds import LEAST, MOST, folded, sample_folds  # noqa: E402
 from mirage_lsd.worker.train.losses import swimming_loss  # noqa: E402
+from mirage_lsd.worker.train.stage_stream import way_to  # noqa: E402
 
 WORN = {"upper": "t-shirt", "lower": "trousers", "hair": "short", "expression": "neutral"}
 
@@ -106,3 +109,11 @@ def test_swimming_is_a_change_of_error_along_the_motion():
     assert carried < 0.2 * swimming_loss(error, error, right)
     nobody = {**right, "labels": torch.zeros_like(right["labels"])}
     assert swimming_loss(error, error, nobody) == 0
+
+
+@pytest.mark.parametrize("last", [1, 2])
+@pytest.mark.parametrize("pasts", [1, 2, 3, 6])
+def test_a_long_past_goes_to_and_fro_over_the_frames_there_are(last, pasts):
+    way = way_to(last, pasts)
+    assert len(way) == pasts + 1 and way[-2:] == [last - 1, last]
+    assert all(abs(one - other) == 1 for one, other in itertools.pairwise(way)) and set(way) <= set(range(last + 1))

@@ -3,8 +3,8 @@
 before; losses on decoded and upscaled pixels train nets, time-steps, decoder and upscaler together.
 
 History is either corrupted truth (noise, blur, another look, none), so that errors die out instead of building up
-and a new prompt takes over at once, or the model's own frame before, and then its error must move along with the
-picture: what does not change does not flicker.
+and a new prompt takes over at once, or the model's own up to six frames before, so that what it adds to its own past
+does not grow, and then its error must move along with the picture: what does not change does not flicker.
 """
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ from mirage_lsd.worker.train.stage_flow import search
 from mirage_lsd.worker.train.stage_layers import layers_shown
 
 _STEPS = (3, 3, 3, 3, 3, 3, 2, 4, 1, 5)  # how often each step count is trained
-_OWN = 0.5  # share of batches whose history is the model's own frame
+_OWN = 0.5  # share of batches whose history is the model's own frames
+_LONGEST = 6  # own frames before the one that is learned from
 
 
 class Past(NamedTuple):
@@ -81,27 +82,36 @@ def train_stream(model: MirageTiny, world: World | Worlds, folder: Path, config:
     nets.eval()
 
 
+def way_to(t: int, pasts: int) -> list[int]:
+    """The last `pasts` frames of a stream before frame t, oldest first, then t itself: to and fro over the few frames
+    there are, since what a stream adds to its own past, frame after frame, shows only in a long one."""
+    there_and_back = [*range(t, -1, -1), *range(1, t)]
+    return [there_and_back[step % len(there_and_back)] for step in range(pasts, -1, -1)]
+
+
 @torch.no_grad()
-def motion_to(model: MirageTiny, batch: dict[str, Tensor], t: int) -> tuple[Tensor, Tensor]:
-    """Flow and occlusion between frames t - 1 and t, as live."""
-    pair = batch["source"][:, t - 1 : t + 1]
+def motion_between(model: MirageTiny, batch: dict[str, Tensor], before: int, t: int) -> tuple[Tensor, Tensor]:
+    """Flow and occlusion between two frames, as live."""
+    pair = batch["source"][:, [before, t]]
     return model.flow(pair[:, 0], pair[:, 1], search(Motion(), pair))
 
 
 @torch.no_grad()
-def past_of(model: MirageTiny, batch: dict[str, Tensor], t: int, condition: ConditionFeatures, noise: Tensor,
-            generator: torch.Generator) -> Past:
-    """Frame t - 1 without gradients, moved to frame t. The model's own frame has a past of its own where there is an
-    earlier one, since in a stream every past has."""
-    last = frame_of(batch, t - 1)
+def past_of(model: MirageTiny, batch: dict[str, Tensor], way: list[int], condition: ConditionFeatures, noise: Tensor,
+            generator: torch.Generator, own: bool) -> Past:
+    """The last frame but one of a way, without gradients, moved to the last: corrupted truth or the model's `own`,
+    which has the way before it for its past."""
+    *earlier, before, t = way
+    last = frame_of(batch, before)
     truth = model.layer_encoder(last["layer"])
     source, _, _, surface = encode_source(model, last["source"], last["mask"])
     caches, anchor, flags = schedule.empty_history(model, len(truth), *truth.shape[2:])
-    own, times = bool(torch.rand((), generator=generator) < _OWN), model.timesteps(3)
+    times = model.timesteps(3)
     if own:
         start = torch.zeros_like(truth)
-        if t > 1:
-            start, caches, anchor, flags, *_ = past_of(model, batch, t - 1, condition, noise, generator)
+        if earlier:
+            start, caches, anchor, flags, *_ = past_of(model, batch, [*earlier, before], condition, noise, generator,
+                                                       True)
         noisy = schedule.add_noise(start, noise, times[:1].expand(len(truth)))
         latent, caches = schedule.run_sampler(model, noisy, 3, source, condition, caches, anchor, flags)
     else:
@@ -111,7 +121,15 @@ def past_of(model: MirageTiny, batch: dict[str, Tensor], t: int, condition: Cond
     has_anchor = flags[:, 1:, None, None]
     anchor = Anchor(*(old * has_anchor + new * (1.0 - has_anchor)
                       for old, new in ((anchor.a16, caches.c16), (anchor.a32, caches.c32))))
-    return _moved(motion_to(model, batch, t), latent, truth, caches, anchor, surface - last["surface"], own, generator)
+    motion = motion_between(model, batch, before, t)
+    return _moved(motion, latent, truth, caches, anchor, surface - last["surface"], own, generator)
+
+
+def any_past(model: MirageTiny, batch: dict[str, Tensor], t: int, condition: ConditionFeatures, noise: Tensor,
+             generator: torch.Generator) -> Past:
+    """A random past of frame t."""
+    own, pasts = torch.rand(2, generator=generator).tolist()
+    return past_of(model, batch, way_to(t, 1 + int(pasts * _LONGEST)), condition, noise, generator, own < _OWN)
 
 
 def _moved(motion: tuple[Tensor, Tensor], latent: Tensor, truth: Tensor, caches: Caches, anchor: Anchor,
@@ -136,7 +154,7 @@ def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, gener
     noise = torch.randn(target.shape, generator=generator)
     with fast_math():
         condition = ConditionFeatures(*model.conditioner(batch["ids"], batch["colors"]))
-        past = past_of(model, batch, t, condition, noise, generator)
+        past = any_past(model, batch, t, condition, noise, generator)
         source, logits, x4, surface = encode_source(model, frame, now["mask"])
         first = model.timesteps(steps)[:1].expand(len(noise))
         latent, _ = schedule.run_sampler(model, schedule.add_noise(past.start, noise, first), steps, source, condition,
@@ -168,7 +186,7 @@ def stream_sheet(model: MirageTiny, batch: dict[str, Tensor], count: int = 6) ->
         condition = ConditionFeatures(*model.conditioner(batch["ids"], batch["colors"]))
         rows, columns = frame.shape[2] // 8, frame.shape[3] // 8
         noise = torch.randn(len(frame), model.config.latent, rows, columns, generator=generator)
-        past = past_of(model, batch, t, condition, noise, generator)
+        past = any_past(model, batch, t, condition, noise, generator)
         source, _, x4, surface = encode_source(model, frame, now["mask"])
         first = model.timesteps(3)[:1].expand(len(noise))
         latent, _ = schedule.run_sampler(model, schedule.add_noise(past.start, noise, first), 3, source, condition,
