@@ -46,8 +46,8 @@ def test_errors_on_the_upper_garment_count_most():
     assert cloth > 10 * other > 0
     bumpy = true.clone()
     bumpy[:, 1, ::2] = 0.02
-    assert surface_losses(bumpy, true, labels)["surface_steps"] > 0 == surface_losses(true + 0.1, true, labels)[
-        "surface_steps"]
+    steps = [surface_losses(found, true, labels)["surface_steps"] for found in (bumpy, true + 0.1)]
+    assert steps[0] > 0 and steps[1] == 0
 
 
 def test_the_surface_learns_and_what_the_other_nets_are_told_is_held(world, tmp_path):
@@ -64,6 +64,5 @@ def test_the_surface_learns_and_what_the_other_nets_are_told_is_held(world, tmp_
                zip(model.encoder.stem.state_dict().values(), before.stem.state_dict().values(), strict=True))
     assert all(parameter.requires_grad for parameter in model.encoder.parameters())
     with torch.no_grad():
-        free = model.encoder.features(now["source"], now["mask"])
-        shifted = source_losses(model.encoder, copy.deepcopy(MirageTiny().encoder).eval(), now)
-    assert 0 < last["held"] < 0.3 * shifted["held"] and len(free) == 6
+        shifted = source_losses(model.encoder, MirageTiny().encoder.eval(), now)
+    assert 0 < last["held"] < 0.3 * shifted["held"]

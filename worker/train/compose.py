@@ -76,9 +76,8 @@ def compose(world: World | Worlds, rng: np.random.Generator, frames: int, size_p
 
 def compose_source(world: World | Worlds, rng: np.random.Generator, frames: int, size_px: tuple[int, int]
                    ) -> SourceSample:
-    """One random source with what is true of it; costs a third of a whole sample."""
-    number = int(rng.integers(world.clips))
-    part, number = world.locate(number) if isinstance(world, Worlds) else (world, number)
+    """One random source with what is true of it."""
+    part, number = _any_clip(world, rng)
     look = int(rng.integers(part.layers.shape[1]))
     stage = _Stage(part, rng, sample_view(rng, size_px, part.layers.shape[4] / part.layers.shape[3]))
     start = int(rng.integers(part.frames - frames + 1))
@@ -87,12 +86,16 @@ def compose_source(world: World | Worlds, rng: np.random.Generator, frames: int,
                         np.stack([shot.labels for shot in shots]), _planes(shots, "surface")[:, :, 2::4, 2::4])
 
 
+def _any_clip(world: World | Worlds, rng: np.random.Generator) -> tuple[World, int]:
+    number = int(rng.integers(world.clips))
+    return world.locate(number) if isinstance(world, Worlds) else (world, number)
+
+
 def _sample_looks(world: World | Worlds, rng: np.random.Generator) -> tuple[World, int, int, int]:
     """A folder, a clip of it, the look that is worn and the one that is asked for (in standard form)."""
     wanted = str(rng.choice(SHAPE_KINDS)) if rng.random() < SHAPE_SHARE else None
     for _ in range(1 if wanted is None else SHAPE_TRIES):
-        number = int(rng.integers(world.clips))
-        part, number = world.locate(number) if isinstance(world, Worlds) else (world, number)
+        part, number = _any_clip(world, rng)
         before = int(rng.integers(part.layers.shape[1]))
         after = int(rng.choice([look for look in range(1, part.layers.shape[1]) if look != before]))
         if wanted in shape_changes(part.looks[number][before], part.looks[number][after]) and (
@@ -117,8 +120,7 @@ class _Look:
 
 @dataclass(frozen=True)
 class _Source:
-    """picture u8 [H,W,3] as the camera gives it; mask u8 [H,W,1]; labels u8 [H,W]; surface f32 [H,W,3]; what they were
-    made of: the worn look and, behind it, u8 [H,W,3]."""
+    """picture u8 [H,W,3]; mask u8 [H,W,1]; labels u8 [H,W]; surface f32 [H,W,3]; behind u8 [H,W,3], the background."""
 
     picture: np.ndarray
     mask: np.ndarray
