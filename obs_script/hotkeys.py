@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every preset and action as a hotkey in OBS's Settings → Hotkeys.
 
-needed() runs on the supervisor thread, refresh() inside a script callback (OBS registers a script's hotkeys nowhere
-else), the hotkeys' own callbacks on OBS's thread for deferred calls. Invariants: the callbacks only submit to the
-desk; OBS saves the keys in its profile under the hotkey's name, and they are read back from there when a hotkey is
-registered and when the profile changes; a name is registered at most once.
+needed() and finish() run on the supervisor thread, register() between them inside a script callback (OBS registers a
+script's hotkeys nowhere else), the hotkeys' own callbacks on OBS's thread for deferred calls. Invariants: the callbacks
+only submit to the desk; register() calls nothing that lets go of the GIL (script_call.py says why), so nothing of
+libobs.py; OBS saves the keys in its profile under the hotkey's name, and they are read back from there when a hotkey
+is registered and when the profile changes; a name is registered at most once.
 
 obs_hotkey_register_frontend is used through OBS's script binding on purpose: that one never takes the GIL while OBS
 holds its hotkey lock, which a ctypes callback would.
@@ -76,6 +77,7 @@ class Hotkeys:
         self._libobs, self._desk, self._on_talk = libobs, desk, on_talk
         self._wanted: dict[str, Hotkey] = {}
         self._registered: dict[str, tuple[int, Callable[[bool], None], str]] = {}
+        self._keyless: list[str] = []
         self._seen: Any = None
 
     def needed(self) -> bool:
@@ -88,19 +90,24 @@ class Hotkeys:
         self._wanted = hotkeys_for(state)
         return {name: key.description for name, key in self._wanted.items()} != self._descriptions()
 
-    def refresh(self, obs: Any) -> None:
-        """Register what is new, take away what is gone, rename what is called otherwise. `obs`: obspython."""
-        wanted = dict(self._wanted)
-        for name in [one for one in self._registered if one not in wanted]:
+    def register(self, obs: Any) -> None:
+        """Register what is new, take away what is gone. `obs`: obspython."""
+        for name in [one for one in self._registered if one not in self._wanted]:
             obs.obs_hotkey_unregister(self._registered.pop(name)[1])
-        for name, hotkey in wanted.items():
+        for name, hotkey in self._wanted.items():
             if name not in self._registered:
                 callback = self._callback(name)
                 number = obs.obs_hotkey_register_frontend(name, hotkey.description, callback)
                 self._registered[name] = (number, callback, hotkey.description)
-                self._load_keys([name])
-            elif self._registered[name][2] != hotkey.description:
-                number, callback, _ = self._registered[name]
+                self._keyless.append(name)
+
+    def finish(self) -> None:
+        """Give what is newly registered its keys, rename what is called otherwise."""
+        self._load_keys(self._keyless)
+        self._keyless.clear()
+        for name, (number, callback, description) in list(self._registered.items()):
+            hotkey = self._wanted.get(name)
+            if hotkey is not None and hotkey.description != description:
                 self._libobs.obs_hotkey_set_description(number, hotkey.description.encode())
                 self._registered[name] = (number, callback, hotkey.description)
 

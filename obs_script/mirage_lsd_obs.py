@@ -21,6 +21,7 @@ SCENE_KEY = "scene:"
 
 _plugin = None
 _problem = ""
+_connected = False
 _obs_is_ending = False
 
 
@@ -73,32 +74,54 @@ def script_description():  # asked for before script_load, so the status is in t
 
 
 def script_load(settings):
-    global _plugin, _problem
+    global _plugin, _problem, _connected
+    _problem, _connected = "", False  # another scene collection loads this same module again
     _make_packages()
     from mirage_lsd.obs_script.plugin import Plugin
     from mirage_lsd.shared.errors import MirageError
 
-    def on_call(_data):
-        plugin.hotkeys.refresh(obs)
-
     try:
-        plugin = Plugin(FOLDER)
-        obs.signal_handler_connect(obs.obs_get_signal_handler(), plugin.script_call.signal, on_call)
-        plugin.scenes.carried = _carried(settings)
-        _set_senses(plugin, settings)
-        plugin.start()
+        _plugin = Plugin(FOLDER)
     except MirageError as error:
         _problem = str(error)
         obs.script_log(obs.LOG_ERROR, _problem)
-        return
-    _plugin = plugin
-    obs.obs_frontend_add_event_callback(_on_event)
 
 
 def script_update(settings):
-    if _plugin is not None:
-        _plugin.scenes.carried = _carried(settings)
-        _set_senses(_plugin, settings)
+    """OBS calls this right after script_load, and at every change."""
+    if _plugin is None:
+        return
+    first = not _connected
+    if first:
+        _connect(_plugin)
+    _plugin.scenes.carried = _carried(settings)
+    _set_senses(_plugin, settings)
+    if first:
+        _start()
+
+
+def _connect(plugin):
+    """First in a hook and before anything that lets go of the GIL: OBS keeps the script whose hook runs in one variable
+    for all threads, and without it takes no callbacks. Hence not in script_load, where files are read meanwhile."""
+    global _connected
+
+    def on_call(_data):
+        plugin.hotkeys.register(obs)
+
+    obs.signal_handler_connect(obs.obs_get_signal_handler(), plugin.script_call.signal, on_call)
+    obs.obs_frontend_add_event_callback(_on_event)
+    _connected = True
+
+
+def _start():
+    global _plugin, _problem
+    from mirage_lsd.shared.errors import MirageError
+
+    try:
+        _plugin.start()
+    except MirageError as error:
+        _plugin, _problem = None, str(error)
+        obs.script_log(obs.LOG_ERROR, _problem)
 
 
 def script_defaults(settings):
@@ -114,10 +137,11 @@ def script_unload():
 
 def script_properties():
     properties = obs.obs_properties_create()
-    obs.obs_properties_add_text(properties, "status", _describe(), obs.OBS_TEXT_INFO)
+    status = obs.obs_properties_add_text(properties, "status", "", obs.OBS_TEXT_INFO)
     obs.obs_properties_add_button(properties, "refresh", "Refresh status", _refresh_pressed)
     obs.obs_properties_add_button(properties, "restart_worker", "Restart worker", _restart_pressed)
     obs.obs_properties_add_button(properties, "open_presets", "Open my presets", _open_presets_pressed)
+    obs.obs_property_set_description(status, _describe())  # after the buttons for _connect's reason
     _add_scenes(properties)
     if _plugin is not None:
         from mirage_lsd.obs_script import sense_properties

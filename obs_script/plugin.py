@@ -221,6 +221,7 @@ class Plugin:
             self._host.refresh_windows()
         if self.hotkeys.needed():
             self.script_call.call()
+            self.hotkeys.finish()
 
     def _remarks(self) -> list[str]:
         problem = f"Presets: {self.desk.problem} (the last good list is in use)" if self.desk.problem else ""

@@ -55,6 +55,7 @@ class FilterStream:
         self._former: list[RingPair] = []
         self._wanted, self._wanted_since = (0, 0), 0.0
         self._opened = self._applied = (0, 0)
+        self._declined = (0, 0, 0)
         self._retry_at = 0.0
         self._applied_at, self._look_refused = 0.0, False
         for name in ("ready", "generation", "hold_ns", "off"):
@@ -212,11 +213,11 @@ class FilterStream:
             if self._opened[0] != worker.launch:
                 self._applied = (0, 0)
             self._opened = opened
-        if self._applied != (worker.launch, self.generation):
-            if self._last_one_is_seen():
-                self._apply(worker)
-        else:
+        asked = (worker.launch, self.generation)
+        if self._applied == asked:
             self._desk.drawn(self.instance, self._look_revision, self.generation)
+        elif self._declined != (*asked, self._look_revision) and self._last_one_is_seen():
+            self._apply(worker)
         self.slot.put("ready", 1)
 
     def _last_one_is_seen(self) -> bool:
@@ -227,15 +228,18 @@ class FilterStream:
         return shown or time.monotonic() - self._applied_at > patience_s
 
     def _apply(self, worker: WorkerProcess) -> None:
-        """Lua learns of the generation before whoever asked for it: no older frame is shown after the answer."""
-        self._applied, self._applied_at = (worker.launch, self.generation), time.monotonic()
+        """Lua learns of the generation before whoever asked for it: no older frame is shown after the answer. Who asks
+        again for what was refused is refused again, even if the look was never put back in between."""
+        asked, self._applied_at = (worker.launch, self.generation), time.monotonic()
         try:
             worker.request(ApplySettings(self.instance, self.generation, self.settings))
         except RequestRefused as error:
+            self._declined = (*asked, self._look_revision)
             self._note_problem(error)
             self._look_refused = True
             self._desk.refused(self.instance, self._look, self._look_revision, error)
             return
+        self._applied = asked
         self.slot.put("generation", self.generation)
         self._desk.drawn(self.instance, self._look_revision, self.generation)
         if not self._look_refused:

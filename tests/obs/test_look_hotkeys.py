@@ -183,6 +183,21 @@ def test_after_a_reload_nothing_is_there_twice_and_keys_work(tmp_path):
         assert studio.quit() == 0
 
 
+def test_events_of_obs_while_hotkeys_are_registered_do_no_harm(tmp_path):
+    with LookStudio(tmp_path / "obs", [look_source(tmp_path, "Left")]) as studio:
+        studio.start()
+        for number in range(6):
+            names = [f"mine{number}-{each}" for each in range(40)]
+            studio.write_presets("".join(f'[{name}]\nname = "{name}"\nscene = "space"\n' for name in names))
+            wanted = {f"mirage_lsd.preset.{name}" for name in names}
+            while not wanted <= set(studio.hotkeys()):
+                for on in (True, False):
+                    studio.request("SetStudioModeEnabled", studioModeEnabled=on)
+        studio.trigger("mirage_lsd.preset.mine5-39")
+        studio.wait_look("Left", "space")
+        assert studio.quit() == 0
+
+
 def seen(desk, kind, within_s: float = 10.0):
     """The next event of this kind."""
     queue = desk.__dict__.setdefault("_unseen", [])

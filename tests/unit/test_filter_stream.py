@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one filter's stream tells the worker and the desk, on a real control block and a real desk.
+
+The worker's end is a stand-in that refuses one word: which refusal falls between which two steps is what is tested.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mirage_lsd.obs_script import control_block
+from mirage_lsd.obs_script.control_block import ControlBlock
+from mirage_lsd.obs_script.desk import Desk
+from mirage_lsd.obs_script.streams import FilterStream
+from mirage_lsd.obs_script.worker_process import RUNNING
+from mirage_lsd.shared.commands import ApplySettings
+from mirage_lsd.shared.errors import ChannelTimeout, RequestRefused
+from mirage_lsd.shared.events import ErrorReply
+from mirage_lsd.shared.look_commands import ApplyWords
+from mirage_lsd.shared.look_events import LookDone
+
+UNKNOWN = "xyzzy"
+
+
+class WorkerEnd:
+    """Keeps the generations it draws; refuses UNKNOWN; does not answer while `silent`."""
+
+    state, launch = RUNNING, 1
+
+    def __init__(self) -> None:
+        self.drawn: list[int] = []
+        self.silent = False
+
+    def request(self, command: object) -> None:
+        if not isinstance(command, ApplySettings):
+            return
+        if self.silent:
+            raise ChannelTimeout("no answer")
+        if UNKNOWN in str(command.settings):
+            raise RequestRefused(f"unknown word '{UNKNOWN}'", "bad_prompt")
+        self.drawn.append(command.generation)
+
+
+@pytest.fixture
+def desk():
+    desk = Desk(lambda: None)
+    desk.set_running(True)
+    return desk
+
+
+@pytest.fixture
+def stream(tmp_path, desk):
+    block = ControlBlock.create(str(tmp_path / control_block.FILE_NAME))
+    slot = block.slots[0]
+    slot.put_text("parent_name", "Camera")
+    slot.put_text("filter_name", "Mirage LSD")
+    slot.put_text("settings", json.dumps({"enabled": True}))
+    slot.put("want_width_px", 64)
+    slot.put("want_height_px", 48)
+    stream = FilterStream(slot, lambda name: str(tmp_path / name), lambda *_: None, desk)
+    yield stream
+    stream.close(WorkerEnd())
+    block.close()
+
+
+def asked(desk, words: str) -> list:
+    answers = []
+    desk.submit(ApplyWords(words, "prompt")).done(answers.append)
+    return answers
+
+
+def step(stream, worker) -> None:
+    """One step in which OBS has shown the last generation."""
+    stream.slot.put("shown_generation", stream.slot.get("generation"))
+    stream.step(worker)
+
+
+def test_an_answer_says_the_generation_that_lua_knows(stream, desk):
+    worker = WorkerEnd()
+    step(stream, worker)
+    answers = asked(desk, "smile")
+    step(stream, worker)
+    (answer,) = answers
+    assert isinstance(answer, LookDone) and answer.drawn
+    assert answer.filters[0].generation == stream.slot.get("generation") == worker.drawn[-1]
+
+
+def test_what_was_refused_is_refused_again_although_the_look_was_never_put_back(stream, desk):
+    worker = WorkerEnd()
+    step(stream, worker)
+    before = stream.slot.get("generation")
+    first = asked(desk, UNKNOWN)
+    step(stream, worker)
+    second = asked(desk, UNKNOWN)  # before the next step sees the look that was put back
+    step(stream, worker)
+    step(stream, worker)
+    assert [type(one) for one in first + second] == [ErrorReply, ErrorReply]
+    assert stream.slot.get("generation") == worker.drawn[-1] > before
+    assert desk.look(stream.instance)[0].layers == ()
+
+
+def test_settings_that_got_no_answer_are_sent_again(stream, desk, monkeypatch):
+    worker = WorkerEnd()
+    step(stream, worker)
+    answers = asked(desk, "smile")
+    worker.silent = True
+    step(stream, worker)
+    assert answers == []
+    worker.silent = False
+    monkeypatch.setattr("mirage_lsd.obs_script.streams.time.monotonic", lambda late=stream._retry_at + 1: late)
+    step(stream, worker)
+    (answer,) = answers
+    assert answer.drawn
+    assert answer.filters[0].generation == stream.slot.get("generation") == worker.drawn[-1]
