@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ARCHITECTURE = "mirage-lsd-tiny/4"
-GRAPHS_VERSION = 6  # bump when an exported graph's inputs, outputs or arithmetic change
+GRAPHS_VERSION = 7  # bump when an exported graph's inputs, outputs or arithmetic change
 LATENT_FACTOR = 8  # picture px per latent cell
 REGIONS = ("background", "skin", "face", "hair", "upper", "lower", "other", "hat")
 BUFFERS = ("red", "green", "blue", "alpha", "upper", "lower", "hair", "scene")  # of an edit layer; see autoencoder.py

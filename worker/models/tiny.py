@@ -56,9 +56,9 @@ def initial_gaps(steps: int) -> Tensor:
 
 class WarpGraph(nn.Module):
     def forward(self, flow: Tensor, occlusion: Tensor, latent: Tensor, c8: Tensor, c16: Tensor, c32: Tensor,
-                surface: Tensor) -> tuple[Tensor, ...]:
-        finer = 2.0 * nn.functional.interpolate(flow, scale_factor=2.0, mode="bilinear", align_corners=False)
-        return *warp_state(flow, occlusion, latent, Caches(c8, c16, c32)), warp_by_flow(surface, finer)
+                last_surface: Tensor) -> tuple[Tensor, ...]:
+        finer = 4.0 * nn.functional.interpolate(flow, scale_factor=4.0, mode="bilinear", align_corners=False)
+        return *warp_state(flow, occlusion, latent, Caches(c8, c16, c32)), warp_by_flow(last_surface, finer)
 
 
 def warp_state(flow: Tensor, occlusion: Tensor, latent: Tensor, caches: Caches) -> tuple[Tensor, ...]:

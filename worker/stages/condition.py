@@ -2,7 +2,7 @@
 """condition: the look as tokens and dyes, and the stream's hidden state moved to where this frame needs it.
 
 Writes tensors tokens, pooled, region_tokens, dyes, strength, warped (latent), c8, c16, c32, a16, a32, history and
-surface (now steadied by the past). Called by the worker's loop thread. Invariant: the tokens are those of the job's
+surface (now twice as fine, and steadied by the past). Called by the worker's loop thread. Invariant: the tokens are those of the job's
 own settings, so a frame never mixes looks.
 """
 
@@ -13,7 +13,8 @@ import numpy as np
 from mirage_lsd.worker.looks import look_for
 from mirage_lsd.worker.models.dye import dyes_for
 from mirage_lsd.worker.models.graphs import graph_specs
-from mirage_lsd.worker.models.surface import steadied
+from mirage_lsd.worker.models.person_motion import on_person
+from mirage_lsd.worker.models.surface import enlarged, steadied
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ANCHORS, CACHES, ModelContext
 
@@ -53,13 +54,13 @@ class Condition:
     def _past(self, job: Job) -> dict[str, np.ndarray | None]:
         history = self._context.history
         if history.latent is None or "flow" not in job.tensors:
-            return {**self._nothing(), "warped": None}
+            return {**self._nothing(), "warped": None, "surface": enlarged(job.tensors["surface"])}
         moved = self._context.run(
             "warp",
-            flow=job.tensors["flow"],
+            flow=on_person(job.tensors["flow"], job.tensors["texture"], job.tensors["person_mask"]),
             occlusion=job.tensors["occlusion"],
             latent=history.latent,
-            surface=history.surface,
+            last_surface=history.surface,
             **history.caches,
         )
         surface = steadied(job.tensors["surface"], moved["surface_out"], job.tensors["occlusion"])

@@ -27,7 +27,7 @@ ANCHORS = {"a16": "c16", "a32": "c32"}
 class History:
     """What a stream remembers of its past (see worker/models/graphs.py for shapes).
 
-    latent: the last output latent, or None after a reset. surface: the last body surface, steadied.
+    latent: the last output latent, or None after a reset. surface: the last body surface, steadied, f32 [1,3,h/2,w/2].
     caches: features of the last frame (kv_cache).
     anchor: features of an older frame that the look is held to. frames: how many frames since the reset.
     """

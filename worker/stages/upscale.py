@@ -9,11 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from mirage_lsd.worker.models.apply_layer import SHARES, LayerApplier
-from mirage_lsd.worker.models.dye import Dyes
-from mirage_lsd.worker.models.layer_band import UPPER, LayerMaps
+from mirage_lsd.worker.models.layer_band import LayerMaps
 from mirage_lsd.worker.models.light import LightGrade
 from mirage_lsd.worker.models.scenes import ScenePictures
-from mirage_lsd.worker.models.surface import laid_out
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
 
@@ -41,7 +39,7 @@ class Upscale:
         dyes, strength = job.tensors["dyes"], job.tensors["strength"]
         result = self._context.run("upscale", source=job.tensors["source"], buffers=job.tensors["buffers"])
         scene = self._scenes.fitted(dyes.scene, dyes.variant, (width_px, height_px)) if dyes.scene else None
-        maps = layer_maps(result, job.tensors["buffers"], job.tensors["surface"], dyes)
+        maps = layer_maps(result, job.tensors["buffers"], job.tensors["surface"])
         job.output = self._applier.apply(job.source, maps, dyes, strength, scene, self._output)
         if dyes.light:
             self._light.apply(job.output, dyes.light, strength)
@@ -55,12 +53,7 @@ class Upscale:
         self._applier = self._light = self._output = None
 
 
-def layer_maps(result: dict[str, np.ndarray], buffers: np.ndarray, surface: np.ndarray, dyes: Dyes) -> LayerMaps:
-    """The upscale graph's outputs, the buffers f32 [1,8,h,w] and the body surface f32 [1,3,h,w] as maps; the surface
-    is laid out where the dyes show it."""
-    layer, mask, shares = result["layer"][0], result["mask"][0], buffers[0, SHARES]
-    if dyes.pattern or dyes.glows:
-        points = laid_out(surface[0], shares[UPPER])
-    else:
-        points = np.ascontiguousarray(surface[0, :2].transpose(1, 2, 0))
-    return LayerMaps(layer, mask, shares, points)
+def layer_maps(result: dict[str, np.ndarray], buffers: np.ndarray, surface: np.ndarray) -> LayerMaps:
+    """The upscale graph's outputs, the buffers f32 [1,8,h,w] and the body surface f32 [1,3,h/2,w/2] as maps."""
+    points = np.ascontiguousarray(surface[0, :2].transpose(1, 2, 0))
+    return LayerMaps(result["layer"][0], result["mask"][0], buffers[0, SHARES], points)
