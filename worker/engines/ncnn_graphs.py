@@ -108,9 +108,11 @@ def _palette(net: Net, source: str, regions: str, size: tuple[int, int]) -> str:
 
 def _warp(net: Net, shapes: GraphShapes) -> None:
     flow, occlusion = net.input("flow"), net.input("occlusion")
-    latent, surface = net.input("latent"), net.input("last_surface")
+    latent = net.input("latent")
     caches = [net.input(f"c{level}") for level in (8, 16, 32)]
-    net.output("surface_out", blocks.warp(net, surface, net.multiply(net.enlarge(flow, 4), 4.0), shapes.cells(2)))
+    for name, factor in (("surface", 4), ("buffers", 8)):
+        finer = net.multiply(net.enlarge(flow, factor), float(factor))
+        net.output(f"{name}_out", blocks.warp(net, net.input(f"last_{name}"), finer, shapes.cells(8 // factor)))
     net.output("latent_out", blocks.warp(net, latent, flow, shapes.cells(8)))
     visible = net.subtract(net.multiply(occlusion, -1.0), -1.0)
     for level, cache in zip((8, 16, 32), caches, strict=True):

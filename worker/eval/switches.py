@@ -8,7 +8,7 @@ other frames, temporal convolutions) is changed in a copy of the weights. Nothin
 | part             | off means                                                                              |
 |------------------|----------------------------------------------------------------------------------------|
 | flow             | no motion, nothing occluded: latent and caches stay where they were                    |
-| cache            | no features or body surface of the last frame, none of the anchor; history flags 0     |
+| cache            | no features, surface or layer of the last frame, none of the anchor; history flags 0   |
 | attention        | the weights' bias towards last and anchor frame is -30: only now and the words are seen |
 | temporal         | the temporal convolutions' mixing weights are 0                                        |
 | hidden_state     | the last latent is 0: every frame starts from the noise alone                          |
@@ -34,7 +34,7 @@ from mirage_lsd.worker.models.sampler import Schedule
 from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS, load_schedule, load_weights, save_weights
 from mirage_lsd.worker.stages.context import ANCHORS, CACHES
 
-ELSEWHERE_M = 1e3  # no body surface lies there, so nothing is steadied by it (models/surface.py)
+ELSEWHERE = 1e3  # no surface lies there and no layer is so opaque, so nothing is steadied by it (models/steady.py)
 UNSEEN = -30.0  # a logit that the softmax takes for "not there", as in models/blocks.py
 
 
@@ -103,7 +103,7 @@ class SwitchedEngine:
             gone = ("velocity",)
         result = {**result, **{name: np.zeros_like(result[name]) for name in gone}}
         if graph_name == "warp" and not self._switches.cache:
-            result["surface_out"] = np.full_like(result["surface_out"], ELSEWHERE_M)
+            result.update({name: np.full_like(result[name], ELSEWHERE) for name in ("surface_out", "buffers_out")})
         return result
 
     def _upscale(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

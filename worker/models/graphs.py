@@ -16,8 +16,10 @@ encode: each frame
     out  s8 [1,48,l8], s16 [1,64,l16], s32 [1,96,l32], regions [1,8,l8]: probabilities in REGIONS order
          x4 [1,32,h/4,w/4]: guides the decoder; surface [1,3,h/4,w/4]: in SURFACE order, before smoothing
 warp: each frame but the first
-    in   flow, occlusion, latent [1,24,l8], c8 [1,48,l8], c16 [1,64,l16], c32 [1,96,l32], last_surface [1,3,h/2,w/2]
-    out  latent_out, c8_out, c16_out, c32_out, surface_out: moved to now; caches fade to 0 where occluded
+    in   flow, occlusion, latent [1,24,l8], c8 [1,48,l8], c16 [1,64,l16], c32 [1,96,l32], last_surface [1,3,h/2,w/2],
+         last_buffers [1,8,h,w]
+    out  latent_out, c8_out, c16_out, c32_out, surface_out, buffers_out: moved to now; caches fade to 0 where
+         occluded
 recall: each frame
     in   s8, regions, tokens, region_tokens, c8, c16, c32, a16 [1,64,l16], a32 [1,96,l32],
          history f32 [1,2]: has cache, has anchor (0 or 1)
@@ -126,8 +128,8 @@ def graph_specs(shapes: GraphShapes, config: TinyConfig = TINY) -> dict[str, Gra
         GraphSpec("condition", pick("ids colors"), pick(conditions)),
         GraphSpec("flow", pick("previous source guess"), pick("flow occlusion")),
         GraphSpec("encode", pick("source person_mask"), pick("s8 s16 s32 regions x4 surface")),
-        GraphSpec("warp", pick("flow occlusion latent c8 c16 c32 last_surface"),
-                  pick(f"latent_out {caches_out} surface_out")),
+        GraphSpec("warp", pick("flow occlusion latent c8 c16 c32 last_surface last_buffers"),
+                  pick(f"latent_out {caches_out} surface_out buffers_out")),
         GraphSpec("recall", pick("s8 regions tokens region_tokens c8 c16 c32 a16 a32 history"), pick(recalled)),
         GraphSpec("denoise", pick(f"latent timestep pooled s16 s32 {recalled} history"),
                   pick(f"velocity {caches_out}")),
@@ -144,6 +146,7 @@ def _tensors(shapes: GraphShapes, config: TinyConfig) -> dict[str, TensorSpec]:
     table = {
         "ids": (1, 7), "colors": (1, 3, 4), "timestep": (1,), "history": (1, 2),
         "source": (1, 3, height, width), "previous": (1, 3, height, width), "buffers": (1, len(BUFFERS), height, width),
+        "last_buffers": (1, len(BUFFERS), height, width), "buffers_out": (1, len(BUFFERS), height, width),
         "person_mask": (1, 1, height, width), "layer": (1, 3, height, width), "mask": (1, 3, height, width),
         "x4": (1, config.stem, *l4), "surface": (1, len(SURFACE), *l4),
         "last_surface": (1, len(SURFACE), *l2), "surface_out": (1, len(SURFACE), *l2),

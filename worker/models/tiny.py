@@ -56,9 +56,14 @@ def initial_gaps(steps: int) -> Tensor:
 
 class WarpGraph(nn.Module):
     def forward(self, flow: Tensor, occlusion: Tensor, latent: Tensor, c8: Tensor, c16: Tensor, c32: Tensor,
-                last_surface: Tensor) -> tuple[Tensor, ...]:
-        finer = 4.0 * nn.functional.interpolate(flow, scale_factor=4.0, mode="bilinear", align_corners=False)
-        return *warp_state(flow, occlusion, latent, Caches(c8, c16, c32)), warp_by_flow(last_surface, finer)
+                last_surface: Tensor, last_buffers: Tensor) -> tuple[Tensor, ...]:
+        return (*warp_state(flow, occlusion, latent, Caches(c8, c16, c32)),
+                warp_by_flow(last_surface, finer(flow, 4)), warp_by_flow(last_buffers, finer(flow, 8)))
+
+
+def finer(flow: Tensor, factor: int) -> Tensor:
+    """A flow in cells [B,2,h,w] as one in cells a `factor` smaller."""
+    return factor * nn.functional.interpolate(flow, scale_factor=float(factor), mode="bilinear", align_corners=False)
 
 
 def warp_state(flow: Tensor, occlusion: Tensor, latent: Tensor, caches: Caches) -> tuple[Tensor, ...]:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """condition: the look as tokens and dyes, and the stream's hidden state moved to where this frame needs it.
 
-Writes tensors tokens, pooled, region_tokens, dyes, strength, warped (latent), c8, c16, c32, a16, a32, history and
-surface (now twice as fine, and steadied by the past). Called by the worker's loop thread. Invariant: the tokens are those of the job's
-own settings, so a frame never mixes looks.
+Writes tensors tokens, pooled, region_tokens, dyes, strength, warped (latent), c8, c16, c32, a16, a32, history,
+last_buffers (None without a past) and surface (now twice as fine, and steadied by the past). Called by the worker's
+loop thread. Invariant: the tokens are those of the job's own settings, so a frame never mixes looks.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mirage_lsd.worker.looks import look_for
 from mirage_lsd.worker.models.dye import dyes_for
 from mirage_lsd.worker.models.graphs import graph_specs
 from mirage_lsd.worker.models.person_motion import on_person
-from mirage_lsd.worker.models.surface import enlarged, steadied
+from mirage_lsd.worker.models.steady import enlarged, steadied_surface
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ANCHORS, CACHES, ModelContext
 
@@ -54,18 +54,21 @@ class Condition:
     def _past(self, job: Job) -> dict[str, np.ndarray | None]:
         history = self._context.history
         if history.latent is None or "flow" not in job.tensors:
-            return {**self._nothing(), "warped": None, "surface": enlarged(job.tensors["surface"])}
+            surface = enlarged(job.tensors["surface"])
+            return {**self._nothing(), "warped": None, "surface": surface, "last_buffers": None}
         moved = self._context.run(
             "warp",
             flow=on_person(job.tensors["flow"], job.tensors["texture"], job.tensors["person_mask"]),
             occlusion=job.tensors["occlusion"],
             latent=history.latent,
             last_surface=history.surface,
+            last_buffers=history.buffers,
             **history.caches,
         )
-        surface = steadied(job.tensors["surface"], moved["surface_out"], job.tensors["occlusion"])
+        surface = steadied_surface(job.tensors["surface"], moved["surface_out"], job.tensors["occlusion"])
         past = {name: moved[f"{name}_out"] for name in CACHES}
-        given = {"warped": moved["latent_out"], "surface": surface, "history": _flags(1.0, 1.0)}
+        given = {"warped": moved["latent_out"], "surface": surface, "last_buffers": moved["buffers_out"],
+                 "history": _flags(1.0, 1.0)}
         return {**past, **history.anchor, **given}
 
     def _nothing(self) -> dict[str, np.ndarray]:

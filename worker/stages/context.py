@@ -27,20 +27,22 @@ ANCHORS = {"a16": "c16", "a32": "c32"}
 class History:
     """What a stream remembers of its past (see worker/models/graphs.py for shapes).
 
-    latent: the last output latent, or None after a reset. surface: the last body surface, steadied, f32 [1,3,h/2,w/2].
+    latent: the last output latent, or None after a reset. surface: the last body surface, f32 [1,3,h/2,w/2], steadied;
+    buffers: the last layer's, f32 [1,8,h,w], steadied.
     caches: features of the last frame (kv_cache).
     anchor: features of an older frame that the look is held to. frames: how many frames since the reset.
     """
 
     latent: np.ndarray | None = None
     surface: np.ndarray | None = None
+    buffers: np.ndarray | None = None
     caches: dict[str, np.ndarray] = field(default_factory=dict)
     anchor: dict[str, np.ndarray] = field(default_factory=dict)
     frames: int = 0
 
     def clear(self) -> None:
         """Forgets everything."""
-        self.latent = self.surface = None
+        self.latent = self.surface = self.buffers = None
         self.caches = {}
         self.anchor = {}
         self.frames = 0

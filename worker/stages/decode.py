@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """decode: clean latent → the edit layer's buffers (undyed colour, alpha, shares) at the working size.
 
-Writes tensor buffers. Called by the worker's loop thread. Stateless.
+Writes tensor buffers, steadied by the last frame's. Called by the worker's loop thread.
 """
 
 from __future__ import annotations
 
-from mirage_lsd.worker.stages.base import Job, StatelessStage
+from mirage_lsd.worker.models.steady import steadied_layer
+from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
 
 
-class Decode(StatelessStage):
+class Decode:
     """Runs the autoencoder's decoder."""
 
     name = "decode"
@@ -20,5 +21,16 @@ class Decode(StatelessStage):
 
     def __call__(self, job: Job) -> Job:
         given = {name: job.tensors[name] for name in ("latent", "x4", "source")}
-        job.tensors.update(self._context.run("decode", **given))
+        buffers = self._context.run("decode", **given)["buffers"]
+        moved = job.tensors["last_buffers"]
+        if moved is not None:
+            buffers = steadied_layer(buffers, moved, job.tensors["occlusion"])
+        job.tensors["buffers"] = self._context.history.buffers = buffers
         return job
+
+    def reset(self) -> None:
+        """Forgets the stream's hidden state."""
+        self._context.history.clear()
+
+    def flush(self) -> None:
+        """Nothing of its own to give back."""

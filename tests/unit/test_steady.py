@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Surface and layer: steady where they are the same, new where they are something else."""
+
+import numpy as np
+
+from mirage_lsd.worker.models.steady import (
+    LAYER_INERTIA,
+    SURFACE_INERTIA,
+    enlarged,
+    steadied_layer,
+    steadied_surface,
+)
+
+
+def field(high=48, wide=80):
+    """A torso's x and z over a picture, and arm -1."""
+    x, y = np.meshgrid(np.linspace(-0.4, 0.4, wide), np.linspace(0.5, -0.1, high))
+    return np.stack([x + 0.1 * y, y + 0.05 * x, np.full_like(x, -1)]).astype(np.float32)[None]
+
+
+def test_enlarged_keeps_places_where_they_are():
+    fine = enlarged(field())
+    assert fine.shape == (1, 3, 96, 160)
+    halved = fine.reshape(1, 3, 48, 2, 80, 2).mean((3, 5))
+    assert np.abs(halved - field())[..., 1:-1, 1:-1].max() < 1e-4
+
+
+def test_the_surface_keeps_most_of_the_past_where_nothing_changed():
+    seen = field()
+    moved = enlarged(seen) + np.float32(0.004)
+    out = steadied_surface(seen, moved, np.zeros((1, 1, 24, 40), np.float32))
+    assert np.allclose(out - enlarged(seen), SURFACE_INERTIA * 0.004, atol=4e-5)
+
+
+def test_the_surface_is_what_is_seen_where_it_was_hidden_or_is_another_place():
+    seen, fine = field(), enlarged(field())
+    hidden = np.ones((1, 1, 24, 40), np.float32)
+    assert np.array_equal(steadied_surface(seen, fine + np.float32(0.004), hidden), fine)
+    arm_before_chest = fine + np.float32([0.4, 0, 0]).reshape(1, 3, 1, 1)
+    assert np.allclose(steadied_surface(seen, arm_before_chest, 0 * hidden), fine, atol=1e-3)  # a millimetre
+
+
+def layer(alpha=1.0, colour=0.5):
+    buffers = np.zeros((1, 8, 64, 96), np.float32)
+    buffers[:, :3], buffers[:, 3:5] = colour, alpha
+    return buffers
+
+
+def test_flicker_of_the_layer_is_damped():
+    visible = np.zeros((1, 1, 8, 12), np.float32)
+    out = steadied_layer(layer(alpha=0.95, colour=0.51), layer(), visible)
+    assert np.allclose(out[:, :3], 0.51 - 0.01 * LAYER_INERTIA, atol=2e-4)
+    assert np.allclose(out[:, 3:5], 0.95 + 0.05 * LAYER_INERTIA, atol=1e-3)
+
+
+def test_what_changes_or_was_hidden_is_this_frames_at_once():
+    visible = np.zeros((1, 1, 8, 12), np.float32)
+    assert np.abs(steadied_layer(layer(alpha=0.0), layer(), visible)[:, 3]).max() < 0.02
+    assert np.array_equal(steadied_layer(layer(colour=0.6), layer(), visible + 1), layer(colour=0.6))
+    assert np.abs(steadied_layer(layer(colour=0.9), layer(), visible)[:, :3] - 0.9).max() < 0.01

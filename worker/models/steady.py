@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The body surface and the layer's buffers, steadied over time: most of what was there before, moved to now.
+
+Called by the condition stage (the surface) and the decode stage (the buffers), each frame but the first. Pure numpy.
+Invariant: what was hidden before, or is now something else (an arm before the chest, another outline, another look),
+is taken from this frame.
+"""
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+SURFACE_INERTIA, SAME_WITHIN_M = 0.99, 0.16
+LAYER_INERTIA = 0.85
+ALIKE_WITHIN = np.float32([0.15] * 3 + [0.5] * 5).reshape(8, 1, 1)  # colour (a mouth must not lag); alpha and shares
+
+
+def enlarged(seen: np.ndarray) -> np.ndarray:
+    """f32 [1,c,h,w] -> f32 [1,c,2h,2w]."""
+    size = (2 * seen.shape[3], 2 * seen.shape[2])
+    return np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in seen[0]])[None]
+
+
+def steadied_surface(seen: np.ndarray, moved: np.ndarray, occlusion: np.ndarray) -> np.ndarray:
+    """seen f32 [1,3,h,w] (x, z in metres, arm): of this frame; moved f32 [1,3,2h,2w]: the last one warped to it;
+    occlusion f32 [1,1,h/2,w/2] 0..1 -> f32 [1,3,2h,2w]."""
+    seen = enlarged(seen)
+    change = moved - seen
+    far = np.square(change[0, :2]).sum(0) * np.float32(1.0 / SAME_WITHIN_M**2)
+    return seen + SURFACE_INERTIA * _kept(far, occlusion) * change
+
+
+def steadied_layer(seen: np.ndarray, moved: np.ndarray, occlusion: np.ndarray) -> np.ndarray:
+    """seen, moved f32 [1,8,h,w] in BUFFERS order: of this frame, and the last one's warped to it; occlusion f32
+    [1,1,h/8,w/8] 0..1 -> f32 [1,8,h,w]. Edges and shading stop flickering; an outline that changes does so at once."""
+    change = moved - seen
+    unlike = (np.abs(change[0]) / ALIKE_WITHIN).max(0)
+    return seen + LAYER_INERTIA * _kept(unlike * unlike, occlusion) * change
+
+
+def _kept(distance: np.ndarray, occlusion: np.ndarray) -> np.ndarray:
+    """f32 [h,w] 0..1: how much of the past holds. distance f32 [h,w]: 0 = the same, 1 = hardly."""
+    hidden = cv2.resize(occlusion[0, 0], distance.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return (1.0 - hidden) * np.exp(-distance)
