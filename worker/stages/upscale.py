@@ -9,11 +9,15 @@ from __future__ import annotations
 import numpy as np
 
 from mirage_lsd.worker.models.apply_layer import SHARES, LayerApplier
-from mirage_lsd.worker.models.layer_band import LayerMaps
+from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
 from mirage_lsd.worker.models.light import LightGrade
 from mirage_lsd.worker.models.scenes import ScenePictures
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
+
+TOO_BRIGHT = np.float32(0.07)
+"""Losses of absolute differences learn the median of cloth's shading, which its dark folds leave brighter than its
+mean by this share (measured on 24 clips of seed 2)."""
 
 
 class Upscale:
@@ -54,6 +58,11 @@ class Upscale:
 
 
 def layer_maps(result: dict[str, np.ndarray], buffers: np.ndarray, surface: np.ndarray) -> LayerMaps:
-    """The upscale graph's outputs, the buffers f32 [1,8,h,w] and the body surface f32 [1,3,h/2,w/2] as maps."""
+    """The upscale graph's outputs, the buffers f32 [1,8,h,w] and the body surface f32 [1,3,h/2,w/2] as maps; what is
+    dyed as dark as it is on average."""
+    shares = buffers[0, SHARES]
+    depth = 1.0 - TOO_BRIGHT * shares[:SCENE].sum(0)
+    mask = result["mask"][0].copy()
+    mask[0] *= depth
     points = np.ascontiguousarray(surface[0, :2].transpose(1, 2, 0))
-    return LayerMaps(result["layer"][0], result["mask"][0], buffers[0, SHARES], points)
+    return LayerMaps(result["layer"][0] * depth, mask, shares, points)
