@@ -210,8 +210,6 @@ class FilterStream:
         rings, opened = self._rings, (worker.launch, self._rings.epoch)
         if self._opened != opened:
             worker.request(OpenStream(self.instance, rings.epoch, rings.input_name, rings.output_name))
-            if self._opened[0] != worker.launch:
-                self._applied = (0, 0)
             self._opened = opened
         asked = (worker.launch, self.generation)
         if self._applied == asked:
