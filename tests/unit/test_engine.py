@@ -10,8 +10,10 @@ torch = pytest.importorskip("torch")
 
 from mirage_lsd.worker.engines import ENGINE_NAMES, TOLERANCE, EngineError, cache, create_engine  # noqa: E402
 from mirage_lsd.worker.engines.eager import model_tensors  # noqa: E402
+from mirage_lsd.worker.models.config import TINY  # noqa: E402
 from mirage_lsd.worker.models.graphs import GRAPH_NAMES, GraphShapes  # noqa: E402
 from mirage_lsd.worker.models.tiny import MirageTiny  # noqa: E402
+from mirage_lsd.worker.models.upscaler import Upscaler  # noqa: E402
 from mirage_lsd.worker.models.weights import WeightsError, save_weights  # noqa: E402
 
 COMPILED = [name for name in ENGINE_NAMES if name != "eager"]
@@ -126,3 +128,20 @@ def test_shipped_skeletons_fit_the_model():
     from mirage_lsd.worker.engines.export import weight_layout
 
     assert json.loads((cache.GRAPHS_DIR / "layout.json").read_text())["tensors"] == weight_layout(MirageTiny())
+
+
+def test_coverage_is_decided_where_the_layer_is_put_on():
+    """What is more likely not to be painted is left alone, what is likely is painted in full; scenes decide at half."""
+    net = Upscaler(TINY).eval()  # a fresh one corrects nothing
+    buffers = torch.zeros(1, 8, 32, 64)
+    chances = torch.linspace(0, 1, 64)
+    buffers[:, 3] = chances
+    with torch.no_grad():
+        _, plain = net(torch.rand(1, 3, 32, 64), buffers)
+        buffers[:, 7] = 1.0
+        _, scene = net(torch.rand(1, 3, 32, 64), buffers)
+    for mask, half in ((plain, 0.4), (scene, 0.5)):
+        alpha = mask[0, 1, 0].clamp(0, 1)
+        assert not alpha[chances < half - 0.17].any() and (alpha[chances > half + 0.17] == 1).all()
+        assert abs(float(alpha[(chances - half).abs().argmin()]) - 0.5) < 0.05
+        assert not mask[0, 2].any()

@@ -103,6 +103,7 @@ def test_cut_weights_leave_the_original_alone():
 
 @pytest.mark.parametrize(("part", "graph", "gone"), [
     ("flow", "flow", ("flow", "occlusion")),
+    ("flow", "motion", ("motion",)),
     ("hidden_state", "warp", ("latent_out",)),
     ("prediction", "denoise", ("velocity",)),
 ])
@@ -120,7 +121,8 @@ def test_the_plain_upscaler_hands_the_layer_through():
     buffers = np.random.default_rng(2).random((1, 8, 32, 64), np.float32)
     result = plain_upscale(buffers)
     assert result["layer"][0, :, 3, 5] == pytest.approx(255 * buffers[0, 2::-1, 3, 5])
-    assert result["mask"][0, :, 3, 5] == pytest.approx((0, buffers[0, 3, 3, 5], 0))
+    alpha, scene = buffers[0, (3, 7), 3, 5]
+    assert result["mask"][0, :, 3, 5] == pytest.approx((0, 0.5 + 3 * (alpha - 0.4 - 0.1 * scene), 0))
 
 
 def test_the_runtime_plays_a_film_on_the_host(pool):

@@ -21,8 +21,8 @@ from mirage_lsd.worker.models.graphs import GraphShapes, GraphSpec, graph_specs
 from mirage_lsd.worker.models.tiny import MirageTiny, graph_modules
 
 # Where each graph's module sits in MirageTiny.
-_PREFIXES = {"condition": "conditioner.", "flow": "flow.", "encode": "encoder.", "warp": "", "recall": "",
-             "denoise": "", "decode": "decoder.", "upscale": "upscaler."}
+_PREFIXES = {"condition": "conditioner.", "flow": "flow.", "encode": "encoder.", "motion": "body_motion.", "warp": "",
+             "recall": "", "denoise": "", "decode": "decoder.", "upscale": "upscaler."}
 _TRACE_PX = (256, 160)
 
 

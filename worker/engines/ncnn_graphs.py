@@ -12,7 +12,9 @@ import numpy as np
 
 from mirage_lsd.worker.engines import ncnn_blocks as blocks
 from mirage_lsd.worker.engines.ncnn_net import COSINE, DIVIDE, MAXIMUM, SINE, Net
+from mirage_lsd.worker.models.config import DECISION, PAINTED_FROM, SCENE_FROM
 from mirage_lsd.worker.models.graphs import GraphShapes
+from mirage_lsd.worker.models.motion_evidence import TENTHS
 
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -106,8 +108,30 @@ def _palette(net: Net, source: str, regions: str, size: tuple[int, int]) -> str:
     return net.linear(net.reshape(net.subtract(means, 0.5), 24), "encoder.palette")
 
 
+def _motion(net: Net, shapes: GraphShapes) -> None:
+    flow, evidence, regions, surface = map(net.input, ("flow", "evidence", "regions", "surface"))
+    name, four = "body_motion", net.weights["body_motion.whole.bias"].size
+    x1 = blocks.conv_norm(net, net.concat(net.multiply(flow, TENTHS), evidence, regions, net.shrink(surface, 2)),
+                          f"{name}.enter")
+    x1 = blocks.plain_block(net, x1, f"{name}.at1")
+    x2 = blocks.plain_block(net, blocks.conv_norm(net, x1, f"{name}.down2", 2), f"{name}.at2")
+    x4 = blocks.conv_norm(net, x2, f"{name}.down4", 2)
+    for index in range(2):
+        x4 = blocks.plain_block(net, x4, f"{name}.at4.{index}")
+    cells = math.prod(shapes.cells(32))
+    mean = net.matmul(net.reshape(x4, four, cells), net.constant(np.full((cells, 1), 1.0 / cells)))
+    whole = net.linear(net.reshape(mean, four), f"{name}.whole")
+    x4 = net.add(x4, net.reshape(whole, four, 1, 1))
+    x2 = net.add(x2, net.enlarge(net.named_conv(x4, f"{name}.up2"), 2, nearest=True))
+    x2 = blocks.plain_block(net, x2, f"{name}.fuse2")
+    x1 = net.add(x1, net.enlarge(net.named_conv(x2, f"{name}.up1"), 2, nearest=True))
+    x1 = blocks.plain_block(net, x1, f"{name}.fuse1")
+    lacking = net.named_conv(x1, f"{name}.leave")
+    net.output("motion", net.add(flow, net.multiply(lacking, 1.0 / TENTHS)))
+
+
 def _warp(net: Net, shapes: GraphShapes) -> None:
-    flow, occlusion = net.input("flow"), net.input("occlusion")
+    flow, occlusion = net.input("motion"), net.input("occlusion")
     latent = net.input("latent")
     caches = [net.input(f"c{level}") for level in (8, 16, 32)]
     for name, factor in (("surface", 4), ("buffers", 8)):
@@ -191,7 +215,7 @@ def _decode(net: Net, shapes: GraphShapes) -> None:
 def _upscale(net: Net, shapes: GraphShapes) -> None:
     source, buffers = net.input("source"), net.input("buffers")
     light = net.conv(source, np.float32(_LUMA)[None, :, None, None])
-    color, alpha, _ = net.split(buffers, 3, 1, 4)
+    color, alpha, _, scene = net.split(buffers, 3, 1, 3, 1)
     smooth = net.enlarge(net.shrink(light, 4), 4)
     rough = net.subtract(light, smooth)
     # Every part shrunk by itself: ncnn is quick with eight planes, but not with thirteen.
@@ -204,9 +228,11 @@ def _upscale(net: Net, shapes: GraphShapes) -> None:
     offset = net.subtract(net.add(alpha, net.multiply(offset, 0.25)), net.multiply(slope, smooth))
     red, green, blue = net.split(net.multiply(color, 255.0), 1, 1, 1)
     net.output("layer", net.concat(blue, green, red))
-    net.output("mask", net.concat(detail, offset, slope))
+    least = net.add(net.multiply(scene, SCENE_FROM - PAINTED_FROM), PAINTED_FROM)
+    decided = net.add(net.multiply(net.subtract(offset, least), DECISION), 0.5)
+    net.output("mask", net.concat(detail, decided, net.multiply(slope, DECISION)))
 
 
-_SMALL = ("recall", "denoise", "warp")  # maps so small that threads pay in convolutions only
-_NETS = {"flow": _flow, "encode": _encode, "warp": _warp, "recall": _recall, "denoise": _denoise, "decode": _decode,
-         "upscale": _upscale}
+_SMALL = ("recall", "denoise", "motion", "warp")  # maps so small that threads pay in convolutions only
+_NETS = {"flow": _flow, "encode": _encode, "motion": _motion, "warp": _warp, "recall": _recall,
+         "denoise": _denoise, "decode": _decode, "upscale": _upscale}

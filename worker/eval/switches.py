@@ -28,6 +28,7 @@ from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker import engines
 from mirage_lsd.worker.engine_host import warm_up
 from mirage_lsd.worker.models.apply_layer import SHARES
+from mirage_lsd.worker.models.config import DECISION, PAINTED_FROM, SCENE_FROM
 from mirage_lsd.worker.models.graphs import GraphShapes, shapes_for
 from mirage_lsd.worker.models.person_mask import PersonMask
 from mirage_lsd.worker.models.sampler import Schedule
@@ -97,6 +98,8 @@ class SwitchedEngine:
         gone: tuple[str, ...] = ()
         if graph_name == "flow" and not self._switches.flow:
             gone = ("flow", "occlusion")
+        if graph_name == "motion" and not self._switches.flow:
+            gone = ("motion",)
         if graph_name == "warp" and not self._switches.hidden_state:
             gone = ("latent_out",)
         if graph_name == "denoise" and not self._switches.prediction:
@@ -113,10 +116,11 @@ class SwitchedEngine:
 
 
 def plain_upscale(buffers: np.ndarray) -> dict[str, np.ndarray]:
-    """The upscale graph's outputs with no net: buffers f32 [1,8,h,w] → layer BGR 0..510 and mask (0, alpha, 0)."""
+    """The upscale graph's outputs with no net: buffers f32 [1,8,h,w] → layer BGR 0..510 and mask (0, coverage decided
+    as in models/upscaler.py, 0)."""
     layer = np.ascontiguousarray(buffers[:, 2::-1] * 255.0, np.float32)
     mask = np.zeros_like(layer)
-    mask[:, 1] = buffers[:, 3]
+    mask[:, 1] = (buffers[:, 3] - PAINTED_FROM - (SCENE_FROM - PAINTED_FROM) * buffers[:, 7]) * DECISION + 0.5
     return {"layer": layer, "mask": mask}
 
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ARCHITECTURE = "mirage-lsd-tiny/4"
-GRAPHS_VERSION = 7  # bump when an exported graph's inputs, outputs or arithmetic change
+ARCHITECTURE = "mirage-lsd-tiny/5"
+GRAPHS_VERSION = 8  # bump when an exported graph's inputs, outputs or arithmetic change
 LATENT_FACTOR = 8  # picture px per latent cell
 REGIONS = ("background", "skin", "face", "hair", "upper", "lower", "other", "hat")
 BUFFERS = ("red", "green", "blue", "alpha", "upper", "lower", "hair", "scene")  # of an edit layer; see autoencoder.py
 SURFACE = ("x", "z", "arm")  # canonical metres, sleeve coordinate; see encoder.py
 MAX_STEPS = 5
+# Live, a layer's coverage is decided: this many times as steep, about the chance from which on it is better to paint
+# than not (less for garments and hair, half for scenes). Half-covered, the old cloth shows through like a ghost.
+DECISION, PAINTED_FROM, SCENE_FROM = 3.0, 0.4, 0.5
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class TinyConfig:
     decoder: tuple[int, int, int] = (64, 32, 16)  # at 1/8, 1/4, 1/2
     upscaler: int = 16
     flow: int = 24
+    motion: tuple[int, int, int] = (32, 64, 96)  # of the body's motion at 1/8, 1/16, 1/32
     stem: int = 32  # source features at 1/4 that guide the decoder
 
 

@@ -15,8 +15,11 @@ encode: each frame
     in   source [1,3,h,w], person_mask [1,1,h,w] 0..1
     out  s8 [1,48,l8], s16 [1,64,l16], s32 [1,96,l32], regions [1,8,l8]: probabilities in REGIONS order
          x4 [1,32,h/4,w/4]: guides the decoder; surface [1,3,h/4,w/4]: in SURFACE order, before smoothing
+motion: each frame but the first
+    in   flow, evidence [1,28,l8]: see motion_evidence.py; regions, surface
+    out  motion [1,2,l8]: the flow as bodies move
 warp: each frame but the first
-    in   flow, occlusion, latent [1,24,l8], c8 [1,48,l8], c16 [1,64,l16], c32 [1,96,l32], last_surface [1,3,h/2,w/2],
+    in   motion, occlusion, latent [1,24,l8], c8 [1,48,l8], c16 [1,64,l16], c32 [1,96,l32], last_surface [1,3,h/2,w/2],
          last_buffers [1,8,h,w]
     out  latent_out, c8_out, c16_out, c32_out, surface_out, buffers_out: moved to now; caches fade to 0 where
          occluded
@@ -36,9 +39,9 @@ upscale: each frame
     out  layer [1,3,h,w] BGR 0..510, mask [1,3,h,w] (detail, offset, slope), for apply_layer.LayerApplier
 
 The life of a frame (see sampler.py for the numpy arithmetic):
-1. flow(previous, source, guess); on the first frame or after reset() skip flow and warp.
+1. flow(previous, source, guess); on the first frame or after reset() skip flow, motion and warp.
 2. encode(source, person_mask).
-3. warp(flow, occlusion, kept latent, kept caches); first frame: zeros, history = (0, 0).
+3. motion(flow, ...), warp(motion, occlusion, kept latent, kept caches); first frame: zeros, history = (0, 0).
 4. sampler.start_latent(...) mixes the warped latent with the stream's fixed noise at the first timestep.
 5. recall(...), then for each timestep: denoise -> sampler.step(...). All steps read the SAME warped caches; those
    written by the LAST step are kept for the next frame. a16/a32 = c16_out/c32_out of an anchor frame
@@ -63,8 +66,9 @@ from mirage_lsd.worker.models.config import (
     TinyConfig,
     working_size_px,
 )
+from mirage_lsd.worker.models.motion_evidence import SUB, TERMS
 
-GRAPH_NAMES = ("condition", "flow", "encode", "warp", "recall", "denoise", "decode", "upscale")
+GRAPH_NAMES = ("condition", "flow", "encode", "motion", "warp", "recall", "denoise", "decode", "upscale")
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,8 @@ def graph_specs(shapes: GraphShapes, config: TinyConfig = TINY) -> dict[str, Gra
         GraphSpec("condition", pick("ids colors"), pick(conditions)),
         GraphSpec("flow", pick("previous source guess"), pick("flow occlusion")),
         GraphSpec("encode", pick("source person_mask"), pick("s8 s16 s32 regions x4 surface")),
-        GraphSpec("warp", pick("flow occlusion latent c8 c16 c32 last_surface last_buffers"),
+        GraphSpec("motion", pick("flow evidence regions surface"), pick("motion")),
+        GraphSpec("warp", pick("motion occlusion latent c8 c16 c32 last_surface last_buffers"),
                   pick(f"latent_out {caches_out} surface_out buffers_out")),
         GraphSpec("recall", pick("s8 regions tokens region_tokens c8 c16 c32 a16 a32 history"), pick(recalled)),
         GraphSpec("denoise", pick(f"latent timestep pooled s16 s32 {recalled} history"),
@@ -150,7 +155,8 @@ def _tensors(shapes: GraphShapes, config: TinyConfig) -> dict[str, TensorSpec]:
         "person_mask": (1, 1, height, width), "layer": (1, 3, height, width), "mask": (1, 3, height, width),
         "x4": (1, config.stem, *l4), "surface": (1, len(SURFACE), *l4),
         "last_surface": (1, len(SURFACE), *l2), "surface_out": (1, len(SURFACE), *l2),
-        "guess": (1, 2, *l8), "flow": (1, 2, *l8), "occlusion": (1, 1, *l8), "regions": (1, 8, *l8),
+        "guess": (1, 2, *l8), "flow": (1, 2, *l8), "occlusion": (1, 1, *l8), "motion": (1, 2, *l8),
+        "evidence": (1, TERMS * SUB * SUB, *l8), "regions": (1, 8, *l8),
         "latent": (1, config.latent, *l8), "latent_out": (1, config.latent, *l8),
         "velocity": (1, config.latent, *l8),
         "tokens": (1, 8, config.token), "pooled": (1, config.token), "region_tokens": (1, 8, config.region_token),

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mirage_lsd.worker.models.autoencoder import LayerDecoder, LayerEncoder
 from mirage_lsd.worker.models.blocks import warp_by_flow
+from mirage_lsd.worker.models.body_motion import BodyMotion
 from mirage_lsd.worker.models.conditioner import Conditioner
 from mirage_lsd.worker.models.config import MAX_STEPS, TINY, TinyConfig
 from mirage_lsd.worker.models.encoder import SourceEncoder
@@ -36,6 +37,7 @@ class MirageTiny(nn.Module):
         self.decoder = LayerDecoder(config)
         self.flow = FlowNet(config)
         self.encoder = SourceEncoder(config)
+        self.body_motion = BodyMotion(config)
         self.conditioner = Conditioner(config)
         self.unet = SpatioTemporalUNet(config)
         self.upscaler = Upscaler(config)
@@ -55,10 +57,10 @@ def initial_gaps(steps: int) -> Tensor:
 
 
 class WarpGraph(nn.Module):
-    def forward(self, flow: Tensor, occlusion: Tensor, latent: Tensor, c8: Tensor, c16: Tensor, c32: Tensor,
+    def forward(self, motion: Tensor, occlusion: Tensor, latent: Tensor, c8: Tensor, c16: Tensor, c32: Tensor,
                 last_surface: Tensor, last_buffers: Tensor) -> tuple[Tensor, ...]:
-        return (*warp_state(flow, occlusion, latent, Caches(c8, c16, c32)),
-                warp_by_flow(last_surface, finer(flow, 4)), warp_by_flow(last_buffers, finer(flow, 8)))
+        return (*warp_state(motion, occlusion, latent, Caches(c8, c16, c32)),
+                warp_by_flow(last_surface, finer(motion, 4)), warp_by_flow(last_buffers, finer(motion, 8)))
 
 
 def finer(flow: Tensor, factor: int) -> Tensor:
@@ -103,5 +105,5 @@ class DenoiseGraph(nn.Module):
 def graph_modules(model: MirageTiny) -> dict[str, nn.Module]:
     """The module of every graph in models/graphs.py."""
     return {"condition": model.conditioner, "flow": model.flow, "encode": model.encoder,
-            "warp": WarpGraph(), "recall": RecallGraph(model), "denoise": DenoiseGraph(model),
-            "decode": model.decoder, "upscale": model.upscaler}
+            "motion": model.body_motion, "warp": WarpGraph(), "recall": RecallGraph(model),
+            "denoise": DenoiseGraph(model), "decode": model.decoder, "upscale": model.upscaler}

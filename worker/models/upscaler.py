@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mirage_lsd.worker.models.autoencoder import ALPHA, painted
+from mirage_lsd.worker.models.autoencoder import ALPHA, SCENE, painted
 from mirage_lsd.worker.models.blocks import PlainBlock, conv_norm
-from mirage_lsd.worker.models.config import BUFFERS, TinyConfig
+from mirage_lsd.worker.models.config import BUFFERS, DECISION, PAINTED_FROM, SCENE_FROM, TinyConfig
 
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -60,7 +60,9 @@ class Upscaler(nn.Module):
         return frame + alpha * (layer - frame)
 
     def forward(self, source: Tensor, buffers: Tensor) -> tuple[Tensor, Tensor]:
-        """Live form: layer [B,3,h,w] BGR 0..510 and mask [B,3,h,w] (detail, offset, slope)."""
+        """Live form: layer [B,3,h,w] BGR 0..510 and mask [B,3,h,w] (detail, offset, slope), coverage decided."""
         maps = self.coefficients(source, buffers)
         layer = torch.cat([maps[:, 2:3], maps[:, 1:2], maps[:, 0:1]], dim=1) * 255.0
-        return layer, maps[:, 3:]
+        detail, offset, slope = maps[:, 3:].split(1, dim=1)
+        decided = (offset - PAINTED_FROM - (SCENE_FROM - PAINTED_FROM) * buffers[:, SCENE:]) * DECISION + 0.5
+        return layer, torch.cat([detail, decided, slope * DECISION], dim=1)

@@ -13,7 +13,6 @@ import numpy as np
 from mirage_lsd.worker.looks import look_for
 from mirage_lsd.worker.models.dye import dyes_for
 from mirage_lsd.worker.models.graphs import graph_specs
-from mirage_lsd.worker.models.person_motion import on_person
 from mirage_lsd.worker.models.steady import enlarged, steadied_surface
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ANCHORS, CACHES, ModelContext
@@ -56,9 +55,10 @@ class Condition:
         if history.latent is None or "flow" not in job.tensors:
             surface = enlarged(job.tensors["surface"])
             return {**self._nothing(), "warped": None, "surface": surface, "last_buffers": None}
+        given = {name: job.tensors[name] for name in ("flow", "evidence", "regions", "surface")}
         moved = self._context.run(
             "warp",
-            flow=on_person(job.tensors["flow"], job.tensors["texture"], job.tensors["person_mask"]),
+            **self._context.run("motion", **given),
             occlusion=job.tensors["occlusion"],
             latent=history.latent,
             last_surface=history.surface,

@@ -18,7 +18,7 @@ from mirage_lsd.worker.train.dataset import World, Worlds
 from mirage_lsd.worker.train.edits import Edit, sample_edit, sample_worn, shape_changes, vary_extras
 from mirage_lsd.worker.train.folds import folded, sample_folds
 from mirage_lsd.worker.train.prints import printed, sample_light_field, sample_print
-from mirage_lsd.worker.train.views import View, sample_view
+from mirage_lsd.worker.train.views import CLOSEST, View, sample_view
 from mirage_lsd.worker.train.world.paint import multiplier, shares
 
 SHAPE_SHARE, SHAPE_TRIES = 0.6, 24  # so often a sample is looked for whose outlines change
@@ -53,12 +53,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class SourceSample:
-    """source, mask, labels and surface as in Sample."""
+    """source, mask, labels, surface and flow as in Sample."""
 
     source: np.ndarray
     mask: np.ndarray
     labels: np.ndarray
     surface: np.ndarray
+    flow: np.ndarray
 
 
 def compose(world: World | Worlds, rng: np.random.Generator, frames: int, size_px: tuple[int, int]) -> Sample:
@@ -74,16 +75,18 @@ def compose(world: World | Worlds, rng: np.random.Generator, frames: int, size_p
     return _pack(shots, stage, edit)
 
 
-def compose_source(world: World | Worlds, rng: np.random.Generator, frames: int, size_px: tuple[int, int]
-                   ) -> SourceSample:
+def compose_source(world: World | Worlds, rng: np.random.Generator, frames: int, size_px: tuple[int, int],
+                   closest: float = CLOSEST) -> SourceSample:
     """One random source with what is true of it."""
     part, number = _any_clip(world, rng)
     look = int(rng.integers(part.layers.shape[1]))
-    stage = _Stage(part, rng, sample_view(rng, size_px, part.layers.shape[4] / part.layers.shape[3]))
+    view = sample_view(rng, size_px, part.layers.shape[4] / part.layers.shape[3], closest)
+    stage = _Stage(part, rng, view)
     start = int(rng.integers(part.frames - frames + 1))
     shots = [stage.source(number, look, start + t, t) for t in range(frames)]
     return SourceSample(*(_planes(shots, name) for name in ("picture", "mask")),
-                        np.stack([shot.labels for shot in shots]), _planes(shots, "surface")[:, :, 2::4, 2::4])
+                        np.stack([shot.labels for shot in shots]), _planes(shots, "surface")[:, :, 2::4, 2::4],
+                        np.stack([stage.flow(number, start + t, shot.worn.person) for t, shot in enumerate(shots)]))
 
 
 def _any_clip(world: World | Worlds, rng: np.random.Generator) -> tuple[World, int]:
@@ -181,7 +184,7 @@ class _Stage:
         alpha = edit_alpha(source.labels, new_labels, source.worn.person, asked.person, edit)
         layer = self._layer(edit, alpha, undyed, asked, source)
         dye = albedo(edit.cloth, np.ascontiguousarray(asked.surface[..., :2])) / NEUTRAL
-        return _Shot(source, layer, dye, self._flow(clip, frame, source.worn.person))
+        return _Shot(source, layer, dye, self.flow(clip, frame, source.worn.person))
 
     def _look(self, clip: int, look: int, frame: int) -> _Look:
         part, view = self.part, self.view
@@ -216,7 +219,7 @@ class _Stage:
         return cv2.warpAffine(self.background, matrix, self.view.size_px, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                               borderMode=cv2.BORDER_REFLECT)
 
-    def _flow(self, clip: int, frame: int, person: np.ndarray) -> np.ndarray:
+    def flow(self, clip: int, frame: int, person: np.ndarray) -> np.ndarray:
         """Backward flow [2,h/8,w/8] in cells: the person's where it mostly is, else the camera's drift."""
         width, height = self.view.size_px
         rendered = np.asarray(self.part.flow[clip, frame]).astype(np.float32)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole recipe of mirage-lsd-tiny: autoencoder -> flow -> denoiser -> surface -> stream -> export.
+"""The whole recipe of mirage-lsd-tiny: autoencoder -> flow -> denoiser -> surface -> stream -> motion -> export.
 
 `train(config)` is what `mirage-lsd train` calls. Each stage checkpoints into `config.run_dir` and a second call goes
 on where the first ended; a finished stage is loaded, not repeated. Everything is seeded.
@@ -22,12 +22,13 @@ from mirage_lsd.worker.train.runs import StageConfig
 from mirage_lsd.worker.train.stage_denoise import train_denoiser
 from mirage_lsd.worker.train.stage_flow import train_flow
 from mirage_lsd.worker.train.stage_layers import train_autoencoder
+from mirage_lsd.worker.train.stage_motion import train_motion
 from mirage_lsd.worker.train.stage_stream import train_stream
 from mirage_lsd.worker.train.stage_surface import train_surface
 
-STAGES = ("autoencoder", "flow", "denoiser", "surface", "stream")
+STAGES = ("autoencoder", "flow", "denoiser", "surface", "stream", "motion")
 _RUN = {"autoencoder": train_autoencoder, "flow": train_flow, "denoiser": train_denoiser, "surface": train_surface,
-        "stream": train_stream}
+        "stream": train_stream, "motion": train_motion}
 
 
 def _default_stages() -> dict[str, StageConfig]:
@@ -35,7 +36,8 @@ def _default_stages() -> dict[str, StageConfig]:
             "flow": StageConfig(10_000, 600.0, 5, 1.5e-3, frames=2, scales=(0.7, 1.0)),
             "denoiser": StageConfig(60_000, 3000.0, 4, 2e-3, scales=(0.5, 0.7, 1.0)),
             "surface": StageConfig(60_000, 2400.0, 6, 1e-3, scales=(0.5, 0.7, 1.0)),
-            "stream": StageConfig(20_000, 4500.0, 3, 8e-4, frames=3, scales=(0.5, 0.7, 1.0))}
+            "stream": StageConfig(20_000, 4500.0, 3, 8e-4, frames=3, scales=(0.5, 0.7, 1.0)),
+            "motion": StageConfig(60_000, 1500.0, 24, 2e-3, frames=2)}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+CLOSEST = 0.42  # of the rendered picture
+
 
 @dataclass(frozen=True)
 class View:
@@ -26,11 +28,12 @@ class View:
         return cv2.warpAffine(picture, self.matrix, self.size_px, flags=flags, borderMode=border)
 
 
-def sample_view(rng: np.random.Generator, size_px: tuple[int, int], aspect: float) -> View:
-    """Mostly close to the rendered framing; sometimes zoomed in to the upper part, as webcams are."""
+def sample_view(rng: np.random.Generator, size_px: tuple[int, int], aspect: float, closest: float = CLOSEST) -> View:
+    """Mostly close to the rendered framing; sometimes zoomed in to the upper part, as webcams are, up to a share
+    `closest` of the rendered picture."""
     width, height = size_px
     base = max(320 / width, 192 / height) if aspect < width / height else min(320 / width, 192 / height)
-    zoom = float(rng.uniform(0.42, 1.0)) if rng.random() < 0.7 else float(rng.uniform(1.0, 1.15))
+    zoom = float(rng.uniform(closest, 1.0)) if rng.random() < 0.7 else float(rng.uniform(1.0, 1.15))
     scale = base * zoom
     left = (320 - width * scale) * float(rng.uniform(0.25, 0.75))
     spare = 192 - height * scale
