@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 SURFACE_INERTIA, SAME_WITHIN_M = 0.99, 0.16
-LAYER_INERTIA = 0.92
-ALIKE_WITHIN = np.float32([0.15] * 3 + [0.5] * 5).reshape(8, 1, 1)  # colour (a mouth must not lag); alpha and shares
+LAYER_INERTIA = 0.95
+ALIKE_WITHIN = np.float32([0.2] * 3 + [0.5] * 5).reshape(8, 1, 1)  # colour (a mouth must not lag); alpha and shares
 
 
 def enlarged(seen: np.ndarray) -> np.ndarray:
