@@ -30,7 +30,7 @@ def evidence_of(before: np.ndarray, now: np.ndarray, flow: np.ndarray) -> np.nda
     left, middle = seen - moved, (seen + moved) * np.float32(0.5)
     x, y = (cv2.Scharr(middle, cv2.CV_32F, *axis, scale=1 / 32) for axis in ((1, 0), (0, 1)))
     parts = (SUB * columns, SUB * rows)
-    xx, xy, yy, by_x, by_y, rest = (cv2.resize(product, parts, interpolation=cv2.INTER_AREA)
+    xx, xy, yy, by_x, by_y, rest = (_shrunk(product, parts)
                                     for product in (x * x, x * y, y * y, x * left, y * left, left * left))
     power = xx + yy + NOISE
     tenth_px = cell_px * np.float32(1.0 / TENTHS)
@@ -38,6 +38,12 @@ def evidence_of(before: np.ndarray, now: np.ndarray, flow: np.ndarray) -> np.nda
                       0.3 * np.log(power), 0.3 * np.log(rest + 1.0)]).astype(np.float32, copy=False)
     split = terms.reshape(TERMS, rows, SUB, columns, SUB).transpose(0, 2, 4, 1, 3)
     return np.ascontiguousarray(split.reshape(1, TERMS * SUB * SUB, rows, columns))
+
+
+def _shrunk(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Means over parts; by halves first, since OpenCV takes four times as long where the ratio is not whole."""
+    halved = cv2.resize(plane, (plane.shape[1] // 2, plane.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return cv2.resize(halved, size, interpolation=cv2.INTER_AREA)
 
 
 def _moved(before: np.ndarray, flow: np.ndarray, cell_px: np.ndarray) -> np.ndarray:
