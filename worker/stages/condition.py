@@ -55,10 +55,10 @@ class Condition:
         if history.latent is None or "flow" not in job.tensors:
             surface = enlarged(job.tensors["surface"])
             return {**self._nothing(), "warped": None, "surface": surface, "last_buffers": None}
-        given = {name: job.tensors[name] for name in ("flow", "evidence", "regions", "surface")}
+        seen = {name: job.tensors[name] for name in ("flow", "evidence", "regions", "surface")}
         moved = self._context.run(
             "warp",
-            **self._context.run("motion", **given),
+            **self._context.run("motion", **seen),
             occlusion=job.tensors["occlusion"],
             latent=history.latent,
             last_surface=history.surface,
