@@ -8,7 +8,7 @@ import pytest
 from mirage_lsd.worker import engines
 from mirage_lsd.worker.models.graphs import GraphShapes
 from mirage_lsd.worker.models.motion import Motion
-from mirage_lsd.worker.models.motion_evidence import SUB, TENTHS, TERMS, evidence_of
+from mirage_lsd.worker.models.motion_evidence import CORRECTIONS, SUB, TENTHS, TERMS, evidence_of
 
 WIDE_PX, HIGH_PX = 320, 192
 
@@ -83,9 +83,12 @@ def seen(engine, before: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.nd
     flow = engine.run("flow", {"previous": tensors[0], "source": tensors[1], "guess": guess})["flow"]
     mask = np.ones((1, 1, HIGH_PX, WIDE_PX), np.float32)
     told = engine.run("encode", {"source": tensors[1], "person_mask": mask})
-    given = {"flow": flow, "evidence": evidence_of(*greys, flow), "regions": told["regions"],
-             "surface": told["surface"]}  # fmt: skip
-    return flow, engine.run("motion", given)["motion"], 1.0 - told["regions"][0, 0]
+    motion = flow
+    for _ in range(CORRECTIONS):
+        given = {"flow": motion, "evidence": evidence_of(*greys, motion), "regions": told["regions"],
+                 "surface": told["surface"]}  # fmt: skip
+        motion = engine.run("motion", given)["motion"]
+    return flow, motion, 1.0 - told["regions"][0, 0]
 
 
 def test_a_still_person_does_not_move(engine, portrait):

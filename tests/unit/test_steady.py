@@ -40,9 +40,9 @@ def test_the_surface_is_what_is_seen_where_it_was_hidden_or_is_another_place():
     assert np.allclose(steadied_surface(seen, arm_before_chest, 0 * hidden), fine, atol=1e-3)  # a millimetre
 
 
-def layer(alpha=1.0, colour=0.5):
+def layer(alpha=1.0, colour=0.5, cloth=1.0):
     buffers = np.zeros((1, 8, 64, 96), np.float32)
-    buffers[:, :3], buffers[:, 3:5] = colour, alpha
+    buffers[:, :3], buffers[:, 3], buffers[:, 4] = colour, alpha, alpha * cloth
     return buffers
 
 
@@ -57,4 +57,14 @@ def test_what_changes_or_was_hidden_is_this_frames_at_once():
     visible = np.zeros((1, 1, 8, 12), np.float32)
     assert np.abs(steadied_layer(layer(alpha=0.0), layer(), visible)[:, 3]).max() < 0.02
     assert np.array_equal(steadied_layer(layer(colour=0.6), layer(), visible + 1), layer(colour=0.6))
-    assert np.abs(steadied_layer(layer(colour=0.9), layer(), visible)[:, :3] - 0.9).max() < 0.01
+    face = steadied_layer(layer(colour=0.9, cloth=0.0), layer(cloth=0.0), visible)
+    assert np.abs(face[:, :3] - 0.9).max() < 0.01
+
+
+def test_folds_of_cloth_last_longer_than_what_a_face_does_but_not_against_the_light():
+    visible = np.zeros((1, 1, 8, 12), np.float32)
+    lags = [np.abs(steadied_layer(layer(colour=0.7, cloth=cloth), layer(cloth=cloth), visible)[:, :3] - 0.7).mean()
+            for cloth in (0.0, 1.0)]
+    assert lags[1] > 1.5 * lags[0] > 0
+    lit = steadied_layer(layer(colour=1.4), layer(), visible)
+    assert np.abs(lit[:, :3] - 1.4).max() < 0.01

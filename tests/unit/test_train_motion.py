@@ -55,8 +55,13 @@ def test_a_fresh_net_adds_nothing_and_learns(world, tmp_path):
     pair = shrunk(batch_of(world), 1.0)
     flow, *rest = as_live(model, pair, Motion())
     assert torch.equal(model.body_motion(flow, *rest), flow)
+    again = as_live(model, pair, Motion(), corrected=1)
+    assert all(torch.equal(one, two) for one, two in zip(again, (flow, *rest), strict=True))
     first = body_losses(model, pair, Motion())["motion"]
     train_motion(model, world, tmp_path, StageConfig(60, 60.0, 4, 2e-3, frames=2), (320, 192), 0, lambda _: None)
     last = body_losses(model.eval(), pair, Motion())["motion"]
     assert last < 0.8 * first
+    corrected, evidence, *_ = as_live(model, pair, Motion(), corrected=1)
+    assert torch.equal(corrected, model.body_motion(flow, *as_live(model, pair, Motion())[1:]))
+    assert not torch.equal(evidence, rest[0])
     assert (tmp_path / "motion-sheet.png").is_file()

@@ -47,6 +47,15 @@ def film_block(net: Net, x: str, film: str, name: str) -> str:
     return net.add(x, net.named_conv(net.swish(hidden), f"{name}.conv2"))
 
 
+def film_blocks(net: Net, x: str, film: str, name: str) -> str:
+    """As blocks.FilmBlocks: as many as there are weights for."""
+    index = 0
+    while f"{name}.{index}.film.bias" in net.weights:
+        x = film_block(net, x, film, f"{name}.{index}")
+        index += 1
+    return x
+
+
 def time_recalled(net: Net, cache: str, has_cache: str, name: str) -> str:
     """See TemporalConv.recalled; has_cache [1]."""
     weight = net.weights[f"{name}.mix.weight"]

@@ -51,7 +51,7 @@ def _encode(net: Net, shapes: GraphShapes) -> None:
         x4 = blocks.conv_norm(net, x4, f"encoder.stem.{index}", stride, centred=index == 0)
     x8 = blocks.plain_block(net, blocks.conv_norm(net, x4, "encoder.down8.0", 2), "encoder.down8.1")
     x16 = _down(net, net.concat(x8, _coordinates(net, shapes.cells(8))), "encoder.down16")
-    x32 = _global_mix(net, _down(net, x16, "encoder.down32"), shapes.cells(32))
+    x32 = _mixed(net, _down(net, x16, "encoder.down32"), shapes.cells(32))
     y16 = net.add(x16, net.enlarge(net.named_conv(x32, "encoder.up16"), 2, nearest=True))
     y16 = blocks.plain_block(net, y16, "encoder.fuse16")
     y8 = net.add(x8, net.enlarge(net.named_conv(y16, "encoder.up8"), 2, nearest=True))
@@ -84,18 +84,33 @@ def _coordinates(net: Net, size: tuple[int, int]) -> str:
     return net.constant(np.stack([across, down]))
 
 
-def _global_mix(net: Net, x: str, size: tuple[int, int]) -> str:
-    weights, name = net.weights, "encoder.mix"
-    channels, cells = weights[f"{name}.norm.weight"].size, size[0] * size[1]
+def _mixed(net: Net, x: str, size: tuple[int, int]) -> str:
+    for index in (0, 2):
+        x = _global_mix(net, x, size, f"encoder.mix.{index}")
+        x = _cell_mlp(net, x, size, f"encoder.mix.{index + 1}")
+    return x
+
+
+def _global_mix(net: Net, x: str, size: tuple[int, int], name: str) -> str:
+    channels, cells = net.weights[f"{name}.norm.weight"].size, size[0] * size[1]
     tokens = net.layer_norm(net.transpose(net.reshape(x, channels, cells)), f"{name}.norm")
-    qkv = net.add(net.matmul(tokens, net.constant(weights[f"{name}.qkv.weight"].T)),
-                  net.constant(weights[f"{name}.qkv.bias"][None]))
-    query, key, value = net.split(qkv, channels, channels, channels, axis=1)
+    query, key, value = net.split(_each(net, tokens, f"{name}.qkv"), channels, channels, channels, axis=1)
     scores = net.matmul(net.multiply(query, channels**-0.5), key, turned=True)
-    mixed = net.transpose(net.matmul(net.softmax(scores, 1), value))
-    out = net.conv(net.reshape(mixed, channels, *size), weights[f"{name}.out.weight"][:, :, None, None],
-                   weights[f"{name}.out.bias"])
-    return net.add(x, out)
+    mixed = net.matmul(net.softmax(scores, 1), value)
+    return net.add(x, net.reshape(net.transpose(_each(net, mixed, f"{name}.out")), channels, *size))
+
+
+def _cell_mlp(net: Net, x: str, size: tuple[int, int], name: str) -> str:
+    channels, cells = net.weights[f"{name}.norm.weight"].size, size[0] * size[1]
+    tokens = net.layer_norm(net.transpose(net.reshape(x, channels, cells)), f"{name}.norm")
+    told = _each(net, net.swish(_each(net, tokens, f"{name}.enter")), f"{name}.out")
+    return net.add(x, net.reshape(net.transpose(told), channels, *size))
+
+
+def _each(net: Net, tokens: str, name: str) -> str:
+    """A linear layer of every row of tokens."""
+    return net.add(net.matmul(tokens, net.constant(net.weights[f"{name}.weight"].T)),
+                   net.constant(net.weights[f"{name}.bias"][None]))
 
 
 def _palette(net: Net, source: str, regions: str, size: tuple[int, int]) -> str:
@@ -174,11 +189,11 @@ def _denoise(net: Net, shapes: GraphShapes) -> None:
     keep32 = blocks.film_block(net, net.add(net.named_conv(x16, "unet.down32", 2), s32), film, "unet.block32")
     x = blocks.time_with_recalled(net, keep32, t32, has_cache, "unet.time32")
     x = blocks.attend(net, x, kv32, history, _shape(net, shapes, 32), "unet.attend32")
-    x = blocks.film_block(net, x, film, "unet.last32")
+    x = blocks.film_blocks(net, x, film, "unet.last32")
     x = net.add(x16, net.enlarge(net.named_conv(x, "unet.up16"), 2, nearest=True))
-    x = blocks.film_block(net, x, film, "unet.last16")
+    x = blocks.film_blocks(net, x, film, "unet.last16")
     x = net.add(seen8, net.enlarge(net.named_conv(x, "unet.up8"), 2, nearest=True))
-    x = blocks.film_block(net, x, film, "unet.last8")
+    x = blocks.film_blocks(net, x, film, "unet.last8")
     clean = net.named_conv(net.swish(net.group_norm(x, "unet.leave.0")), "unet.leave.2")
     angle = net.multiply(timestep, math.pi / 2)
     noisy = net.subtract(net.multiply(latent, net.unary(angle, COSINE)), clean)

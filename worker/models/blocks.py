@@ -62,6 +62,18 @@ class FilmBlock(nn.Module):
         return x + self.conv2(F.silu(hidden))
 
 
+class FilmBlocks(nn.ModuleList):
+    """FiLM blocks in a row."""
+
+    def __init__(self, count: int, channels: int, condition: int):
+        super().__init__(FilmBlock(channels, condition) for _ in range(count))
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        for block in self:
+            x = block(x, condition)
+        return x
+
+
 class TemporalConv(nn.Module):
     """Causal temporal convolution, kernel 2 in time: this frame plus a learned, zero-started look at the
     cached features of the frame before (already warped to now). The cache is what came IN, so that

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ARCHITECTURE = "mirage-lsd-tiny/5"
-GRAPHS_VERSION = 8  # bump when an exported graph's inputs, outputs or arithmetic change
+ARCHITECTURE = "mirage-lsd-tiny/6"
+GRAPHS_VERSION = 9  # bump when an exported graph's inputs, outputs or arithmetic change
 LATENT_FACTOR = 8  # picture px per latent cell
 REGIONS = ("background", "skin", "face", "hair", "upper", "lower", "other", "hat")
 BUFFERS = ("red", "green", "blue", "alpha", "upper", "lower", "hair", "scene")  # of an edit layer; see autoencoder.py

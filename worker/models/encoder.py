@@ -31,6 +31,20 @@ class GlobalMix(nn.Module):
         return x + self.out(mixed).transpose(1, 2).reshape(x.shape)
 
 
+class CellMlp(nn.Module):
+    """What each cell makes of what it was told: the other half of a transformer layer."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+        self.enter = nn.Linear(channels, 2 * channels)
+        self.out = nn.Linear(2 * channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        told = self.out(F.silu(self.enter(self.norm(as_tokens(x)))))
+        return x + told.transpose(1, 2).reshape(x.shape)
+
+
 class Locator(nn.Module):
     """The body surface [B,3,H/4,W/4] from trunk features at 1/16 [B,80,..] and 1/8 [B,w8,..]. A branch of its own: a
     place on the cloth takes more looking around than a region's name does, and it can be trained on a finished trunk.
@@ -61,7 +75,7 @@ class SourceEncoder(nn.Module):
         self.down8 = nn.Sequential(conv_norm(32, w8, 2), PlainBlock(w8))
         self.down16 = nn.Sequential(conv_norm(w8 + 2, 80, 2), PlainBlock(80), PlainBlock(80))
         self.down32 = nn.Sequential(conv_norm(80, 128, 2), PlainBlock(128), PlainBlock(128))
-        self.mix = GlobalMix(128)
+        self.mix = nn.Sequential(GlobalMix(128), CellMlp(128), GlobalMix(128), CellMlp(128))
         self.out32 = nn.Conv2d(128, w32, 1)
         self.up16 = nn.Conv2d(128, 80, 1)
         self.fuse16 = PlainBlock(80)

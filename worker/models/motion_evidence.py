@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What two pictures still say against a flow: the terms of Lucas and Kanade's least squares (1981), cell by cell.
 
-Called by the flow stage, each frame but the first, and by training. Pure numpy/OpenCV. Invariant: the pictures have the
-same size whatever the nets work at (as models/motion.py's), so that a step of grey means the same at every size.
+Called by the condition stage, each frame but the first, and by training. Pure numpy/OpenCV. Invariant: the pictures
+have the same size whatever the nets work at (as models/motion.py's): a step of grey means the same at every size.
 """
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 SUB = 2  # each cell is SUB x SUB parts, since an outline may run through it
 TERMS = 7  # see `evidence_of`
 TENTHS = 10.0  # the net works in tenths of a cell: what people move by from frame to frame
+CORRECTIONS = 2  # the first step along a picture's edges falls short where they are far off
 NOISE = np.float32(1.0)  # squared grey steps that a camera's noise alone makes
 
 

@@ -10,9 +10,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from mirage_lsd.worker.models.config import BUFFERS
+
+DYES = slice(BUFFERS.index("upper"), BUFFERS.index("hair") + 1)
 SURFACE_INERTIA, SAME_WITHIN_M = 0.99, 0.16
-LAYER_INERTIA = 0.95
+LAYER_INERTIA = 0.97
 ALIKE_WITHIN = np.float32([0.2] * 3 + [0.5] * 5).reshape(8, 1, 1)  # colour (a mouth must not lag); alpha and shares
+CLOTH_MORE = 1.0  # so much wider is the colour's likeness on dyed cloth and hair: undyed, only folds and shading change
 
 
 def enlarged(seen: np.ndarray) -> np.ndarray:
@@ -32,9 +36,12 @@ def steadied_surface(seen: np.ndarray, moved: np.ndarray, occlusion: np.ndarray)
 
 def steadied_layer(seen: np.ndarray, moved: np.ndarray, occlusion: np.ndarray) -> np.ndarray:
     """seen, moved f32 [1,8,h,w] in BUFFERS order: of this frame, and the last one's warped to it; occlusion f32
-    [1,1,h/8,w/8] 0..1 -> f32 [1,8,h,w]. Edges and shading stop flickering; an outline that changes does so at once."""
+    [1,1,h/8,w/8] 0..1 -> f32 [1,8,h,w]. Edges and shading stop flickering; an outline or a face that changes does so at
+    once."""
     change = moved - seen
-    unlike = (np.abs(change[0]) / ALIKE_WITHIN).max(0)
+    unlike = np.abs(change[0]) / ALIKE_WITHIN
+    unlike[:3] /= 1.0 + CLOTH_MORE * seen[0, DYES].sum(0).clip(0.0, 1.0)
+    unlike = unlike.max(0)
     return seen + LAYER_INERTIA * _kept(unlike * unlike, occlusion) * change
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mirage_lsd.worker.models.blocks import FilmBlock, FrameAttention, TemporalConv, timestep_features
+from mirage_lsd.worker.models.blocks import FilmBlock, FilmBlocks, FrameAttention, TemporalConv, timestep_features
 from mirage_lsd.worker.models.config import REGIONS, TinyConfig
 
 
@@ -85,11 +85,11 @@ class SpatioTemporalUNet(nn.Module):
         self.block32 = FilmBlock(w32, condition)
         self.time32 = TemporalConv(w32)
         self.attend32 = FrameAttention(w32, config.token)
-        self.last32 = FilmBlock(w32, condition)
+        self.last32 = FilmBlocks(2, w32, condition)
         self.up16 = nn.Conv2d(w32, w16, 1)
-        self.last16 = FilmBlock(w16, condition)
+        self.last16 = FilmBlocks(2, w16, condition)
         self.up8 = nn.Conv2d(w16, w8, 1)
-        self.last8 = FilmBlock(w8, condition)
+        self.last8 = FilmBlocks(2, w8, condition)
         self.leave = nn.Sequential(nn.GroupNorm(8, w8), nn.SiLU(), nn.Conv2d(w8, config.latent, 3, padding=1))
 
     def forward(self, latent: Tensor, timestep: Tensor, source: SourceFeatures, condition: ConditionFeatures,

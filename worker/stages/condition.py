@@ -2,8 +2,8 @@
 """condition: the look as tokens and dyes, and the stream's hidden state moved to where this frame needs it.
 
 Writes tensors tokens, pooled, region_tokens, dyes, strength, warped (latent), c8, c16, c32, a16, a32, history,
-last_buffers (None without a past) and surface (now twice as fine, and steadied by the past). Called by the worker's
-loop thread. Invariant: the tokens are those of the job's own settings, so a frame never mixes looks.
+last_buffers (None without a past in this look) and surface (now twice as fine, and steadied by the past). Called by the
+worker's loop thread. Invariant: the tokens are those of the job's own settings, so a frame never mixes looks.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from mirage_lsd.worker.looks import look_for
 from mirage_lsd.worker.models.dye import dyes_for
 from mirage_lsd.worker.models.graphs import graph_specs
+from mirage_lsd.worker.models.motion_evidence import CORRECTIONS, evidence_of
 from mirage_lsd.worker.models.steady import enlarged, steadied_surface
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ANCHORS, CACHES, ModelContext
@@ -31,7 +32,8 @@ class Condition:
     def __call__(self, job: Job) -> Job:
         look = look_for(job.settings)
         key = (look.conditions, self._context.shapes)
-        if key != self._key:
+        another = key != self._key
+        if another:
             ids, colors = look.conditions.to_tokens()
             self._tokens = self._context.run("condition", ids=ids, colors=colors)
             self._key = key
@@ -39,6 +41,8 @@ class Condition:
         job.tensors["strength"] = look.strength
         job.tensors["dyes"] = dyes_for(look.conditions, job.settings.seed)
         job.tensors.update(self._past(job))
+        if another:
+            job.tensors["last_buffers"] = None
         self._context.history.surface = job.tensors["surface"]
         return job
 
@@ -55,10 +59,9 @@ class Condition:
         if history.latent is None or "flow" not in job.tensors:
             surface = enlarged(job.tensors["surface"])
             return {**self._nothing(), "warped": None, "surface": surface, "last_buffers": None}
-        seen = {name: job.tensors[name] for name in ("flow", "evidence", "regions", "surface")}
         moved = self._context.run(
             "warp",
-            **self._context.run("motion", **seen),
+            motion=self._motion(job),
             occlusion=job.tensors["occlusion"],
             latent=history.latent,
             last_surface=history.surface,
@@ -70,6 +73,15 @@ class Condition:
         given = {"warped": moved["latent_out"], "surface": surface, "last_buffers": moved["buffers_out"],
                  "history": _flags(1.0, 1.0)}
         return {**past, **history.anchor, **given}
+
+    def _motion(self, job: Job) -> np.ndarray:
+        """f32 [1,2,h/8,w/8]: the flow, corrected as bodies move as often as what is left of it still tells more."""
+        flow = job.tensors["flow"]
+        seen = {name: job.tensors[name] for name in ("regions", "surface")}
+        for _ in range(CORRECTIONS):
+            evidence = evidence_of(*job.tensors["greys"], flow)
+            flow = self._context.run("motion", flow=flow, evidence=evidence, **seen)["motion"]
+        return flow
 
     def _nothing(self) -> dict[str, np.ndarray]:
         specs = {tensor.name: tensor for tensor in graph_specs(self._context.shapes)["recall"].inputs}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """flow: the working picture, whether the scene was cut, and how the source moved since the last frame.
 
-Writes tensors working (uint8 RGB [h, w, 3]), source, flow, occlusion, evidence (of the flow); begins the person mask,
-which runs beside the flow. Called by the worker's loop thread.
+Writes tensors working (uint8 RGB [h, w, 3]), source, flow, occlusion, greys (before and now, as they are
+compared); begins the person mask, which runs beside the flow. Called by the worker's loop thread.
 Invariant: after a cut, a resize or a reset the history is empty and no flow is given, so nothing of another
 picture can leak into this one.
 """
@@ -14,7 +14,6 @@ import numpy as np
 
 from mirage_lsd.worker.models.config import LATENT_FACTOR, USUAL_SIZE, working_size_px
 from mirage_lsd.worker.models.motion import Motion
-from mirage_lsd.worker.models.motion_evidence import evidence_of
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
 
@@ -52,7 +51,7 @@ class Flow:
             cells = self._context.shapes.cells(LATENT_FACTOR)
             guess = self._motion(self._grey, grey, cells)
             job.tensors.update(self._context.run("flow", previous=self._previous, source=source, guess=guess))
-            job.tensors["evidence"] = evidence_of(self._grey, grey, job.tensors["flow"])
+            job.tensors["greys"] = self._grey, grey
         self._previous, self._grey = source, grey
         return job
 

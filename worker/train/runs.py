@@ -25,9 +25,11 @@ from torch import Tensor, nn
 
 from mirage_lsd.worker.train.compose import Sample, SourceSample, compose
 from mirage_lsd.worker.train.dataset import World, Worlds
+from mirage_lsd.worker.train.muon import Muon
 
 TIMELESS = ("tints", "place", "ids", "colors")
 SIDE_PX = 32  # the nets take sides that are multiples of this
+OPTIMIZERS = {"adamw": torch.optim.AdamW, "muon": Muon}
 _PAUSE_S = 5.0  # a gap between steps longer than this was a pause, not work
 
 
@@ -37,6 +39,7 @@ class StageConfig:
 
     batch: samples of the whole working size; scales: sizes, as shares of the working size, one of which each batch has
     (with as many more samples as it is smaller): small pictures teach layout faster, several sizes people near and far.
+    optimizer: of OPTIMIZERS, both at the same rates.
     """
 
     steps: int
@@ -45,6 +48,7 @@ class StageConfig:
     rate: float
     frames: int = 1
     scales: tuple[float, ...] = (1.0,)
+    optimizer: str = "adamw"
 
 
 class Loader:
@@ -122,8 +126,8 @@ class StageRun:
         eager = {id(parameter) for parameter in fast}
         groups = [{"params": [p for p in parameters if id(p) not in eager], "scale": 1.0},
                   {"params": list(fast), "scale": 4.0}]
-        self.optimizer = torch.optim.AdamW([group for group in groups if group["params"]], lr=config.rate,
-                                           betas=(0.9, 0.98), weight_decay=1e-3)
+        self.optimizer = OPTIMIZERS[config.optimizer]([group for group in groups if group["params"]], lr=config.rate,
+                                                      betas=(0.9, 0.98), weight_decay=1e-3)
         self.average = Average(model, 0.997)
         self.parameters, self.step, self.worked_s, self.rows = parameters, 0, 0.0, []
         self._load()

@@ -2,7 +2,7 @@
 """Stage 6: how bodies move (models/body_motion.py), on pairs of source pictures, with all other nets finished.
 
 Everything that the net is given is made as live: searched at the usual size, corrected by FlowNet-lite at the working
-size, looked at again for evidence.
+size, looked at again for evidence; and as often corrected by the net itself and looked at once more.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from mirage_lsd.worker.models.config import LATENT_FACTOR
 from mirage_lsd.worker.models.motion import Motion
-from mirage_lsd.worker.models.motion_evidence import evidence_of
+from mirage_lsd.worker.models.motion_evidence import CORRECTIONS, evidence_of
 from mirage_lsd.worker.models.tiny import MirageTiny
 from mirage_lsd.worker.train.compose import compose_source
 from mirage_lsd.worker.train.coverage import LOWER, UPPER
@@ -46,7 +46,8 @@ def train_motion(model: MirageTiny, world: World | Worlds, folder: Path, config:
         net.train()
         latest.update(batch)
         share = WORKING_SHARES[int(torch.randint(0, len(WORKING_SHARES), (), generator=generator))]
-        return body_losses(model, shrunk(batch, share), search)
+        corrected = int(torch.randint(0, CORRECTIONS, (), generator=generator))
+        return body_losses(model, shrunk(batch, share), search, corrected)
 
     run.run(iter(loader), losses, lambda: motion_sheet(model, latest))
     loader.close()
@@ -70,10 +71,11 @@ def shrunk(batch: dict[str, Tensor], share: float) -> dict[str, Tensor]:
             "weight": F.interpolate(0.05 + 0.5 * person + cloth, cells, mode="area")}
 
 
-def body_losses(model: MirageTiny, pair: dict[str, Tensor], search: Motion) -> dict[str, Tensor]:
-    """Error of the motion, as a share of the picture's width (in cells of the usual size)."""
+def body_losses(model: MirageTiny, pair: dict[str, Tensor], search: Motion, corrected: int = 0) -> dict[str, Tensor]:
+    """Error of the motion, as a share of the picture's width (in cells of the usual size); corrected: how often it has
+    been before."""
     with torch.no_grad(), fast_math():
-        given = as_live(model, pair, search)
+        given = as_live(model, pair, search, corrected)
     with fast_math():
         found = model.body_motion(*given)
     square = (found.float() - pair["flow"]).square().sum(dim=1, keepdim=True)
@@ -82,23 +84,34 @@ def body_losses(model: MirageTiny, pair: dict[str, Tensor], search: Motion) -> d
 
 
 @torch.no_grad()
-def as_live(model: MirageTiny, pair: dict[str, Tensor], search: Motion) -> tuple[Tensor, ...]:
-    """What BodyMotion is given: flow, evidence, regions, surface."""
+def as_live(model: MirageTiny, pair: dict[str, Tensor], search: Motion, corrected: int = 0) -> tuple[Tensor, ...]:
+    """What BodyMotion is given when it has corrected the flow so often: flow, evidence, regions, surface."""
     before, now = pair["source"].unbind(1)
     cells = (now.shape[2] // LATENT_FACTOR, now.shape[3] // LATENT_FACTOR)
     greys = pair["grey"].numpy()
     guess = torch.from_numpy(np.concatenate([search(*grey, cells) for grey in greys]))
     flow = model.flow(before, now, guess)[0].float()
-    evidence = np.concatenate([evidence_of(*grey, one[None]) for grey, one in zip(greys, flow.numpy(), strict=True)])
     source, _, _, surface = encode_source(model, now, pair["mask"])
-    return flow, torch.from_numpy(evidence), source.regions.float(), surface.float()
+    told = source.regions.float(), surface.float()
+    training = model.body_motion.training
+    model.body_motion.eval()
+    for _ in range(corrected):
+        flow = model.body_motion(flow, _evidence(greys, flow), *told).float()
+    model.body_motion.train(training)
+    return flow, _evidence(greys, flow), *told
+
+
+def _evidence(greys: np.ndarray, flow: Tensor) -> Tensor:
+    """[B,28,h,w]; greys u8 [B,2,H,W]."""
+    pairs = zip(greys, flow.numpy(), strict=True)
+    return torch.from_numpy(np.concatenate([evidence_of(*grey, one[None]) for grey, one in pairs]))
 
 
 def motion_sheet(model: MirageTiny, batch: dict[str, Tensor], count: int = 5) -> np.ndarray:
     """Now, difference to before, true motion, the flow's error and what is left of it."""
     pair = shrunk({name: value[:count] for name, value in batch.items()}, 1.0)
     model.body_motion.eval()
-    given = as_live(model, pair, Motion())
+    given = as_live(model, pair, Motion(), CORRECTIONS - 1)
     with torch.no_grad():
         found = model.body_motion(*given)
     before, now = pair["source"].unbind(1)
