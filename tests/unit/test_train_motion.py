@@ -62,6 +62,6 @@ def test_a_fresh_net_adds_nothing_and_learns(world, tmp_path):
     last = body_losses(model.eval(), pair, Motion())["motion"]
     assert last < 0.8 * first
     corrected, evidence, *_ = as_live(model, pair, Motion(), corrected=1)
-    assert torch.equal(corrected, model.body_motion(flow, *as_live(model, pair, Motion())[1:]))
+    assert torch.equal(corrected, model.body_motion(flow, *rest))
     assert not torch.equal(evidence, rest[0])
     assert (tmp_path / "motion-sheet.png").is_file()

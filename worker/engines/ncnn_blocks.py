@@ -56,6 +56,12 @@ def film_blocks(net: Net, x: str, film: str, name: str) -> str:
     return x
 
 
+def linear_rows(net: Net, x: str, name: str) -> str:
+    """A linear layer of every row of x [rows, inputs] -> [rows, outputs]."""
+    weight, bias = (net.weights[f"{name}.{part}"] for part in ("weight", "bias"))
+    return net.add(net.matmul(x, net.constant(weight.T)), net.constant(bias[None]))
+
+
 def time_recalled(net: Net, cache: str, has_cache: str, name: str) -> str:
     """See TemporalConv.recalled; has_cache [1]."""
     weight = net.weights[f"{name}.mix.weight"]
@@ -74,8 +80,7 @@ def time_with_recalled(net: Net, x: str, recalled: str, has_cache: str, name: st
 def attention_recalled(net: Net, cells: tuple[str, str], tokens: str, count: int, name: str) -> str:
     """See FrameAttention.recalled: [N,2C]. cells: of cache and anchor, `count` each; tokens [8,D]."""
     given = [_keys_values(net, net.group_norm(item, f"{name}.norm"), count, name) for item in cells]
-    weight, bias = (net.weights[f"{name}.token_key_value.{part}"] for part in ("weight", "bias"))
-    words = net.add(net.matmul(tokens, net.constant(weight.T)), net.constant(bias[None]))
+    words = linear_rows(net, tokens, f"{name}.token_key_value")
     return net.concat(*(net.transpose(item) for item in given), words)
 
 

@@ -94,23 +94,18 @@ def _mixed(net: Net, x: str, size: tuple[int, int]) -> str:
 def _global_mix(net: Net, x: str, size: tuple[int, int], name: str) -> str:
     channels, cells = net.weights[f"{name}.norm.weight"].size, size[0] * size[1]
     tokens = net.layer_norm(net.transpose(net.reshape(x, channels, cells)), f"{name}.norm")
-    query, key, value = net.split(_each(net, tokens, f"{name}.qkv"), channels, channels, channels, axis=1)
+    qkv = blocks.linear_rows(net, tokens, f"{name}.qkv")
+    query, key, value = net.split(qkv, channels, channels, channels, axis=1)
     scores = net.matmul(net.multiply(query, channels**-0.5), key, turned=True)
-    mixed = net.matmul(net.softmax(scores, 1), value)
-    return net.add(x, net.reshape(net.transpose(_each(net, mixed, f"{name}.out")), channels, *size))
+    mixed = blocks.linear_rows(net, net.matmul(net.softmax(scores, 1), value), f"{name}.out")
+    return net.add(x, net.reshape(net.transpose(mixed), channels, *size))
 
 
 def _cell_mlp(net: Net, x: str, size: tuple[int, int], name: str) -> str:
     channels, cells = net.weights[f"{name}.norm.weight"].size, size[0] * size[1]
     tokens = net.layer_norm(net.transpose(net.reshape(x, channels, cells)), f"{name}.norm")
-    told = _each(net, net.swish(_each(net, tokens, f"{name}.enter")), f"{name}.out")
+    told = blocks.linear_rows(net, net.swish(blocks.linear_rows(net, tokens, f"{name}.enter")), f"{name}.out")
     return net.add(x, net.reshape(net.transpose(told), channels, *size))
-
-
-def _each(net: Net, tokens: str, name: str) -> str:
-    """A linear layer of every row of tokens."""
-    return net.add(net.matmul(tokens, net.constant(net.weights[f"{name}.weight"].T)),
-                   net.constant(net.weights[f"{name}.bias"][None]))
 
 
 def _palette(net: Net, source: str, regions: str, size: tuple[int, int]) -> str:

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mirage_lsd.worker.models.blocks import PlainBlock, conv_norm
-from mirage_lsd.worker.models.config import BUFFERS, TinyConfig
+from mirage_lsd.worker.models.config import BUFFERS, DYES, TinyConfig
 
-ALPHA, DYES, SCENE = 3, slice(4, 7), 7
+ALPHA, SCENE = 3, 7
 
 
 def centred(layer: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ GRAPHS_VERSION = 9  # bump when an exported graph's inputs, outputs or arithmeti
 LATENT_FACTOR = 8  # picture px per latent cell
 REGIONS = ("background", "skin", "face", "hair", "upper", "lower", "other", "hat")
 BUFFERS = ("red", "green", "blue", "alpha", "upper", "lower", "hair", "scene")  # of an edit layer; see autoencoder.py
+DYES = slice(4, 7)  # those of BUFFERS that say how much is dyed
 SURFACE = ("x", "z", "arm")  # canonical metres, sleeve coordinate; see encoder.py
 MAX_STEPS = 5
 # Live, a layer's coverage is decided: this many times as steep, about the chance from which on it is better to paint

@@ -10,9 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.models.config import BUFFERS
+from mirage_lsd.worker.models.config import DYES
 
-DYES = slice(BUFFERS.index("upper"), BUFFERS.index("hair") + 1)
 SURFACE_INERTIA, SAME_WITHIN_M = 0.99, 0.16
 LAYER_INERTIA = 0.97
 ALIKE_WITHIN = np.float32([0.2] * 3 + [0.5] * 5).reshape(8, 1, 1)  # colour (a mouth must not lag); alpha and shares

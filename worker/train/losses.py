@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mirage_lsd.worker.models.autoencoder import ALPHA, DYES, SCENE, composite, finish
+from mirage_lsd.worker.models.autoencoder import ALPHA, SCENE, composite, finish
 from mirage_lsd.worker.models.blocks import warp_by_flow
+from mirage_lsd.worker.models.config import DYES
 from mirage_lsd.worker.train.coverage import UPPER
 
 

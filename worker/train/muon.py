@@ -52,18 +52,25 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             moving = [parameter for parameter in group["params"] if parameter.grad is not None]
             torch._foreach_mul_(moving, 1.0 - group["lr"] * group["weight_decay"])
-            self._step_matrices([parameter for parameter in moving if is_matrix(parameter)], group["lr"])
+            alike = defaultdict(list)
             for parameter in moving:
-                if not is_matrix(parameter):
+                if is_matrix(parameter):
+                    ahead = self._ahead(parameter)
+                    alike[ahead.shape].append((parameter, ahead))
+                else:
                     self._step_other(parameter, group)
+            self._step_matrices(alike, group["lr"])
 
-    def _step_matrices(self, parameters: list[Tensor], rate: float) -> None:
-        alike = defaultdict(list)
-        for parameter in parameters:
-            mean = self.state[parameter].setdefault("mean", torch.zeros_like(parameter))
-            mean.lerp_(parameter.grad, 1.0 - MOMENTUM)
-            ahead = parameter.grad.lerp(mean, MOMENTUM).flatten(1)
-            alike[ahead.shape].append((parameter, ahead))
+    def _ahead(self, parameter: Tensor) -> Tensor:
+        """The gradient with Nesterov's momentum as a matrix, one row an output."""
+        state = self.state[parameter]
+        if not state:
+            state["mean"] = torch.zeros_like(parameter)
+        state["mean"].lerp_(parameter.grad, 1.0 - MOMENTUM)
+        return parameter.grad.lerp(state["mean"], MOMENTUM).flatten(1)
+
+    @staticmethod
+    def _step_matrices(alike: dict[torch.Size, list[tuple[Tensor, Tensor]]], rate: float) -> None:
         for shape, members in alike.items():
             steps = orthogonalised(torch.stack([ahead for _, ahead in members]))
             for (parameter, _), step in zip(members, steps, strict=True):
