@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.worker.train.recipe import STAGES, TrainConfig, train
+from mirage_lsd.worker.train.replicas import Replicas
 from mirage_lsd.worker.train.world.generate import World, generate
 
 CLIPS_A_FOLDER = 200
@@ -37,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", type=Path, metavar="FILE", help="weights to start from instead of random ones")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--replica", type=int, metavar="K", help="number K of --replicas processes that learn side by "
+                        "side in one run folder (start them together; number 0 writes --out)")
+    parser.add_argument("--replicas", type=int, default=2, metavar="N", help="how many (default: 2, if --replica)")
     parser.add_argument("--until", choices=STAGES, default=STAGES[-1], help="stop after this stage")
     parser.add_argument("--smoke", action="store_true", help="a few clips and steps, to see that everything runs")
 
@@ -45,6 +49,9 @@ def run(options: argparse.Namespace) -> int:
     """Renders what is missing, trains, and says where the weights are."""
     if options.clips < 1 or (options.minutes is not None and options.minutes <= 0):
         raise TrainError("--clips and --minutes must be above zero")
+    if options.replica is not None and not (0 <= options.replica < options.replicas and options.world):
+        raise TrainError(f"--replica must be 0 to {options.replicas - 1} (see --replicas) and needs --world: replicas "
+                         "would render the same clips; render them first with an ordinary run's --until")
     for folder in options.world or ():
         if not (folder / "DONE").is_file():
             raise TrainError(f"{folder} is not a finished data set: it has no file DONE; render it again")
@@ -78,10 +85,15 @@ def render_worlds(options: argparse.Namespace) -> list[Path]:
 
 def configured(options: argparse.Namespace, worlds: tuple[Path, ...]) -> TrainConfig:
     """The recipe's configuration for these options."""
-    out = options.out or options.run_dir / "mirage-lsd-tiny.safetensors"
-    config = TrainConfig(worlds, options.run_dir, out, seed=options.seed, threads=options.threads,
-                         start=options.start)
+    run_dir, out, number = options.run_dir, options.out, options.replica or 0
+    if number:
+        run_dir, out = run_dir / f"replica-{number}", None
+    config = TrainConfig(worlds, run_dir, out or run_dir / "mirage-lsd-tiny.safetensors", seed=options.seed + number,
+                         threads=options.threads, start=options.start)
     stages = config.stages
+    if options.replica is not None:
+        replicas = Replicas(options.run_dir / "replicas", number, options.replicas)
+        stages = {name: dataclasses.replace(stage, replicas=replicas) for name, stage in stages.items()}
     if options.minutes is not None:
         share = options.minutes * 60.0 / sum(stage.seconds for stage in stages.values())
         stages = {name: dataclasses.replace(stage, seconds=stage.seconds * share) for name, stage in stages.items()}

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from mirage_lsd.worker.train.compose import Sample, SourceSample, compose
 from mirage_lsd.worker.train.dataset import World, Worlds
 from mirage_lsd.worker.train.muon import Muon
+from mirage_lsd.worker.train.replicas import Replicas
 
 TIMELESS = ("tints", "place", "ids", "colors")
 SIDE_PX = 32  # the nets take sides that are multiples of this
@@ -39,7 +40,7 @@ class StageConfig:
 
     batch: samples of the whole working size; scales: sizes, as shares of the working size, one of which each batch has
     (with as many more samples as it is smaller): small pictures teach layout faster, several sizes people near and far.
-    optimizer: of OPTIMIZERS, both at the same rates.
+    optimizer: of OPTIMIZERS, both at the same rates. replicas: of this stage, that learn side by side.
     """
 
     steps: int
@@ -49,6 +50,7 @@ class StageConfig:
     frames: int = 1
     scales: tuple[float, ...] = (1.0,)
     optimizer: str = "adamw"
+    replicas: Replicas | None = None
 
 
 class Loader:
@@ -167,6 +169,8 @@ class StageRun:
         if torch.isfinite(norm):
             self.optimizer.step()
         self.step += 1
+        if self.config.replicas is not None:
+            self.config.replicas.meet(self.name, self.model, self.step)
         self.average.update(self.model, self.step)
         values = {key: float(value.detach()) for key, value in terms.items()}
         self.rows.append({"step": self.step, "seconds": round(self.worked_s, 1), **values})
