@@ -13,8 +13,8 @@ import numpy as np
 from mirage_lsd.worker.models.config import DYES
 
 SURFACE_INERTIA, SAME_WITHIN_M = 0.99, 0.16
-LAYER_INERTIA = 0.97
-ALIKE_WITHIN = np.float32([0.2] * 3 + [0.5] * 5).reshape(8, 1, 1)  # colour (a mouth must not lag); alpha and shares
+LAYER_INERTIA = 0.985
+ALIKE_WITHIN = np.float32([0.2] * 3 + [0.35] * 5).reshape(8, 1, 1)  # colour (a mouth must not lag); alpha and shares
 CLOTH_MORE = 1.0  # so much wider is the colour's likeness on dyed cloth and hair: undyed, only folds and shading change
 
 
@@ -40,8 +40,8 @@ def steadied_layer(seen: np.ndarray, moved: np.ndarray, occlusion: np.ndarray) -
     change = moved - seen
     unlike = np.abs(change[0]) / ALIKE_WITHIN
     unlike[:3] /= 1.0 + CLOTH_MORE * seen[0, DYES].sum(0).clip(0.0, 1.0)
-    unlike = unlike.max(0)
-    return seen + LAYER_INERTIA * _kept(unlike * unlike, occlusion) * change
+    # The fourth power: little changes are damped nearly in full, big ones hardly, so that no ghost of them lingers.
+    return seen + LAYER_INERTIA * _kept(np.square(np.square(unlike.max(0))), occlusion) * change
 
 
 def _kept(distance: np.ndarray, occlusion: np.ndarray) -> np.ndarray:
