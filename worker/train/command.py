@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         raise TrainError("--clips and --minutes must be above zero")
     if options.replica is not None and not (0 <= options.replica < options.replicas and options.world):
         raise TrainError(f"--replica must be 0 to {options.replicas - 1} (see --replicas) and needs --world: replicas "
-                         "would render the same clips; render them first with an ordinary run's --until")
+                         "would render the same clips; render them first (a run with --until autoencoder)")
     for folder in options.world or ():
         if not (folder / "DONE").is_file():
             raise TrainError(f"{folder} is not a finished data set: it has no file DONE; render it again")

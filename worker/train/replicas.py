@@ -36,11 +36,11 @@ class Replicas:
         partial = self.folder / f"{name}-{self.own}.partial"
         torch.save({"step": step, "values": values}, partial)
         os.replace(partial, self._path(name, self.own))
-        others = [left for left in map(lambda number: self._left(name, number, step), range(self.count)) if left]
+        met = [values, *(left for number in range(self.count) if (left := self._left(name, number, step)))]
         for key, value in values.items():
-            if others and value.is_floating_point():
-                value.copy_(torch.stack([value, *(left[key] for left in others)]).mean(0))
-        return len(others)
+            if value.is_floating_point():
+                value.copy_(sum(one[key] for one in met) / len(met))
+        return len(met) - 1
 
     def _left(self, name: str, number: int, step: int) -> dict[str, Tensor] | None:
         """What another replica left, if it is not stale."""
