@@ -53,10 +53,9 @@ def test_the_scene_changes_and_the_face_stays(photo):
     assert change(photo, picture, FACE) < 4
 
 
-def test_without_the_denoisers_output_the_picture_is_destroyed(photo, jacket):
+def test_without_the_denoisers_output_nothing_is_put_on(photo, jacket):
     broken = run(photo, "blue leather jacket", switches=Switches.without("prediction"))
-    assert change(jacket, broken, SUIT) > 25
-    assert change(photo, broken, FACE) > 10 * max(change(photo, jacket, FACE), 0.1)  # the jacket leaves the face alone
+    assert change(photo, broken, SUIT) < 0.1 * change(photo, jacket, SUIT)
 
 
 def test_strength_is_exact_at_zero_and_monotone(photo, jacket):

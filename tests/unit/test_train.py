@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training: samples keep their promises, and the whole recipe runs, resumes and writes usable weights."""
+import copy
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from mirage_lsd.worker.train.coverage import CHANGED_LABELS  # noqa: E402
 from mirage_lsd.worker.train.dataset import DatasetError, open_world  # noqa: E402
 from mirage_lsd.worker.train.recipe import STAGES, smoke_config, start_from, train  # noqa: E402
 from mirage_lsd.worker.train.runs import Loader, StageConfig  # noqa: E402
+from mirage_lsd.worker.train.stage_schedule import train_schedule  # noqa: E402
 from mirage_lsd.worker.train.toy import write_toy_world  # noqa: E402
 
 
@@ -110,12 +113,40 @@ def test_smoke_run_resumes_and_exports(world_dir, tmp_path):
     assert buffers.shape == (1, 8, 96, 128) and np.isfinite(buffers).all()
 
 
+def test_the_schedules_stage_moves_the_times_and_nothing_else(world_dir, tmp_path):
+    torch.manual_seed(0)
+    model = MirageTiny()
+    torch.nn.init.normal_(model.unet.leave[2].weight, std=0.05)
+    before = copy.deepcopy(model.state_dict())
+    train_schedule(model, open_world(world_dir), tmp_path, StageConfig(4, 60.0, 1, 1e-2, frames=3), (128, 96), 0,
+                   lambda _: None)
+    moved = {name for name, value in model.state_dict().items() if not value.equal(before[name])}
+    assert moved and all(name.startswith("gaps.") for name in moved)
+    times = model.timesteps(3)
+    assert (times.diff() < 0).all() and 0 < times.min() and times.max() < 1
+    assert all(parameter.requires_grad for parameter in model.unet.parameters())
+
+
 def test_batches_of_several_sizes_cost_alike(world_dir):
     config = StageConfig(1, 1.0, 2, 1e-3, scales=(0.5, 1.0))
     loader = Loader(open_world(world_dir), config, (128, 64), 3)
     shapes = {tuple(batch["source"].shape) for _, batch in zip(range(12), loader, strict=False)}
     loader.close()
     assert shapes == {(2, 1, 3, 64, 128), (8, 1, 3, 32, 64)}
+
+
+def test_kept_batches_are_met_again_between_new_ones(world_dir):
+    def first(count, again):
+        loader = Loader(open_world(world_dir), StageConfig(1, 1.0, 1, 1e-3, again=again), (64, 64), 3)
+        batches = [batch["source"] for _, batch in zip(range(count), loader, strict=False)]
+        loader.close()
+        return batches
+
+    new, both = first(6, 0), first(12, 2)
+    for number, fresh in enumerate(new):
+        assert both[2 * number].equal(fresh)  # every second one is new, in the same order
+        assert any(both[2 * number + 1].equal(kept) for kept in new[: number + 1])
+    assert any(not both[2 * number + 1].equal(fresh) for number, fresh in enumerate(new))  # not just twice in a row
 
 
 def test_an_error_in_the_loader_reaches_the_training(world_dir):

@@ -66,3 +66,18 @@ def test_the_surface_learns_and_what_the_other_nets_are_told_is_held(world, tmp_
     with torch.no_grad():
         shifted = source_losses(model.encoder, MirageTiny().encoder.eval(), now)
     assert 0 < last["held"] < 0.3 * shifted["held"]
+
+
+def test_the_decoders_guide_holds_stem_and_parts_and_teaches_only_the_stem():
+    torch.manual_seed(0)
+    encoder = MirageTiny().encoder
+    source, mask = torch.rand(2, 3, 64, 96), torch.rand(2, 1, 64, 96)
+    guide = encoder.features(source, mask)[4]
+    stem = encoder.stem_features(source, mask)
+    assert guide.shape == (2, 48, 16, 24) and torch.allclose(guide[:, :32], stem, atol=1e-5)
+    assert guide[:, 32:].abs().max() > 0
+    guide.sum().backward()
+    assert encoder.parse.weight.grad is None and encoder.locate.out.weight.grad is None
+    assert encoder.parsed[0].weight.grad.abs().max() > 0 and encoder.stem[0][0].weight.grad.abs().max() > 0
+    unparsed = encoder.unparsed(source, mask)
+    assert torch.allclose(unparsed[:, :32], stem, atol=1e-5) and not unparsed[:, 32:].any()

@@ -46,24 +46,25 @@ def _flow_features(net: Net, picture: str) -> str:
 
 def _encode(net: Net, shapes: GraphShapes) -> None:
     source, mask = net.input("source"), net.input("person_mask")
-    x4 = net.concat(source, mask)
+    stem = net.concat(source, mask)
     for index, stride in enumerate((2, 2, 1)):
-        x4 = blocks.conv_norm(net, x4, f"encoder.stem.{index}", stride, centred=index == 0)
-    x8 = blocks.plain_block(net, blocks.conv_norm(net, x4, "encoder.down8.0", 2), "encoder.down8.1")
+        stem = blocks.conv_norm(net, stem, f"encoder.stem.{index}", stride, centred=index == 0)
+    x8 = blocks.plain_block(net, blocks.conv_norm(net, stem, "encoder.down8.0", 2), "encoder.down8.1")
     x16 = _down(net, net.concat(x8, _coordinates(net, shapes.cells(8))), "encoder.down16")
     x32 = _mixed(net, _down(net, x16, "encoder.down32"), shapes.cells(32))
     y16 = net.add(x16, net.enlarge(net.named_conv(x32, "encoder.up16"), 2, nearest=True))
     y16 = blocks.plain_block(net, y16, "encoder.fuse16")
     y8 = net.add(x8, net.enlarge(net.named_conv(y16, "encoder.up8"), 2, nearest=True))
     y8 = blocks.plain_block(net, y8, "encoder.fuse8")
-    regions = net.shrink(net.softmax(net.shuffle(net.named_conv(y8, "encoder.parse")), 0), 2)
+    parts = net.softmax(net.shuffle(net.named_conv(y8, "encoder.parse")), 0)
+    regions, surface = net.shrink(parts, 2), _located(net, y16, y8)
     tint = net.reshape(_palette(net, source, regions, shapes.cells(8)), -1, 1, 1)
     net.output("s8", net.add(net.named_conv(y8, "encoder.out8"), tint))
     net.output("s16", net.named_conv(y16, "encoder.out16"))
     net.output("s32", net.named_conv(x32, "encoder.out32"))
     net.output("regions", regions)
-    net.output("x4", x4)
-    net.output("surface", _located(net, y16, y8))
+    net.output("x4", net.concat(stem, blocks.conv_norm(net, net.concat(parts, surface), "encoder.parsed")))
+    net.output("surface", surface)
 
 
 def _located(net: Net, y16: str, y8: str) -> str:

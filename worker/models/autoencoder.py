@@ -52,7 +52,7 @@ class LayerEncoder(nn.Module):
 
 
 class LayerDecoder(nn.Module):
-    """Latent [B,C,H/8,W/8], source features x4 [B,stem,H/4,W/4] and source [B,3,H,W] -> buffers [B,8,H,W].
+    """Latent [B,C,H/8,W/8], the encoder's guide x4 [B,stem+parsed,H/4,W/4] and source [B,3,H,W] -> buffers [B,8,H,W].
 
     The source guides where edges lie; what is painted, and whether anything is, only the latent can say.
     """
@@ -63,7 +63,7 @@ class LayerDecoder(nn.Module):
         count = len(BUFFERS)
         self.at8 = nn.Sequential(conv_norm(config.latent, wide), PlainBlock(wide),
                                  nn.Conv2d(wide, 4 * middle, 1), nn.PixelShuffle(2))
-        self.at4 = nn.Sequential(conv_norm(middle + config.stem, middle), PlainBlock(middle),
+        self.at4 = nn.Sequential(conv_norm(middle + config.stem + config.parsed, middle), PlainBlock(middle),
                                  nn.Conv2d(middle, 4 * narrow, 1), nn.PixelShuffle(2))
         self.at2 = nn.Sequential(conv_norm(narrow + 12, narrow + 8), nn.Conv2d(narrow + 8, 4 * count, 3, padding=1),
                                  nn.PixelShuffle(2))

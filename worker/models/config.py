@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ARCHITECTURE = "mirage-lsd-tiny/6"
-GRAPHS_VERSION = 9  # bump when an exported graph's inputs, outputs or arithmetic change
+ARCHITECTURE = "mirage-lsd-tiny/7"
+GRAPHS_VERSION = 10  # bump when an exported graph's inputs, outputs or arithmetic change
 LATENT_FACTOR = 8  # picture px per latent cell
 REGIONS = ("background", "skin", "face", "hair", "upper", "lower", "other", "hat")
 BUFFERS = ("red", "green", "blue", "alpha", "upper", "lower", "hair", "scene")  # of an edit layer; see autoencoder.py
@@ -34,6 +34,7 @@ class TinyConfig:
     flow: int = 24
     motion: tuple[int, int, int] = (32, 64, 96)  # of the body's motion at 1/8, 1/16, 1/32
     stem: int = 32  # source features at 1/4 that guide the decoder
+    parsed: int = 16  # and what the encoder found there: regions and surface
 
 
 TINY = TinyConfig()

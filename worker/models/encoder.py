@@ -65,8 +65,8 @@ class Locator(nn.Module):
 
 
 class SourceEncoder(nn.Module):
-    """source [B,3,H,W] 0..1, person_mask [B,1,H,W] 0..1 -> features at 1/8, 1/16, 1/32, regions at 1/8, stem features
-    x4 and surface at 1/4."""
+    """source [B,3,H,W] 0..1, person_mask [B,1,H,W] 0..1 -> features at 1/8, 1/16, 1/32, regions at 1/8, the
+    decoder's guide x4 and surface at 1/4."""
 
     def __init__(self, config: TinyConfig):
         super().__init__()
@@ -86,15 +86,16 @@ class SourceEncoder(nn.Module):
         self.parse = nn.Conv2d(w8, 4 * len(REGIONS), 1)  # 2 x 2 sub-cells a cell
         self.palette = nn.Linear(3 * len(REGIONS), w8)
         self.locate = Locator(80, w8)
+        self.parsed = conv_norm(len(REGIONS) + len(SURFACE), config.parsed, kernel=1)
 
     def stem_features(self, source: Tensor, person_mask: Tensor) -> Tensor:
-        """x4 [B,32,H/4,W/4]: edges and colours, which also guide the layer decoder."""
+        """[B,32,H/4,W/4]: edges and colours."""
         return self.stem(torch.cat([source - 0.5, person_mask - 0.5], dim=1) * 2)
 
     def features(self, source: Tensor, person_mask: Tensor) -> tuple[Tensor, ...]:
-        """s8, s16, s32, region LOGITS [B,8,H/4,W/4] (for the training loss), x4 [B,32,H/4,W/4], surface [B,3,..]."""
-        x4 = self.stem_features(source, person_mask)
-        x8 = self.down8(x4)
+        """s8, s16, s32, region LOGITS [B,8,H/4,W/4] (for the training loss), x4 [B,48,H/4,W/4], surface [B,3,..]."""
+        stem = self.stem_features(source, person_mask)
+        x8 = self.down8(stem)
         x16 = self.down16(torch.cat([x8, coordinates(x8)], dim=1))
         x32 = self.mix(self.down32(x16))
         y16 = self.fuse16(x16 + F.interpolate(self.up16(x32), scale_factor=2.0, mode="nearest"))
@@ -102,7 +103,19 @@ class SourceEncoder(nn.Module):
         logits = F.pixel_shuffle(self.parse(y8), 2)
         means = mean_colors(F.avg_pool2d(source, 8), regions_from_logits(logits))
         s8 = self.out8(y8) + self.palette(means.flatten(1) - 0.5)[:, :, None, None]
-        return s8, self.out16(y16), self.out32(x32), logits, x4, self.locate(y16, y8)
+        surface = self.locate(y16, y8)
+        return s8, self.out16(y16), self.out32(x32), logits, self.guide(stem, logits, surface), surface
+
+    def guide(self, stem: Tensor, logits: Tensor, surface: Tensor) -> Tensor:
+        """x4 [B,48,H/4,W/4], which guides the layer decoder: edges and colours, and which part of the body is where, so
+        that a sleeve can end where an arm does. Regions and surface learn from their own losses alone."""
+        found = torch.cat([logits.softmax(dim=1), surface], dim=1).detach()
+        return torch.cat([stem, self.parsed(found)], dim=1)
+
+    def unparsed(self, source: Tensor, person_mask: Tensor) -> Tensor:
+        """`guide` of an encoder that knows no parts yet: the decoder's first lessons."""
+        stem = self.stem_features(source, person_mask)
+        return torch.cat([stem, stem.new_zeros(len(stem), self.parsed[0].out_channels, *stem.shape[2:])], dim=1)
 
     def forward(self, source: Tensor, person_mask: Tensor) -> tuple[Tensor, ...]:
         s8, s16, s32, logits, x4, surface = self.features(source, person_mask)

@@ -14,7 +14,7 @@ flow: each frame but the first
 encode: each frame
     in   source [1,3,h,w], person_mask [1,1,h,w] 0..1
     out  s8 [1,48,l8], s16 [1,64,l16], s32 [1,96,l32], regions [1,8,l8]: probabilities in REGIONS order
-         x4 [1,32,h/4,w/4]: guides the decoder; surface [1,3,h/4,w/4]: in SURFACE order, before smoothing
+         x4 [1,48,h/4,w/4]: guides the decoder; surface [1,3,h/4,w/4]: in SURFACE order, before smoothing
 motion: each frame but the first
     in   flow, evidence [1,28,l8]: see motion_evidence.py; regions, surface
     out  motion [1,2,l8]: the flow as bodies move
@@ -153,7 +153,7 @@ def _tensors(shapes: GraphShapes, config: TinyConfig) -> dict[str, TensorSpec]:
         "source": (1, 3, height, width), "previous": (1, 3, height, width), "buffers": (1, len(BUFFERS), height, width),
         "last_buffers": (1, len(BUFFERS), height, width), "buffers_out": (1, len(BUFFERS), height, width),
         "person_mask": (1, 1, height, width), "layer": (1, 3, height, width), "mask": (1, 3, height, width),
-        "x4": (1, config.stem, *l4), "surface": (1, len(SURFACE), *l4),
+        "x4": (1, config.stem + config.parsed, *l4), "surface": (1, len(SURFACE), *l4),
         "last_surface": (1, len(SURFACE), *l2), "surface_out": (1, len(SURFACE), *l2),
         "guess": (1, 2, *l8), "flow": (1, 2, *l8), "occlusion": (1, 1, *l8), "motion": (1, 2, *l8),
         "evidence": (1, TERMS * SUB * SUB, *l8), "regions": (1, 8, *l8),

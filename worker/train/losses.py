@@ -42,6 +42,15 @@ def layer_losses(raw: Tensor, target: Tensor, source: Tensor, dyes: tuple[Tensor
             "edges": 2.0 * edges + 2.0 * gradient_loss(got, wanted), "shown": 3.0 * (got - wanted).abs().mean()}
 
 
+COUNTS = {"latent": 0.4, "alpha": 1.5, "shares": 4.0, "color": 1.5, "shown": 2.0}
+
+
+def weighed(losses: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A stage's losses with those of what shows counting more than that of the latent it is decoded from, most of whose
+    channels are folds."""
+    return {name: COUNTS.get(name, 1.0) * value for name, value in losses.items()}
+
+
 def _hard_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy in which what is still wrong counts up to five times (sleeves, hair and hems that are to appear
     are few pixels)."""

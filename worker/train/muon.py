@@ -19,10 +19,11 @@ ROUNDS = 5
 ADAMW_RMS = 0.2  # what an element of AdamW's step is about, as a share of the rate
 MOMENTUM = 0.95
 LEAST_ROWS, LEAST_COLUMNS = 8, 16  # smaller than that it is hardly a matrix
+_QUICK = torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32  # Jordan's: directions need no more
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
-    """f32 [N,R,C] -> the same directions, with singular values of about 1 (Newton-Schulz)."""
+    """f32 or bf16 [N,R,C] -> the same directions, with singular values of about 1 (Newton-Schulz)."""
     a, b, c = QUINTIC
     turned = matrices.shape[1] > matrices.shape[2]
     x = matrices.transpose(1, 2) if turned else matrices
@@ -72,7 +73,7 @@ class Muon(torch.optim.Optimizer):
     @staticmethod
     def _step_matrices(alike: dict[torch.Size, list[tuple[Tensor, Tensor]]], rate: float) -> None:
         for shape, members in alike.items():
-            steps = orthogonalised(torch.stack([ahead for _, ahead in members]))
+            steps = orthogonalised(torch.stack([ahead for _, ahead in members]).to(_QUICK)).float()
             for (parameter, _), step in zip(members, steps, strict=True):
                 parameter.add_(step.view_as(parameter), alpha=-rate * ADAMW_RMS * math.sqrt(max(shape)))
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole recipe of mirage-lsd-tiny: autoencoder -> flow -> denoiser -> surface -> stream -> motion -> export.
+"""The whole recipe of mirage-lsd-tiny: autoencoder -> flow -> denoiser -> surface -> stream -> schedule -> motion ->
+export.
 
 `train(config)` is what `mirage-lsd train` calls. Each stage checkpoints into `config.run_dir` and a second call goes
 on where the first ended; a finished stage is loaded, not repeated. Everything is seeded.
@@ -23,20 +24,24 @@ from mirage_lsd.worker.train.stage_denoise import train_denoiser
 from mirage_lsd.worker.train.stage_flow import train_flow
 from mirage_lsd.worker.train.stage_layers import train_autoencoder
 from mirage_lsd.worker.train.stage_motion import train_motion
+from mirage_lsd.worker.train.stage_schedule import train_schedule
 from mirage_lsd.worker.train.stage_stream import train_stream
 from mirage_lsd.worker.train.stage_surface import train_surface
 
-STAGES = ("autoencoder", "flow", "denoiser", "surface", "stream", "motion")
+STAGES = ("autoencoder", "flow", "denoiser", "surface", "stream", "schedule", "motion")
 _RUN = {"autoencoder": train_autoencoder, "flow": train_flow, "denoiser": train_denoiser, "surface": train_surface,
-        "stream": train_stream, "motion": train_motion}
+        "stream": train_stream, "schedule": train_schedule, "motion": train_motion}
 
 
 def _default_stages() -> dict[str, StageConfig]:
     return {"autoencoder": StageConfig(20_000, 300.0, 4, 2.5e-3, scales=(0.5,)),
             "flow": StageConfig(10_000, 600.0, 5, 1.5e-3, frames=2, scales=(0.7, 1.0)),
-            "denoiser": StageConfig(60_000, 3000.0, 4, 8e-4, scales=(0.5, 0.7, 1.0), optimizer="muon"),
+            "denoiser": StageConfig(60_000, 3000.0, 4, 8e-4, scales=(0.5, 0.7, 1.0), optimizer="muon",
+                                     again=50),
             "surface": StageConfig(60_000, 2400.0, 6, 1e-3, scales=(0.5, 0.7, 1.0)),
-            "stream": StageConfig(20_000, 4500.0, 3, 5e-4, frames=3, scales=(0.5, 0.7, 1.0), optimizer="muon"),
+            "stream": StageConfig(20_000, 4500.0, 3, 5e-4, frames=3, scales=(0.5, 0.7, 1.0), optimizer="muon",
+                                  again=30),
+            "schedule": StageConfig(400, 400.0, 3, 1.5e-2, frames=3, scales=(0.5, 0.7, 1.0)),
             "motion": StageConfig(60_000, 1500.0, 24, 2e-3, frames=2)}
 
 

@@ -11,6 +11,7 @@ import csv
 import itertools
 import math
 import os
+import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +41,8 @@ class StageConfig:
 
     batch: samples of the whole working size; scales: sizes, as shares of the working size, one of which each batch has
     (with as many more samples as it is smaller): small pictures teach layout faster, several sizes people near and far.
-    optimizer: of OPTIMIZERS, both at the same rates. replicas: of this stage, that learn side by side.
+    optimizer: of OPTIMIZERS, both at the same rates. replicas: of this stage, that learn side by side. again: so many
+    batches are kept, one of which is met again after every new one (data echoing, Choi et al. 2019): composing is slow.
     """
 
     steps: int
@@ -51,6 +53,7 @@ class StageConfig:
     scales: tuple[float, ...] = (1.0,)
     optimizer: str = "adamw"
     replicas: Replicas | None = None
+    again: int = 0
 
 
 class Loader:
@@ -66,10 +69,16 @@ class Loader:
         self._ahead = deque(self._next() for _ in range(3))
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        rng, kept = random.Random(self._seed), []
         while True:
             batch = self._ahead.popleft().result()
             self._ahead.append(self._next())
             yield batch
+            if self._config.again:
+                if len(kept) == self._config.again:
+                    kept.pop(rng.randrange(len(kept)))
+                kept.append(batch)
+                yield rng.choice(kept)
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage 1: the edit-layer autoencoder, with the source encoder's stem as the decoder's guide."""
+"""Stage 1: the edit-layer autoencoder, with the source encoder's stem as all of the decoder's guide."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def train_autoencoder(model: MirageTiny, world: World | Worlds, folder: Path, co
         with fast_math():
             latent = model.layer_encoder(layer)
             noisy = latent + _NOISE * torch.randn(latent.shape, generator=generator)
-            raw = model.decoder.raw(noisy, model.encoder.stem_features(source, batch["mask"][:, 0]), source)
+            raw = model.decoder.raw(noisy, model.encoder.unparsed(source, batch["mask"][:, 0]), source)
         return layer_losses(raw.float(), layer, source, dyes_of(batch, 0))
 
     run.run(iter(loader), losses, lambda: layer_sheet(model, latest))
@@ -51,7 +51,7 @@ def layer_sheet(model: MirageTiny, batch: dict[str, Tensor], count: int = 6) -> 
     source, layer = batch["source"][:count, 0], batch["layer"][:count, 0]
     dyes = tuple(value[:count] for value in dyes_of(batch, 0))
     with torch.no_grad():
-        x4 = model.encoder.stem_features(source, batch["mask"][:count, 0])
+        x4 = model.encoder.unparsed(source, batch["mask"][:count, 0])
         found = finish(model.decoder.raw(model.layer_encoder(layer), x4, source))
     return layers_shown(source, layer, found, dyes)
 

@@ -30,13 +30,14 @@ from mirage_lsd.worker.train.losses import (
     region_loss,
     surface_losses,
     swimming_loss,
+    weighed,
 )
 from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, fast_math, frame_of
 from mirage_lsd.worker.train.stage_denoise import clean_weight, encode_source, look_nets, surface_shown
 from mirage_lsd.worker.train.stage_flow import search
 from mirage_lsd.worker.train.stage_layers import layers_shown
 
-_STEPS = (3, 3, 3, 3, 3, 3, 2, 4, 1, 5)  # how often each step count is trained
+STEPS = (3, 3, 3, 3, 3, 3, 2, 4, 1, 5)  # how often each step count is trained
 _OWN = 0.5  # share of batches whose history is the model's own frames
 _LONGEST = 6  # own frames before the one that is learned from
 
@@ -74,7 +75,7 @@ def train_stream(model: MirageTiny, world: World | Worlds, folder: Path, config:
     def losses(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         nets.train()
         latest.update(batch)
-        steps = _STEPS[int(torch.randint(0, len(_STEPS), (), generator=generator))]
+        steps = STEPS[int(torch.randint(0, len(STEPS), (), generator=generator))]
         return stream_losses(model, batch, steps, generator)
 
     run.run(iter(loader), losses, lambda: stream_sheet(model, latest))
@@ -167,11 +168,12 @@ def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, gener
         steady = ((gap - past.error[0]).abs() * past.error[1]).mean()
     wanted = composite(frame, layer, *dyes)
     pixels = {name: 0.5 * value for name, value in layer_losses(raw.float(), layer, frame, dyes).items()}
-    return {"latent": 0.5 * (gap.abs() * clean_weight(layer, target)).mean(), "steady": 0.4 * steady,
-            "regions": 0.15 * region_loss(logits, now["labels"]),
-            **surface_losses(surface.float(), now["surface"], now["labels"]),
-            "swimming": 12.0 * swimming_loss(surface - now["surface"], past.surface_error, now), **pixels,
-            "picture": 2.0 * (picture.float() - wanted).abs().mean() + gradient_loss(picture.float(), wanted)}
+    return weighed({
+        "latent": 0.5 * (gap.abs() * clean_weight(layer, target)).mean(), "steady": 0.4 * steady,
+        "regions": 0.15 * region_loss(logits, now["labels"]),
+        **surface_losses(surface.float(), now["surface"], now["labels"]),
+        "swimming": 12.0 * swimming_loss(surface - now["surface"], past.surface_error, now), **pixels,
+        "picture": 2.0 * (picture.float() - wanted).abs().mean() + gradient_loss(picture.float(), wanted)})
 
 
 def stream_sheet(model: MirageTiny, batch: dict[str, Tensor], count: int = 6) -> np.ndarray:
