@@ -68,7 +68,7 @@ def test_the_surface_learns_and_what_the_other_nets_are_told_is_held(world, tmp_
     assert 0 < last["held"] < 0.3 * shifted["held"]
 
 
-def test_the_decoders_guide_holds_stem_and_parts_and_teaches_only_the_stem():
+def test_the_decoders_guide_holds_stem_and_parts_and_leaves_the_parts_alone():
     torch.manual_seed(0)
     encoder = MirageTiny().encoder
     source, mask = torch.rand(2, 3, 64, 96), torch.rand(2, 1, 64, 96)
