@@ -21,8 +21,8 @@ from mirage_lsd.worker.train.prints import printed, sample_light_field, sample_p
 from mirage_lsd.worker.train.views import CLOSEST, View, sample_view
 from mirage_lsd.worker.train.world.paint import multiplier, shares
 
-SHAPE_SHARE, SHAPE_TRIES = 0.6, 24  # so often a sample is looked for whose outlines change
-SHAPE_KINDS = ("hair", "legs", "arms", "bare")
+SHAPE_SHARE, SHAPE_TRIES = 0.75, 24  # so often a sample is looked for whose outlines change
+SHAPE_KINDS = {"hair": 5 / 15, "legs": 4 / 15, "arms": 4 / 15, "bare": 2 / 15}
 LEAST_LEGS = 0.02  # of the picture, for legs to be worth changing
 
 
@@ -96,7 +96,7 @@ def _any_clip(world: World | Worlds, rng: np.random.Generator) -> tuple[World, i
 
 def _sample_looks(world: World | Worlds, rng: np.random.Generator) -> tuple[World, int, int, int]:
     """A folder, a clip of it, the look that is worn and the one that is asked for (in standard form)."""
-    wanted = str(rng.choice(SHAPE_KINDS)) if rng.random() < SHAPE_SHARE else None
+    wanted = str(rng.choice(list(SHAPE_KINDS), p=list(SHAPE_KINDS.values()))) if rng.random() < SHAPE_SHARE else None
     for _ in range(1 if wanted is None else SHAPE_TRIES):
         part, number = _any_clip(world, rng)
         before = int(rng.integers(part.layers.shape[1]))

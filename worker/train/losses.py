@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from mirage_lsd.worker.models.autoencoder import ALPHA, SCENE, composite, finish
 from mirage_lsd.worker.models.blocks import warp_by_flow
-from mirage_lsd.worker.models.config import DYES
-from mirage_lsd.worker.train.coverage import UPPER
+from mirage_lsd.worker.models.config import DECISION, DYES, PAINTED_FROM, SCENE_FROM
+from mirage_lsd.worker.train.coverage import HAIR, LOWER, UPPER
 
 
 def gradient_loss(one: Tensor, two: Tensor, scales: int = 3) -> Tensor:
@@ -42,13 +42,53 @@ def layer_losses(raw: Tensor, target: Tensor, source: Tensor, dyes: tuple[Tensor
             "edges": 2.0 * edges + 2.0 * gradient_loss(got, wanted), "shown": 3.0 * (got - wanted).abs().mean()}
 
 
-COUNTS = {"latent": 0.4, "alpha": 1.5, "shares": 4.0, "color": 1.5, "shown": 2.0}
+COUNTS = {"latent": 0.4, "alpha": 1.5, "shares": 4.0, "color": 1.5, "shown": 2.0, "shape": 0.6}
 
 
 def weighed(losses: dict[str, Tensor]) -> dict[str, Tensor]:
     """A stage's losses with those of what shows counting more than that of the latent it is decoded from, most of whose
     channels are folds."""
     return {name: COUNTS.get(name, 1.0) * value for name, value in losses.items()}
+
+
+SEEN_CHANGE = 0.12  # distance of two sRGB colours that is seen as a change
+LEAST_CHANGE = 0.003  # of the picture, for its outline to count
+
+
+def shape_loss(raw: Tensor, target: Tensor, source: Tensor, labels: Tensor, dyes: tuple[Tensor, Tensor, Tensor]
+               ) -> Tensor:
+    """1 - soft Jaccard index (Rahman and Wang 2016) of the pixels that become or cease to be garment or hair: right
+    are those that came half the way to their true colour. Mean over the samples with such pixels, others count 0.
+
+    raw as in layer_losses; labels u8 [B,H,W] of the source. Few pixels decide whether a sleeve, a hem or a strand is
+    there; means over the picture hardly see them.
+    """
+    found = finish(raw)
+    least = PAINTED_FROM + (SCENE_FROM - PAINTED_FROM) * found[:, SCENE:]
+    decided = torch.sigmoid(4.0 * DECISION * (found[:, ALPHA : ALPHA + 1] - least))
+    found = torch.cat([found[:, :ALPHA], decided, found[:, ALPHA + 1 :]], 1)
+    wanted, got = composite(source, target, *dyes), composite(source, found, *dyes)
+    names = zip((UPPER, LOWER, HAIR), target[:, DYES].unbind(1), strict=True)
+    elsewhere = target[:, SCENE] <= 0.2
+    for label, share in names:
+        elsewhere = elsewhere & ~((labels == label) & (share > 0.5))
+    change = _apart(wanted, source)
+    shape = ((change > SEEN_CHANGE) & (target[:, ALPHA] > 0.2) & elsewhere).float()
+    right = _less(_apart(got, wanted), 0.5 * change)
+    painted = _less(SEEN_CHANGE, _apart(got, source)) * elsewhere * (1.0 - shape)
+    union = (shape + painted).sum((1, 2)).clamp(min=1.0)
+    counts = (shape.mean((1, 2)) > LEAST_CHANGE).float()
+    return ((1.0 - (shape * right).sum((1, 2)) / union) * counts).mean()
+
+
+def _apart(one: Tensor, two: Tensor) -> Tensor:
+    """Distance of the colours of two pictures, [B,H,W]."""
+    return ((one - two).square().sum(1) + 1e-5).sqrt()
+
+
+def _less(one: Tensor | float, two: Tensor) -> Tensor:
+    """Softly, whether one distance is less than another: 1 / (1 + (one / two)^4)."""
+    return 1.0 / (1.0 + (one / two) ** 4)
 
 
 def _hard_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ from mirage_lsd.worker.train.losses import (
     gradient_loss,
     layer_losses,
     region_loss,
+    shape_loss,
     surface_losses,
     swimming_loss,
     weighed,
@@ -168,6 +169,7 @@ def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, gener
         steady = ((gap - past.error[0]).abs() * past.error[1]).mean()
     wanted = composite(frame, layer, *dyes)
     pixels = {name: 0.5 * value for name, value in layer_losses(raw.float(), layer, frame, dyes).items()}
+    pixels["shape"] = shape_loss(raw.float(), layer, frame, now["labels"], dyes)
     return weighed({
         "latent": 0.5 * (gap.abs() * clean_weight(layer, target)).mean(), "steady": 0.4 * steady,
         "regions": 0.15 * region_loss(logits, now["labels"]),
