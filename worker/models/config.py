@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ARCHITECTURE = "mirage-lsd-tiny/7"
-GRAPHS_VERSION = 10  # bump when an exported graph's inputs, outputs or arithmetic change
+GRAPHS_VERSION = 11  # bump when an exported graph's inputs, outputs or arithmetic change
 LATENT_FACTOR = 8  # picture px per latent cell
 REGIONS = ("background", "skin", "face", "hair", "upper", "lower", "other", "hat")
 BUFFERS = ("red", "green", "blue", "alpha", "upper", "lower", "hair", "scene")  # of an edit layer; see autoencoder.py
@@ -18,7 +18,7 @@ SURFACE = ("x", "z", "arm")  # canonical metres, sleeve coordinate; see encoder.
 MAX_STEPS = 5
 # Live, a layer's coverage is decided: this many times as steep, about the chance from which on it is better to paint
 # than not (less for garments and hair, half for scenes). Half-covered, the old cloth shows through like a ghost.
-DECISION, PAINTED_FROM, SCENE_FROM = 3.0, 0.4, 0.5
+DECISION, PAINTED_FROM, SCENE_FROM = 6.0, 0.3, 0.5
 
 
 @dataclass(frozen=True)

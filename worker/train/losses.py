@@ -42,7 +42,7 @@ def layer_losses(raw: Tensor, target: Tensor, source: Tensor, dyes: tuple[Tensor
             "edges": 2.0 * edges + 2.0 * gradient_loss(got, wanted), "shown": 3.0 * (got - wanted).abs().mean()}
 
 
-COUNTS = {"latent": 0.4, "alpha": 1.5, "shares": 4.0, "color": 1.5, "shown": 2.0, "shape": 0.6}
+COUNTS = {"latent": 0.4, "alpha": 1.5, "shares": 4.0, "color": 1.5, "shown": 2.0, "shape": 1.0}
 
 
 def weighed(losses: dict[str, Tensor]) -> dict[str, Tensor]:
