@@ -122,7 +122,7 @@ def test_the_plain_upscaler_hands_the_layer_through():
     result = plain_upscale(buffers)
     assert result["layer"][0, :, 3, 5] == pytest.approx(255 * buffers[0, 2::-1, 3, 5])
     alpha, scene = buffers[0, (3, 7), 3, 5]
-    assert result["mask"][0, :, 3, 5] == pytest.approx((0, 0.5 + 3 * (alpha - 0.4 - 0.1 * scene), 0))
+    assert result["mask"][0, :, 3, 5] == pytest.approx((0, 0.5 + 6 * (alpha - 0.3 - 0.2 * scene), 0))
 
 
 def test_the_runtime_plays_a_film_on_the_host(pool):
