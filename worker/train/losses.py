@@ -68,9 +68,8 @@ def shape_loss(raw: Tensor, target: Tensor, source: Tensor, labels: Tensor, dyes
     decided = torch.sigmoid(4.0 * DECISION * (found[:, ALPHA : ALPHA + 1] - least))
     found = torch.cat([found[:, :ALPHA], decided, found[:, ALPHA + 1 :]], 1)
     wanted, got = composite(source, target, *dyes), composite(source, found, *dyes)
-    names = zip((UPPER, LOWER, HAIR), target[:, DYES].unbind(1), strict=True)
     elsewhere = target[:, SCENE] <= 0.2
-    for label, share in names:
+    for label, share in zip((UPPER, LOWER, HAIR), target[:, DYES].unbind(1), strict=True):
         elsewhere = elsewhere & ~((labels == label) & (share > 0.5))
     change = _apart(wanted, source)
     shape = ((change > SEEN_CHANGE) & (target[:, ALPHA] > 0.2) & elsewhere).float()
