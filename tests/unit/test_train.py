@@ -17,7 +17,6 @@ from mirage_lsd.worker.train.dataset import DatasetError, open_world  # noqa: E4
 from mirage_lsd.worker.train.recipe import STAGES, smoke_config, start_from, train  # noqa: E402
 from mirage_lsd.worker.train.runs import Loader, StageConfig  # noqa: E402
 from mirage_lsd.worker.train.stage_schedule import train_schedule  # noqa: E402
-from mirage_lsd.worker.train.stage_stream import train_stream  # noqa: E402
 from mirage_lsd.worker.train.toy import write_toy_world  # noqa: E402
 
 
@@ -126,16 +125,6 @@ def test_the_schedules_stage_moves_the_times_and_nothing_else(world_dir, tmp_pat
     times = model.timesteps(3)
     assert (times.diff() < 0).all() and 0 < times.min() and times.max() < 1
     assert all(parameter.requires_grad for parameter in model.unet.parameters())
-
-
-def test_streams_hold_the_time_steps(world_dir, tmp_path):
-    torch.manual_seed(0)
-    model = MirageTiny()
-    before = copy.deepcopy(model.state_dict())
-    train_stream(model, open_world(world_dir), tmp_path, StageConfig(2, 60.0, 1, 1e-2, frames=3), (128, 96), 0,
-                 lambda _: None)
-    moved = {name.split(".")[0] for name, value in model.state_dict().items() if not value.equal(before[name])}
-    assert moved == {"encoder", "conditioner", "unet", "decoder", "upscaler"}
 
 
 def test_batches_of_several_sizes_cost_alike(world_dir):

@@ -22,7 +22,7 @@ from mirage_lsd.worker.train.views import CLOSEST, View, sample_view
 from mirage_lsd.worker.train.world.paint import multiplier, shares
 
 SHAPE_SHARE, SHAPE_TRIES = 0.75, 24  # so often a sample is looked for whose outlines change
-SHAPE_KINDS = {"hair": 0.45, "legs": 0.2, "arms": 0.25, "bare": 0.1}
+SHAPE_KINDS = {"hair": 5 / 15, "legs": 4 / 15, "arms": 4 / 15, "bare": 2 / 15}
 LEAST_LEGS = 0.02  # of the picture, for legs to be worth changing
 
 

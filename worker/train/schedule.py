@@ -69,7 +69,7 @@ def corrupt_history(latent: Tensor, generator: torch.Generator) -> Tensor:
     blurred = F.avg_pool2d(noisy, 3, 1, 1, count_include_pad=False)
     choice = draw[:, 0][:, None, None, None]
     other = noisy.roll(1, dims=0)
-    return torch.where(choice < 0.35, noisy, torch.where(choice < 0.6, blurred, other))
+    return torch.where(choice < 0.45, noisy, torch.where(choice < 0.7, blurred, other))
 
 
 def run_sampler(model: MirageTiny, start: Tensor, steps: int, source: SourceFeatures, condition: ConditionFeatures,
