@@ -49,8 +49,8 @@ class OneSize:
     def __init__(self):
         self.history, self.ran = History(), []
 
-    def fit(self, *_size) -> bool:
-        return False
+    def forget(self) -> None:
+        self.history.clear()
 
     def begin_mask(self, _working) -> None:
         pass

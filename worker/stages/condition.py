@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from mirage_lsd.worker.looks import look_for
+from mirage_lsd.worker.models.conditions import Conditions
 from mirage_lsd.worker.models.dye import dyes_for
 from mirage_lsd.worker.models.graphs import graph_specs
 from mirage_lsd.worker.models.motion_evidence import CORRECTIONS, evidence_of
@@ -26,17 +27,16 @@ class Condition:
 
     def __init__(self, context: ModelContext) -> None:
         self._context = context
-        self._key: object = None
+        self._conditions: Conditions | None = None
         self._tokens: dict[str, np.ndarray] = {}
 
     def __call__(self, job: Job) -> Job:
         look = look_for(job.settings)
-        key = (look.conditions, self._context.shapes)
-        another = key != self._key
+        another = look.conditions != self._conditions
         if another:
             ids, colors = look.conditions.to_tokens()
             self._tokens = self._context.run("condition", ids=ids, colors=colors)
-            self._key = key
+            self._conditions = look.conditions
         job.tensors.update(self._tokens)
         job.tensors["strength"] = look.strength
         job.tensors["dyes"] = dyes_for(look.conditions, job.settings.seed)
@@ -52,7 +52,7 @@ class Condition:
 
     def flush(self) -> None:
         """Gives the tokens back."""
-        self._tokens, self._key = {}, None
+        self._tokens, self._conditions = {}, None
 
     def _past(self, job: Job) -> dict[str, np.ndarray | None]:
         history = self._context.history
