@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stage 5: streaming. Two or three frames, the last through the unrolled few-step sampler with history from those
-before; losses on decoded and upscaled pixels train nets, decoder and upscaler together. The time-steps are held: nets
-that are to add little to their own past have to learn it at those steps that they will be given (stage 6 trains them).
+before; losses on decoded and upscaled pixels train nets, time-steps, decoder and upscaler together.
 
 History is either corrupted truth (noise, blur, another look, none), so that errors die out instead of building up
 and a new prompt takes over at once, or the model's own up to six frames before, so that what it adds to its own past
@@ -40,8 +39,9 @@ from mirage_lsd.worker.train.stage_flow import search
 from mirage_lsd.worker.train.stage_layers import layers_shown
 
 STEPS = (3, 3, 3, 3, 3, 3, 2, 4, 1, 5)  # how often each step count is trained
-_OWN = 0.6  # share of batches whose history is the model's own frames
+_OWN = 0.5  # share of batches whose history is the model's own frames
 _LONGEST = 6  # own frames before the one that is learned from
+MEMORY_SHARE = 0.3  # of what the temporal convolutions learned to add: outlines, colours and drift are better for it
 
 
 class Past(NamedTuple):
@@ -63,14 +63,13 @@ def stream_nets(model: MirageTiny) -> nn.ModuleList:
 
 def train_stream(model: MirageTiny, world: World | Worlds, folder: Path, config: StageConfig,
                  size_px: tuple[int, int], seed: int, report: Callable[[str], None]) -> None:
-    """Train all but the layer encoder, which defines the latent space, the flow, which has been, and the time-steps."""
+    """Train everything but the layer encoder, which defines the latent space, and the flow, which has been."""
     nets = stream_nets(model)
     model.flow.eval()
     for parameter in nets.parameters():
         parameter.requires_grad_(True)
-    model.gaps.requires_grad_(False)
-    learned = [parameter for parameter in nets.parameters() if parameter.requires_grad]
-    run = StageRun(folder, "stream", config, nets, learned, report, list(model.upscaler.parameters()))
+    late = [*model.upscaler.parameters(), *model.gaps.parameters()]
+    run = StageRun(folder, "stream", config, nets, list(nets.parameters()), report, late)
     loader = Loader(world, config, size_px, seed + 4, run.step)
     generator = torch.Generator().manual_seed(seed + run.step)
     latest: dict[str, Tensor] = {}
@@ -83,7 +82,18 @@ def train_stream(model: MirageTiny, world: World | Worlds, folder: Path, config:
 
     run.run(iter(loader), losses, lambda: stream_sheet(model, latest))
     loader.close()
+    soften_memory(model)
     nets.eval()
+
+
+@torch.no_grad()
+def soften_memory(model: MirageTiny) -> None:
+    """Leave the temporal convolutions a share of their weight. In a long stream the frame before is less true than the
+    pasts of training are, and by then they have done what they are for there: hold the other nets to a steady picture.
+    """
+    for time in (model.unet.time8, model.unet.time16, model.unet.time32):
+        time.mix.weight.mul_(MEMORY_SHARE)
+        time.mix.bias.mul_(MEMORY_SHARE)
 
 
 def way_to(t: int, pasts: int) -> list[int]:
