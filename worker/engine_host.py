@@ -16,7 +16,6 @@ import numpy as np
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker import engines
-from mirage_lsd.worker.models.config import BUCKETS, working_size_px
 from mirage_lsd.worker.models.graphs import GraphShapes, shapes_for
 from mirage_lsd.worker.models.person_mask import PersonMask
 from mirage_lsd.worker.models.sampler import Schedule
@@ -26,7 +25,7 @@ from mirage_lsd.worker.pace import Pace
 log = logging.getLogger(__name__)
 NS_PER_MS = 1_000_000
 FIRST_SHAPES = GraphShapes((320, 192))  # 16:9 at medium quality: what most streams ask for
-ENGINES_KEPT = 6
+ENGINES_KEPT = 4
 
 
 class EngineHost:
@@ -42,7 +41,7 @@ class EngineHost:
         self.load_ms = 0.0
         self.schedule = Schedule.uniform()
         self.pace = Pace()
-        self._present: dict[tuple[int, int], GraphShapes] = {}  # of "auto", by the usual size for such a picture
+        self._present: dict[tuple[int, int], GraphShapes] = {}  # of "auto", by the source's size
         self._engines: dict[GraphShapes, engines.Engine] = {}
         self._preparing: threading.Thread | None = None
 
@@ -90,21 +89,20 @@ class EngineHost:
         return self._engines[shapes]
 
     def shapes_for(self, width_px: int, height_px: int, working_size: str) -> GraphShapes:
-        """The graphs' sizes for a picture now. Where "auto" has come to another size: that one once its engine is
+        """The graphs' sizes for a source now. Where "auto" has come to another size: that one once its engine is
         there, until then the one before."""
         if working_size != "auto":
             return shapes_for(width_px, height_px, working_size)
-        usual_px = working_size_px(width_px, height_px)
-        wanted, present = shapes_for(width_px, height_px, self.pace.size), self._present.get(usual_px)
+        wanted, present = shapes_for(width_px, height_px, self.pace.size), self._present.get((width_px, height_px))
         if wanted == present or (present in self._engines and not self.prepare(wanted)):
             return present
-        self._present = {**self._present, usual_px: wanted}
+        self._present = {**self._present, (width_px, height_px): wanted}
         return wanted
 
-    def took(self, settings: StreamSettings, working_px: tuple[int, int], frame_ms: float) -> None:
-        """Books a frame that went through the stages at this working size."""
+    def took(self, settings: StreamSettings, size_px: tuple[int, int], frame_ms: float) -> None:
+        """Books a frame of a source of this size that went through the stages."""
         size = self.pace.size
-        if settings.working_size == "auto" and working_px in BUCKETS[size]:
+        if settings.working_size == "auto" and self._present.get(size_px) == shapes_for(*size_px, size):
             self.pace.took(size, frame_ms)
 
     def new_person_mask(self) -> PersonMask:

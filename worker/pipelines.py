@@ -21,14 +21,13 @@ from mirage_lsd.worker.stages.encode import Encode
 from mirage_lsd.worker.stages.fade import Fade
 from mirage_lsd.worker.stages.flow import Flow
 from mirage_lsd.worker.stages.upscale import Upscale
-from mirage_lsd.worker.stages.view import View
 
 if TYPE_CHECKING:
     from mirage_lsd.worker.stages.v1.context import V1Context
 
 PIPELINES: dict[str, tuple[type, ...]] = {
     "passthrough": (),
-    "lsd": (View, Flow, Encode, Condition, Denoise, Decode, Upscale, Fade),
+    "lsd": (Flow, Encode, Condition, Denoise, Decode, Upscale, Fade),
 }
 # The same order for mirage-lsd-v1: class Flow of worker/stages/v1/flow.py and so on. By name, since importing them
 # brings in PyTorch, which a worker that runs mirage-lsd-tiny never needs.
@@ -47,11 +46,11 @@ def needs_model(name: str) -> bool:
     return bool(PIPELINES.get(name))
 
 
-def build(name: str, host: EngineHost, patient: bool = True) -> list[Stage]:
-    """New stages of the pipeline `name`, in running order, for one stream; patient: see ModelContext."""
+def build(name: str, host: EngineHost) -> list[Stage]:
+    """New stages of the pipeline `name`, in running order, for one stream."""
     if name not in PIPELINES:
         raise UnknownPipelineError(f"no pipeline is called {name!r}; choose one of {', '.join(PIPELINES)}")
-    context = ModelContext(host, patient)
+    context = ModelContext(host)
     return [stage(context) for stage in PIPELINES[name]]
 
 

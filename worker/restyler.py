@@ -37,12 +37,11 @@ class Restyles(Protocol):
 
 
 class Restyler:
-    """The lsd pipeline for pictures in memory: BGRA in, BGRA out. live: no picture waits for an engine of another
-    working size."""
+    """The lsd pipeline for pictures in memory: BGRA in, BGRA out."""
 
-    def __init__(self, host: EngineHost, live: bool = False) -> None:
+    def __init__(self, host: EngineHost) -> None:
         self._host = host
-        self._stages = build("lsd", host, patient=not live)
+        self._stages = build("lsd", host)
         self._frame_id = 0
         self.made_by: Counter[str] = Counter()
 
@@ -53,7 +52,7 @@ class Restyler:
         started_ns = time.perf_counter_ns()
         for stage in self._stages:
             job = stage(job)
-        self._host.took(settings, job.working_px, (time.perf_counter_ns() - started_ns) / NS_PER_MS)
+        self._host.took(settings, source.shape[1::-1], (time.perf_counter_ns() - started_ns) / NS_PER_MS)
         self.made_by[self._host.engine] += 1
         return job.output
 

@@ -80,7 +80,8 @@ class Stream:
         for job, finished_ns in done:
             self.failures_in_a_row = 0
             if self.choice.v1 is None and job.stage_ms:
-                self._models.tiny.took(job.settings, job.working_px, sum(job.stage_ms.values()))
+                size_px = job.header.width_px, job.header.height_px
+                self._models.tiny.took(job.settings, size_px, sum(job.stage_ms.values()))
             self.timings.add((finished_ns - job.header.mapped_ns) / NS_PER_MS, job.stage_ms, finished_ns)
         return done
 
@@ -138,7 +139,7 @@ class Stream:
             return
         name, v1 = pipeline
         if v1 is None:
-            self.stages = build(name, self._models.tiny, patient=False)
+            self.stages = build(name, self._models.tiny)
         else:
             self.stages, self._carrier = v1.new_stream()
 

@@ -218,7 +218,7 @@ class StreamEngine:
         kept = self._restyler
         if kept is None or (kept[0].model, kept[0].v1) != (choice.model, choice.v1):
             self._drop_restyler()
-            made = V1Restyler(choice.v1, is_live) if choice.v1 else Restyler(self._models.tiny, is_live)
+            made = V1Restyler(choice.v1, is_live) if choice.v1 else Restyler(self._models.tiny)
             self._restyler = kept = choice, made
         return kept[1]
 

@@ -42,12 +42,10 @@ def test_another_size_waits_for_its_engine(host, monkeypatch):
 def test_slow_frames_change_the_size_of_automatic_streams_only(host):
     host.shapes_for(*SOURCE_PX, "auto")
     for _ in range(2 * WINDOW_FRAMES):
-        host.took(StreamSettings(working_size="medium"), MEDIUM.working_px, 3 * BUDGET_MS)
-    for _ in range(2 * WINDOW_FRAMES):
-        host.took(StreamSettings(), SMALL.working_px, 3 * BUDGET_MS)  # of the size before
+        host.took(StreamSettings(working_size="medium"), SOURCE_PX, 3 * BUDGET_MS)
     assert host.pace.size == "medium"
     for _ in range(WINDOW_FRAMES):
-        host.took(StreamSettings(), MEDIUM.working_px, 3 * BUDGET_MS)
+        host.took(StreamSettings(), SOURCE_PX, 3 * BUDGET_MS)
     assert host.pace.size == "small"
     host.shapes_for(*SOURCE_PX, "auto")
     assert host.shapes_for(*SOURCE_PX, "medium") == MEDIUM

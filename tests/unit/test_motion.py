@@ -49,8 +49,8 @@ class OneSize:
     def __init__(self):
         self.history, self.ran = History(), []
 
-    def forget(self) -> None:
-        self.history.clear()
+    def fit(self, *_size) -> bool:
+        return False
 
     def begin_mask(self, _working) -> None:
         pass

@@ -9,7 +9,6 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import save_file  # noqa: E402
 
 from mirage_lsd.worker.engines import create_engine  # noqa: E402
-from mirage_lsd.worker.models.config import BUCKETS, USUAL_SIZE  # noqa: E402
 from mirage_lsd.worker.models.graphs import GraphShapes  # noqa: E402
 from mirage_lsd.worker.models.tiny import MirageTiny  # noqa: E402
 from mirage_lsd.worker.train.compose import compose  # noqa: E402
@@ -135,14 +134,6 @@ def test_batches_of_several_sizes_cost_alike(world_dir):
     shapes = {tuple(batch["source"].shape) for _, batch in zip(range(12), loader, strict=False)}
     loader.close()
     assert shapes == {(2, 1, 3, 64, 128), (8, 1, 3, 32, 64)}
-
-
-def test_some_batches_have_the_shapes_that_live_pictures_are_cut_to(world_dir):
-    config = StageConfig(1, 1.0, 1, 1e-3, turned=0.5)
-    loader = Loader(open_world(world_dir), config, (320, 192), 3)
-    sizes_px = {tuple(batch["source"].shape[:2:-1]) for _, batch in zip(range(12), loader, strict=False)}
-    loader.close()
-    assert sizes_px <= set(BUCKETS[USUAL_SIZE]) and BUCKETS[USUAL_SIZE][0] in sizes_px and len(sizes_px) > 2
 
 
 def test_a_stream_run_leaves_the_temporal_convolutions_a_share():

@@ -95,7 +95,7 @@ def test_the_tensor_is_rgb_between_0_and_1():
 
 def test_the_order_of_the_lsd_pipeline():
     names = [stage.name for stage in PIPELINES["lsd"]]
-    assert names == ["view", "flow", "encode", "condition", "denoise", "decode", "upscale", "fade"]
+    assert names == ["flow", "encode", "condition", "denoise", "decode", "upscale", "fade"]
     with pytest.raises(UnknownPipelineError, match="passthrough, lsd"):
         build("nope", None)
 

@@ -174,7 +174,7 @@ class EvalHost:
     def shapes_for(self, width_px: int, height_px: int, working_size: str) -> GraphShapes:
         return shapes_for(width_px, height_px, working_size)
 
-    def took(self, settings: StreamSettings, working_px: tuple[int, int], frame_ms: float) -> None:
+    def took(self, settings: StreamSettings, size_px: tuple[int, int], frame_ms: float) -> None:
         """Nothing follows the pace here: every film is played at the same size."""
 
     def new_person_mask(self) -> PersonMask:

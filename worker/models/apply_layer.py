@@ -38,8 +38,8 @@ class LayerApplier:
     """Puts layers on frames of one size."""
 
     def __init__(self, width_px: int, height_px: int):
-        self.size_px = (width_px, height_px)
-        self._bands = [Band(self.size_px) for _ in range(BANDS)]
+        self._size_px = (width_px, height_px)
+        self._bands = [Band(self._size_px) for _ in range(BANDS)]
         self._pixel_m, self._printed_frames = 0.0, 0
 
     def apply(self, frame: np.ndarray, maps: LayerMaps, dyes: Dyes, strength: float, scene: np.ndarray | None = None,
@@ -48,7 +48,7 @@ class LayerApplier:
 
         Returns `out` (made if None): u8 [H,W,4], alpha copied.
         """
-        width_px, height_px = self.size_px
+        width_px, height_px = self._size_px
         if frame.shape != (height_px, width_px, 4):
             raise ValueError(f"frame must be {(height_px, width_px, 4)}, got {frame.shape}")
         if scene is not None and scene.shape != (height_px, width_px, 3):
@@ -59,13 +59,13 @@ class LayerApplier:
         if strength <= 0.0:
             return out
         shown = shown_at(maps.mask)
-        box = fit_box(shown, self.size_px)
+        box = fit_box(shown, self._size_px)
         if box is not None:
             work = BandWork(frame, maps, dyes, min(strength, 1.0), scene, out,
-                         None if scene is None else fit_box(shown & (maps.shares[SCENE] < 1.0 - SHOWN), self.size_px),
-                         fit_box(maps.shares[UPPER] > DYED, self.size_px) if dyes.pattern or dyes.glows else None,
+                         None if scene is None else fit_box(shown & (maps.shares[SCENE] < 1.0 - SHOWN), self._size_px),
+                         fit_box(maps.shares[UPPER] > DYED, self._size_px) if dyes.pattern or dyes.glows else None,
                          self.pixel_m(maps) if dyes.pattern else 0.0)
-            boxes = box.bands(shown.shape, self.size_px, BANDS)
+            boxes = box.bands(shown.shape, self._size_px, BANDS)
             in_parallel([partial(band.blend, work, part) for band, part in zip(self._bands, boxes, strict=False)])
         return out
 
@@ -75,7 +75,7 @@ class LayerApplier:
         if self._printed_frames % SIZE_EVERY_FRAMES == 0:
             rows, columns = maps.surface.shape[:2]
             inside = cv2.resize(maps.shares[UPPER], (columns, rows)) > 0.5
-            now = pixel_size_m(maps.surface, inside) * columns / self.size_px[0]
+            now = pixel_size_m(maps.surface, inside) * columns / self._size_px[0]
             if not 0.8 < self._pixel_m / now < 1.25:
                 self._pixel_m = now
         self._printed_frames += 1

@@ -13,8 +13,6 @@ import numpy as np
 
 from mirage_lsd.worker.models.weights import DATA_DIR, WeightsError
 
-PERSON_MASK_PX = (256, 144)  # what the landscape model gives
-
 
 class PersonMask:
     """Person masks for RGB pictures. Not thread-safe."""
@@ -33,9 +31,9 @@ class PersonMask:
 
     def __call__(self, picture: np.ndarray, size_px: tuple[int, int] | None = None,
                  begun: Callable[[], None] = lambda: None) -> np.ndarray:
-        """picture: RGB u8 or float32 0..1 [H,W,3], or BGRA u8 [H,W,4] as captured, any size -> float32 [h,w] 0..1 at
-        size_px (width, height), by default the picture's size. begun: called when the interpreter of Python is about to
-        be let go, or never will be."""
+        """picture: RGB u8 or float32 0..1 [H,W,3], any size -> float32 [h,w] 0..1 at size_px (width, height),
+        by default the picture's size. begun: called when the interpreter of Python is about to be let go, or never
+        will be."""
         try:
             self._fill(picture)
         finally:
@@ -48,8 +46,6 @@ class PersonMask:
     def _fill(self, picture: np.ndarray) -> None:
         _, rows, columns, _ = self._input["shape"]
         small = cv2.resize(picture, (int(columns), int(rows)), interpolation=cv2.INTER_AREA)
-        if small.shape[2] == 4:
-            small = cv2.cvtColor(small, cv2.COLOR_BGRA2RGB)
         if small.dtype == np.uint8:
             small = small.astype(np.float32) * (1.0 / 255.0)
         self._interpreter.set_tensor(self._input["index"], small[None].astype(np.float32, copy=False))

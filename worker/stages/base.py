@@ -14,7 +14,6 @@ import numpy as np
 
 from mirage_lsd.shared.frame import FrameHeader
 from mirage_lsd.shared.settings import StreamSettings
-from mirage_lsd.worker.models.layer_box import Part, cut
 
 
 @dataclass
@@ -24,7 +23,6 @@ class Job:
     header: as read from the input ring; `settings`/`generation`: the settings this frame is rendered under.
     source: uint8 [height, width, 4] BGRA, the stream's own copy of the captured picture.
         mirage-lsd-v1: the same as a tensor on its device, for output as well.
-    view: the part of it that the nets look at (None: all of it). working_px: the (width, height) they see it at.
     output: uint8 [height, width, 4] BGRA, the picture to show (None until a stage has made one).
     tensors: what the model stages hand on, by name (see worker/models/graphs.py for shapes and ranges).
     stage_ms: how long each stage took, filled by the loop.
@@ -34,16 +32,9 @@ class Job:
     settings: StreamSettings
     generation: int
     source: np.ndarray
-    view: Part | None = None
-    working_px: tuple[int, int] | None = None
     output: np.ndarray | None = None
     tensors: dict[str, Any] = field(default_factory=dict)
     stage_ms: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def picture(self) -> np.ndarray:
-        """The source in the view: uint8 [h, w, 4] BGRA, not a copy."""
-        return self.source if self.view is None else cut(self.source, self.view)
 
 
 class Stage(Protocol):

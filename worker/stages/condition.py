@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 
 from mirage_lsd.worker.looks import look_for
-from mirage_lsd.worker.models.conditions import Conditions
 from mirage_lsd.worker.models.dye import dyes_for
 from mirage_lsd.worker.models.graphs import graph_specs
 from mirage_lsd.worker.models.motion_evidence import CORRECTIONS, evidence_of
@@ -27,16 +26,17 @@ class Condition:
 
     def __init__(self, context: ModelContext) -> None:
         self._context = context
-        self._conditions: Conditions | None = None
+        self._key: object = None
         self._tokens: dict[str, np.ndarray] = {}
 
     def __call__(self, job: Job) -> Job:
         look = look_for(job.settings)
-        another = look.conditions != self._conditions
+        key = (look.conditions, self._context.shapes)
+        another = key != self._key
         if another:
             ids, colors = look.conditions.to_tokens()
             self._tokens = self._context.run("condition", ids=ids, colors=colors)
-            self._conditions = look.conditions
+            self._key = key
         job.tensors.update(self._tokens)
         job.tensors["strength"] = look.strength
         job.tensors["dyes"] = dyes_for(look.conditions, job.settings.seed)
@@ -52,7 +52,7 @@ class Condition:
 
     def flush(self) -> None:
         """Gives the tokens back."""
-        self._tokens, self._conditions = {}, None
+        self._tokens, self._key = {}, None
 
     def _past(self, job: Job) -> dict[str, np.ndarray | None]:
         history = self._context.history

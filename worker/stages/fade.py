@@ -11,7 +11,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.models.layer_box import cut
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
 
@@ -59,8 +58,7 @@ class Fade:
         if share >= 1.0 or self._old.shape != job.output.shape:
             self._old = None
             return
-        seen = self._old if job.view is None else cut(self._old, job.view)
-        seen[...] = moved(seen, job.tensors.get("flow"))
+        self._old = moved(self._old, job.tensors.get("flow"))
         cv2.addWeighted(self._old, 1.0 - share, job.output, share, 0.0, dst=job.output)
 
     def _keep(self, job: Job) -> None:

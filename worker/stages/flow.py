@@ -2,7 +2,7 @@
 """flow: the working picture, whether the scene was cut, and how the source moved since the last frame.
 
 Writes tensors working (uint8 RGB [h, w, 3]), source, flow, occlusion, greys (before and now, as they are
-compared), all of the view; begins the person mask, which runs beside the flow. Called by the worker's loop thread.
+compared); begins the person mask, which runs beside the flow. Called by the worker's loop thread.
 Invariant: after a cut, a resize or a reset the history is empty and no flow is given, so nothing of another
 picture can leak into this one.
 """
@@ -13,9 +13,7 @@ import cv2
 import numpy as np
 
 from mirage_lsd.worker.models.config import LATENT_FACTOR, USUAL_SIZE, working_size_px
-from mirage_lsd.worker.models.layer_box import Part
 from mirage_lsd.worker.models.motion import Motion
-from mirage_lsd.worker.models.remembered import seen_from
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
 
@@ -35,44 +33,32 @@ class Flow:
         self._context = context
         self._previous: np.ndarray | None = None
         self._grey: np.ndarray | None = None
-        self._view: Part | None = None
         self._motion = Motion()
         self._tiny: np.ndarray | None = None
 
     def __call__(self, job: Job) -> Job:
-        small, grey = shrunk(job.picture, self._context.shapes.working_px)
-        source = to_tensor(small)
-        self._follow_view(job, source.shape[2:], grey.shape)
+        height_px, width_px = job.source.shape[:2]
+        if self._context.fit(width_px, height_px, job.settings.working_size):
+            self._previous = self._grey = None
+        small, grey = shrunk(job.source, self._context.shapes.working_px)
         if self._is_cut(small) or (self._grey is not None and self._grey.shape != grey.shape):
             self.reset()
+        source = to_tensor(small)
         job.tensors["working"] = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
-        whole = job.view in (None, (0, 0, *job.source.shape[1::-1]))
-        self._context.begin_mask(job.tensors["working"] if whole else job.source)
+        self._context.begin_mask(job.tensors["working"])
         job.tensors["source"] = source
         if self._previous is not None and self._context.history.latent is not None:
-            self._find_motion(job, source, grey)
-        self._previous, self._grey, self._view = source, grey, job.view
+            cells = self._context.shapes.cells(LATENT_FACTOR)
+            guess = self._motion(self._grey, grey, cells)
+            job.tensors.update(self._context.run("flow", previous=self._previous, source=source, guess=guess))
+            job.tensors["greys"] = self._grey, grey
+        self._previous, self._grey = source, grey
         return job
-
-    def _find_motion(self, job: Job, source: np.ndarray, grey: np.ndarray) -> None:
-        guess = self._motion(self._grey, grey, self._context.shapes.cells(LATENT_FACTOR))
-        job.tensors.update(self._context.run("flow", previous=self._previous, source=source, guess=guess))
-        job.tensors["greys"] = self._grey, grey
-        if "unseen" in job.tensors:
-            job.tensors["occlusion"] = np.maximum(job.tensors["occlusion"], job.tensors["unseen"])
-
-    def _follow_view(self, job: Job, cells: tuple[int, int], grey_cells: tuple[int, int]) -> None:
-        """The previous picture as it would have been in this frame's view."""
-        if "unseen" not in job.tensors or self._previous is None:
-            return
-        self._previous = seen_from(self._previous, self._view, job.view, cells)
-        self._grey = seen_from(self._grey, self._view, job.view, grey_cells)
-        self._tiny = None
 
     def reset(self) -> None:
         """Forgets the previous picture and the stream's hidden state."""
         self._previous = self._grey = None
-        self._context.forget()
+        self._context.history.clear()
 
     def flush(self) -> None:
         """Gives everything back."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""upscale: the layer's buffers + full-size source → the finished picture at full size; outside the view, the source.
+"""upscale: the layer's buffers + full-size source → the finished picture at full size.
 
 Writes job.output. Called by the worker's loop thread. Invariant: at strength 0 the output is the source, bit by bit.
 """
@@ -10,7 +10,6 @@ import numpy as np
 
 from mirage_lsd.worker.models.apply_layer import SHARES, LayerApplier
 from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
-from mirage_lsd.worker.models.layer_box import cut
 from mirage_lsd.worker.models.light import LightGrade
 from mirage_lsd.worker.models.scenes import ScenePictures
 from mirage_lsd.worker.stages.base import Job
@@ -37,30 +36,18 @@ class Upscale:
         self._output: np.ndarray | None = None
 
     def __call__(self, job: Job) -> Job:
-        self._fit(job)
-        height_px, width_px = job.picture.shape[:2]
+        height_px, width_px = job.source.shape[:2]
+        if self._output is None or self._output.shape != job.source.shape:
+            self._applier, self._light = LayerApplier(width_px, height_px), LightGrade(width_px, height_px)
+            self._output = np.empty_like(job.source)
         dyes, strength = job.tensors["dyes"], job.tensors["strength"]
         result = self._context.run("upscale", source=job.tensors["source"], buffers=job.tensors["buffers"])
         scene = self._scenes.fitted(dyes.scene, dyes.variant, (width_px, height_px)) if dyes.scene else None
         maps = layer_maps(result, job.tensors["buffers"], job.tensors["surface"])
-        job.output = self._output
-        seen = job.output
-        if job.view is not None:
-            np.copyto(job.output, job.source)
-            seen = cut(job.output, job.view)
-        self._applier.apply(job.picture, maps, dyes, strength, scene, seen)
+        job.output = self._applier.apply(job.source, maps, dyes, strength, scene, self._output)
         if dyes.light:
             self._light.apply(job.output, dyes.light, strength)
         return job
-
-    def _fit(self, job: Job) -> None:
-        """Buffers for a source, and a layer, of these sizes."""
-        height_px, width_px = job.source.shape[:2]
-        if self._output is None or self._output.shape != job.source.shape:
-            self._light, self._output = LightGrade(width_px, height_px), np.empty_like(job.source)
-        size_px = job.picture.shape[1::-1]
-        if self._applier is None or self._applier.size_px != size_px:
-            self._applier = LayerApplier(*size_px)
 
     def reset(self) -> None:
         """Nothing to forget: the buffers are filled anew each time."""

@@ -36,11 +36,10 @@ _RUN = {"autoencoder": train_autoencoder, "flow": train_flow, "denoiser": train_
 def _default_stages() -> dict[str, StageConfig]:
     return {"autoencoder": StageConfig(20_000, 300.0, 4, 2.5e-3, scales=(0.5,)),
             "flow": StageConfig(10_000, 600.0, 5, 1.5e-3, frames=2, scales=(0.7, 1.0)),
-            "denoiser": StageConfig(60_000, 3000.0, 4, 8e-4, scales=(0.5, 0.7, 1.0), turned=0.25,
-                                    optimizer="muon", again=50),
+            "denoiser": StageConfig(60_000, 3000.0, 4, 8e-4, scales=(0.5, 0.7, 1.0), optimizer="muon", again=50),
             "surface": StageConfig(60_000, 2400.0, 6, 1e-3, scales=(0.5, 0.7, 1.0)),
-            "stream": StageConfig(20_000, 4500.0, 3, 5e-4, frames=3, scales=(0.5, 0.7, 1.0), turned=0.25,
-                                  optimizer="muon", again=30),
+            "stream": StageConfig(20_000, 4500.0, 3, 5e-4, frames=3, scales=(0.5, 0.7, 1.0), optimizer="muon",
+                                  again=30),
             "schedule": StageConfig(400, 400.0, 3, 1.5e-2, frames=3, scales=(0.5, 0.7, 1.0)),
             "motion": StageConfig(60_000, 1500.0, 24, 2e-3, frames=2)}
 

@@ -24,7 +24,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mirage_lsd.worker.models.config import BUCKETS, USUAL_SIZE
 from mirage_lsd.worker.train.compose import Sample, SourceSample, compose
 from mirage_lsd.worker.train.dataset import World, Worlds
 from mirage_lsd.worker.train.muon import Muon
@@ -42,7 +41,6 @@ class StageConfig:
 
     batch: samples of the whole working size; scales: sizes, as shares of the working size, one of which each batch has
     (with as many more samples as it is smaller): small pictures teach layout faster, several sizes people near and far.
-    turned: share of batches in one of the other shapes that the live picture is cut to (config.BUCKETS), as large.
     optimizer: of OPTIMIZERS, both at the same rates. replicas: of this stage, that learn side by side. again: so many
     batches are kept, one of which is met again after every new one (data echoing, Choi et al. 2019): composing is slow.
     """
@@ -53,7 +51,6 @@ class StageConfig:
     rate: float
     frames: int = 1
     scales: tuple[float, ...] = (1.0,)
-    turned: float = 0.0
     optimizer: str = "adamw"
     replicas: Replicas | None = None
     again: int = 0
@@ -92,18 +89,9 @@ class Loader:
     def _compose(self, number: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self._seed, number))
         scale = float(rng.choice(self._config.scales))
-        whole_px = self._size_px if rng.random() >= self._config.turned else turned(self._size_px, rng)
-        size_px = tuple(max(1, round(side * scale / SIDE_PX)) * SIDE_PX for side in whole_px)
+        size_px = tuple(max(1, round(side * scale / SIDE_PX)) * SIDE_PX for side in self._size_px)
         count = max(1, round(self._config.batch / scale**2))
         return stack([self._make(self._world, rng, self._config.frames, size_px) for _ in range(count)])
-
-
-def turned(size_px: tuple[int, int], rng: np.random.Generator) -> tuple[int, int]:
-    """One of the squarer shapes (width, height) of about as many pixels."""
-    others = BUCKETS[USUAL_SIZE][1:]
-    shape = others[int(rng.integers(len(others)))]
-    share = (size_px[0] * size_px[1] / (BUCKETS[USUAL_SIZE][0][0] * BUCKETS[USUAL_SIZE][0][1])) ** 0.5
-    return round(shape[0] * share), round(shape[1] * share)
 
 
 def stack(samples: list[Sample] | list[SourceSample]) -> dict[str, Tensor]:

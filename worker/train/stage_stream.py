@@ -41,7 +41,7 @@ from mirage_lsd.worker.train.stage_layers import layers_shown
 STEPS = (3, 3, 3, 3, 3, 3, 2, 4, 1, 5)  # how often each step count is trained
 _OWN = 0.5  # share of batches whose history is the model's own frames
 _LONGEST = 6  # own frames before the one that is learned from
-MEMORY_SHARE = 0.3  # of what the temporal convolutions learned to add: outlines, colours and drift are better for it
+MEMORY_SHARE = 0.15  # of what the temporal convolutions learned to add: outlines, colours and drift are better for it
 
 
 class Past(NamedTuple):
