@@ -17,7 +17,6 @@ from mirage_lsd.worker.train.dataset import DatasetError, open_world  # noqa: E4
 from mirage_lsd.worker.train.recipe import STAGES, smoke_config, start_from, train  # noqa: E402
 from mirage_lsd.worker.train.runs import Loader, StageConfig  # noqa: E402
 from mirage_lsd.worker.train.stage_schedule import train_schedule  # noqa: E402
-from mirage_lsd.worker.train.stage_stream import MEMORY_SHARE, soften_memory  # noqa: E402
 from mirage_lsd.worker.train.toy import write_toy_world  # noqa: E402
 
 
@@ -134,14 +133,6 @@ def test_batches_of_several_sizes_cost_alike(world_dir):
     shapes = {tuple(batch["source"].shape) for _, batch in zip(range(12), loader, strict=False)}
     loader.close()
     assert shapes == {(2, 1, 3, 64, 128), (8, 1, 3, 32, 64)}
-
-
-def test_a_stream_run_leaves_the_temporal_convolutions_a_share():
-    model = MirageTiny()
-    torch.nn.init.ones_(model.unet.time8.mix.weight)
-    torch.nn.init.ones_(model.unet.time32.mix.bias)
-    soften_memory(model)
-    assert (model.unet.time8.mix.weight == MEMORY_SHARE).all() and (model.unet.time32.mix.bias == MEMORY_SHARE).all()
 
 
 def test_kept_batches_are_met_again_between_new_ones(world_dir):

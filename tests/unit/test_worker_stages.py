@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import cv2
 import numpy as np
 import pytest
@@ -12,12 +10,8 @@ import pytest
 from mirage_lsd.shared.frame import FrameHeader
 from mirage_lsd.shared.ring import Ring
 from mirage_lsd.shared.settings import StreamSettings
-from mirage_lsd.worker.models.graphs import GraphShapes
-from mirage_lsd.worker.models.steady import LATENT_INERTIA
 from mirage_lsd.worker.pipelines import PIPELINES, UnknownPipelineError, build
 from mirage_lsd.worker.stages.base import Job
-from mirage_lsd.worker.stages.context import History
-from mirage_lsd.worker.stages.denoise import _GIVEN, _RECALLED_FROM, Denoise
 from mirage_lsd.worker.stages.download import put
 from mirage_lsd.worker.stages.flow import is_scene_cut, to_tensor
 from mirage_lsd.worker.stages.upload import Upload
@@ -98,32 +92,3 @@ def test_the_order_of_the_lsd_pipeline():
     assert names == ["flow", "encode", "condition", "denoise", "decode", "upscale", "fade"]
     with pytest.raises(UnknownPipelineError, match="passthrough, lsd"):
         build("nope", None)
-
-
-class OneStep:
-    """A context of one time-step, whose net finds nothing; `latents`: what it was given."""
-
-    shapes, history = GraphShapes((64, 32)), History()
-    host = SimpleNamespace(schedule=SimpleNamespace(for_steps=lambda _steps: np.float32([0.25])))
-
-    def __init__(self):
-        self.latents = []
-
-    def run(self, graph, **inputs):
-        if graph == "recall":
-            return {}
-        self.latents.append(inputs["latent"])
-        caches = {f"{name}_out": np.zeros(1, np.float32) for name in ("c8", "c16", "c32")}
-        return {"velocity": np.zeros_like(inputs["latent"]), **caches}
-
-
-def test_a_frame_starts_from_a_share_of_the_last_latent():
-    context = OneStep()
-    denoise = Denoise(context)
-    for past in (None, np.ones((1, 24, 4, 8), np.float32)):
-        job = Job(None, SETTINGS, 0, picture(1))
-        job.tensors = {name: np.zeros(1, np.float32) for name in (*_RECALLED_FROM, *_GIVEN)} | {"warped": past}
-        denoise(job)
-    fresh, hidden = context.latents
-    np.testing.assert_allclose(hidden - fresh, LATENT_INERTIA * np.cos(np.pi / 8), atol=1e-6)
-    assert np.array_equal(past, np.ones_like(past))  # nobody else's tensor is changed

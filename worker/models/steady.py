@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The body surface and the layer's buffers, steadied over time: most of what was there before, moved to now.
 
-Called by the condition stage (the surface) and the decode stage (the buffers), each frame but the first; the denoise
-stage takes from here how much of the last latent a frame starts from. Pure numpy.
+Called by the condition stage (the surface) and the decode stage (the buffers), each frame but the first. Pure numpy.
 Invariant: what was hidden before, or is now something else (an arm before the chest, another outline, another look),
 is taken from this frame.
 """
@@ -15,7 +14,6 @@ from mirage_lsd.worker.models.config import DYES
 
 SURFACE_INERTIA, SAME_WITHIN_M = 0.99, 0.16
 LAYER_INERTIA = 0.98
-LATENT_INERTIA = 0.25  # with all of the last latent, what a stream adds to its own past grows for a while (drift)
 ALIKE_WITHIN = np.float32([0.2] * 3 + [0.35] * 5).reshape(8, 1, 1)  # colour (a mouth must not lag); alpha and shares
 CLOTH_MORE = 1.0  # so much wider is the colour's likeness on dyed cloth and hair: undyed, only folds and shading change
 

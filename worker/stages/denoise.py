@@ -11,7 +11,6 @@ import numpy as np
 
 from mirage_lsd.worker.models import sampler
 from mirage_lsd.worker.models.graphs import graph_specs
-from mirage_lsd.worker.models.steady import LATENT_INERTIA
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ANCHORS, CACHES, ModelContext
 
@@ -35,10 +34,9 @@ class Denoise:
         shared = self._context.run("recall", **{name: job.tensors[name] for name in _RECALLED_FROM})
         given = {**shared, **{name: job.tensors[name] for name in _GIVEN}}
         noise = self._noise_for(job.settings.seed)
-        past = job.tensors["warped"]
-        if past is not None:
-            past = LATENT_INERTIA * past
-        latent = sampler.start_latent(noise, float(timesteps[0]), past, job.tensors.get("occlusion"))
+        latent = sampler.start_latent(
+            noise, float(timesteps[0]), job.tensors["warped"], job.tensors.get("occlusion")
+        )
         result: dict[str, np.ndarray] = {}
         for now, following in zip(timesteps, (*timesteps[1:], 0.0), strict=True):
             timestep = np.array([now], np.float32)

@@ -230,7 +230,7 @@ class _Stage:
         moved = cv2.warpAffine(rendered, shrunk, cells, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         weight = cv2.warpAffine((np.abs(rendered).sum(2) > 0).astype(np.float32), shrunk, cells,
                                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-        scale = np.abs(np.float32([self.view.matrix[0, 0], self.view.matrix[1, 1]]))
+        scale = abs(float(self.view.matrix[0, 0]))
         moved = moved / np.maximum(weight, 0.3)[..., None] / scale / 8.0
         if self.view.mirrored:
             moved[..., 0] *= -1

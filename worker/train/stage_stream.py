@@ -41,7 +41,6 @@ from mirage_lsd.worker.train.stage_layers import layers_shown
 STEPS = (3, 3, 3, 3, 3, 3, 2, 4, 1, 5)  # how often each step count is trained
 _OWN = 0.5  # share of batches whose history is the model's own frames
 _LONGEST = 6  # own frames before the one that is learned from
-MEMORY_SHARE = 0.15  # of what the temporal convolutions learned to add: outlines, colours and drift are better for it
 
 
 class Past(NamedTuple):
@@ -82,18 +81,7 @@ def train_stream(model: MirageTiny, world: World | Worlds, folder: Path, config:
 
     run.run(iter(loader), losses, lambda: stream_sheet(model, latest))
     loader.close()
-    soften_memory(model)
     nets.eval()
-
-
-@torch.no_grad()
-def soften_memory(model: MirageTiny) -> None:
-    """Leave the temporal convolutions a share of their weight. In a long stream the frame before is less true than the
-    pasts of training are, and by then they have done what they are for there: hold the other nets to a steady picture.
-    """
-    for time in (model.unet.time8, model.unet.time16, model.unet.time32):
-        time.mix.weight.mul_(MEMORY_SHARE)
-        time.mix.bias.mul_(MEMORY_SHARE)
 
 
 def way_to(t: int, pasts: int) -> list[int]:

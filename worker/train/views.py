@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 
 CLOSEST = 0.42  # of the rendered picture
-MOST_SQUEEZED = 1.07  # across, as a 16:9 picture is that has to fit the working size
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,11 @@ def sample_view(rng: np.random.Generator, size_px: tuple[int, int], aspect: floa
     base = max(320 / width, 192 / height) if aspect < width / height else min(320 / width, 192 / height)
     zoom = float(rng.uniform(closest, 1.0)) if rng.random() < 0.7 else float(rng.uniform(1.0, 1.15))
     scale = base * zoom
-    across = scale * float(rng.uniform(1.0, MOST_SQUEEZED))
-    left = (320 - width * across) * float(rng.uniform(0.25, 0.75))
+    left = (320 - width * scale) * float(rng.uniform(0.25, 0.75))
     spare = 192 - height * scale
     top = spare * (float(rng.uniform(0.0, 1.0)) if spare > 0 else 1.0)  # keep feet/crop line at the bottom edge
     mirrored = bool(rng.random() < 0.5)
-    matrix = np.float32([[across, 0, left], [0, scale, top]])
+    matrix = np.float32([[scale, 0, left], [0, scale, top]])
     if mirrored:
-        matrix = np.float32([[-across, 0, left + (width - 1) * across], [0, scale, top]])
+        matrix = np.float32([[-scale, 0, left + (width - 1) * scale], [0, scale, top]])
     return View(size_px, matrix, mirrored)
