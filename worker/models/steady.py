@@ -13,7 +13,7 @@ import numpy as np
 from mirage_lsd.worker.models.config import DYES
 
 SURFACE_INERTIA, SAME_WITHIN_M = 0.99, 0.16
-LAYER_INERTIA = 0.985
+LAYER_INERTIA = 0.98
 ALIKE_WITHIN = np.float32([0.2] * 3 + [0.35] * 5).reshape(8, 1, 1)  # colour (a mouth must not lag); alpha and shares
 CLOTH_MORE = 1.0  # so much wider is the colour's likeness on dyed cloth and hair: undyed, only folds and shading change
 

@@ -68,7 +68,7 @@ def compose(world: World | Worlds, rng: np.random.Generator, frames: int, size_p
     edit = sample_edit(rng, part.looks[number][before], part.looks[number][after])
     if edit.same_look:
         after = before
-    view = sample_view(rng, size_px, part.layer_px)
+    view = sample_view(rng, size_px, part.layers.shape[4] / part.layers.shape[3])
     start = int(rng.integers(part.frames - frames + 1))
     stage = _Stage(part, rng, view)
     shots = [stage.shoot(edit, number, before, after, start + t, t) for t in range(frames)]
@@ -80,7 +80,7 @@ def compose_source(world: World | Worlds, rng: np.random.Generator, frames: int,
     """One random source with what is true of it."""
     part, number = _any_clip(world, rng)
     look = int(rng.integers(part.layers.shape[1]))
-    view = sample_view(rng, size_px, part.layer_px, closest)
+    view = sample_view(rng, size_px, part.layers.shape[4] / part.layers.shape[3], closest)
     stage = _Stage(part, rng, view)
     start = int(rng.integers(part.frames - frames + 1))
     shots = [stage.source(number, look, start + t, t) for t in range(frames)]
@@ -188,7 +188,7 @@ class _Stage:
 
     def _look(self, clip: int, look: int, frame: int) -> _Look:
         part, view = self.part, self.view
-        rgba = view.person(np.asarray(part.layers[clip, look, frame]))
+        rgba = view.layer(np.asarray(part.layers[clip, look, frame]))
         labels = view.layer(np.asarray(part.labels[clip, look, frame]), nearest=True)
         surface = view.layer(np.asarray(part.surface[clip, look, frame]).astype(np.float32), edge=True)
         if view.mirrored:
@@ -230,7 +230,8 @@ class _Stage:
         moved = cv2.warpAffine(rendered, shrunk, cells, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         weight = cv2.warpAffine((np.abs(rendered).sum(2) > 0).astype(np.float32), shrunk, cells,
                                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-        moved = moved / np.maximum(weight, 0.3)[..., None] / self.view.steps / 8.0
+        scale = abs(float(self.view.matrix[0, 0]))
+        moved = moved / np.maximum(weight, 0.3)[..., None] / scale / 8.0
         if self.view.mirrored:
             moved[..., 0] *= -1
         inside = cv2.resize(person, cells, interpolation=cv2.INTER_AREA)[..., None] > 127
