@@ -72,7 +72,7 @@ def test_the_true_flow_predicts_the_true_target(test_set):
 def test_a_second_look_renders_nothing_and_a_damaged_clip_says_so(test_set):
     from mirage_lsd.worker.train.world import render
 
-    assert (render.WIDTH_PX, render.HEIGHT_PX) == (320, 192), "the training world's size must be as it was"
+    assert (render.WIDTH_PX, render.HEIGHT_PX) == (640, 384), "the training world's size must be as it was"
     before = sorted((path, path.stat().st_mtime_ns) for path in test_set.folder.rglob("*"))
     test_set.ensure(2)
     assert sorted((path, path.stat().st_mtime_ns) for path in test_set.folder.rglob("*")) == before

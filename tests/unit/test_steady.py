@@ -4,12 +4,16 @@
 import numpy as np
 
 from mirage_lsd.worker.models.steady import (
+    LATENT_INERTIA,
     LAYER_INERTIA,
     SURFACE_INERTIA,
     enlarged,
+    leaked_latent,
     steadied_layer,
     steadied_surface,
 )
+
+LATE = 1000  # frames after a layer's first: it is as inert as it gets
 
 
 def field(high=48, wide=80):
@@ -48,29 +52,51 @@ def layer(alpha=1.0, colour=0.5, cloth=1.0):
 
 def test_flicker_of_the_layer_is_damped():
     visible = np.zeros((1, 1, 8, 12), np.float32)
-    out = steadied_layer(layer(alpha=0.95, colour=0.51), layer(), visible)
+    out = steadied_layer(layer(alpha=0.95, colour=0.51), layer(), visible, LATE)
     assert np.allclose(out[:, :3], 0.51 - 0.01 * LAYER_INERTIA, atol=2e-4)
     assert np.allclose(out[:, 3:5], 0.95 + 0.05 * LAYER_INERTIA, atol=1e-3)
 
 
 def test_what_changes_or_was_hidden_is_this_frames_at_once():
     visible = np.zeros((1, 1, 8, 12), np.float32)
-    assert np.abs(steadied_layer(layer(alpha=0.0), layer(), visible)[:, 3]).max() < 0.02
-    assert np.array_equal(steadied_layer(layer(colour=0.6), layer(), visible + 1), layer(colour=0.6))
-    face = steadied_layer(layer(colour=0.9, cloth=0.0), layer(cloth=0.0), visible)
+    assert np.abs(steadied_layer(layer(alpha=0.0), layer(), visible, LATE)[:, 3]).max() < 0.02
+    assert np.array_equal(steadied_layer(layer(colour=0.6), layer(), visible + 1, LATE), layer(colour=0.6))
+    face = steadied_layer(layer(colour=0.9, cloth=0.0), layer(cloth=0.0), visible, LATE)
     assert np.abs(face[:, :3] - 0.9).max() < 0.01
 
 
 def test_an_edge_that_trembles_is_damped_nearly_in_full_and_one_that_moves_hardly():
     visible = np.zeros((1, 1, 8, 12), np.float32)
-    left = [(1.0 - steadied_layer(layer(alpha=1.0 - by), layer(), visible)[:, 3].mean()) / by for by in (0.1, 0.5)]
+    left = [(1.0 - steadied_layer(layer(alpha=1.0 - by), layer(), visible, LATE)[:, 3].mean()) / by for by in (0.1, 0.9)]
     assert left[0] < 1.0 - LAYER_INERTIA + 0.01 and left[1] > 0.97
 
 
 def test_folds_of_cloth_last_longer_than_what_a_face_does_but_not_against_the_light():
     visible = np.zeros((1, 1, 8, 12), np.float32)
-    lags = [np.abs(steadied_layer(layer(colour=0.7, cloth=cloth), layer(cloth=cloth), visible)[:, :3] - 0.7).mean()
+    lags = [np.abs(steadied_layer(layer(colour=0.7, cloth=cloth), layer(cloth=cloth), visible, LATE)[:, :3] - 0.7).mean()
             for cloth in (0.0, 1.0)]
     assert lags[1] > 1.5 * lags[0] > 0
-    lit = steadied_layer(layer(colour=1.4), layer(), visible)
+    lit = steadied_layer(layer(colour=1.4), layer(), visible, LATE)
     assert np.abs(lit[:, :3] - 1.4).max() < 0.01
+
+
+def test_what_the_latent_gets_wrong_does_not_build_up():
+    """A net that hands the latent on and adds a little to it each frame: the sum stays near what one frame adds."""
+    latent = leaked_latent(None)
+    assert latent is None
+    latent = np.zeros((1, 4, 8, 8), np.float32)
+    for _ in range(300):
+        latent = leaked_latent(latent) + np.float32(0.01)
+    assert latent.dtype == np.float32
+    assert np.allclose(latent, 0.01 / (1.0 - LATENT_INERTIA), rtol=1e-3)
+    assert latent.max() < 0.02
+
+
+def test_a_first_picture_is_not_held_for_seconds():
+    """One odd first picture, then ninety that are alike: it has lost nine tenths of its say; inertia alone would leave
+    it a quarter."""
+    visible, out = np.zeros((1, 1, 8, 12), np.float32), layer(colour=0.52)
+    for frames in range(1, 91):
+        out = steadied_layer(layer(), out, visible, frames)
+    assert 0.0 < out[0, 0].mean() - 0.5 < 0.1 * 0.02 + 0.002
+    assert LAYER_INERTIA**90 > 0.25

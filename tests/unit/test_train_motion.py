@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from mirage_lsd.worker.models.motion import Motion  # noqa: E402
 from mirage_lsd.worker.models.tiny import MirageTiny  # noqa: E402
-from mirage_lsd.worker.train.compose import compose_source  # noqa: E402
+from mirage_lsd.worker.train.compose import AROUND_CELLS, compose_source, spread  # noqa: E402
 from mirage_lsd.worker.train.dataset import open_world  # noqa: E402
 from mirage_lsd.worker.train.runs import StageConfig, stack  # noqa: E402
 from mirage_lsd.worker.train.stage_motion import as_live, body_losses, shrunk, train_motion  # noqa: E402
@@ -37,6 +37,18 @@ def test_true_motion_leads_back_to_where_things_were(world):
     assert compared > 0
 
 
+def test_what_is_put_on_around_a_person_moves_as_they_do():
+    flow, inside = np.zeros((9, 12, 2), np.float32), np.zeros((9, 12, 1), bool)
+    flow[3:6, 4:6], inside[3:6, 4:6] = (2.0, -1.0), True
+    flow[0, 0] = 7.0  # of the background
+    for step in range(1, AROUND_CELLS + 1):
+        flow, inside = spread(flow, inside)
+        known = np.zeros((9, 12), bool)
+        known[3 - step : 6 + step, 4 - step : 6 + step] = True
+        assert np.array_equal(inside[..., 0], known)
+        assert np.allclose(flow[known], (2.0, -1.0))
+
+
 def test_pairs_are_the_same_at_every_working_size(world):
     batch = batch_of(world, 2)
     whole, half = shrunk(batch, 1.0), shrunk(batch, 0.5)
@@ -58,7 +70,7 @@ def test_a_fresh_net_adds_nothing_and_learns(world, tmp_path):
     again = as_live(model, pair, Motion(), corrected=1)
     assert all(torch.equal(one, two) for one, two in zip(again, (flow, *rest), strict=True))
     first = body_losses(model, pair, Motion())["motion"]
-    train_motion(model, world, tmp_path, StageConfig(60, 60.0, 4, 2e-3, frames=2), (320, 192), 0, lambda _: None)
+    train_motion(model, world, tmp_path, StageConfig(150, 300.0, 4, 2e-3, frames=2), (320, 192), 0, lambda _: None)
     last = body_losses(model.eval(), pair, Motion())["motion"]
     assert last < 0.8 * first
     corrected, evidence, *_ = as_live(model, pair, Motion(), corrected=1)

@@ -35,10 +35,10 @@ def clip(world):
 
 
 def test_shapes_and_words(clip):
-    assert np.stack(clip["layers"]).shape == (3, 3, 192, 320, 4)
-    assert np.stack(clip["labels"]).shape == (3, 3, 192, 320)
-    assert np.stack(clip["surface"]).shape == (3, 3, 192, 320, 3)
-    assert clip["flow"].shape == (3, 48, 80, 2) and clip["flow"].dtype == np.float16
+    assert np.stack(clip["layers"]).shape == (3, 3, 384, 640, 4)
+    assert np.stack(clip["labels"]).shape == (3, 3, 384, 640)
+    assert np.stack(clip["surface"]).shape == (3, 3, 384, 640, 3)
+    assert clip["flow"].shape == (3, 96, 160, 2) and clip["flow"].dtype == np.float16
     for look in clip["looks"]:
         assert look["upper"] in looks.UPPER and look["pattern"] in looks.PATTERNS
         assert look["lower"] in looks.LOWER and look["hair"] in looks.HAIR
@@ -57,8 +57,8 @@ def test_flow_warps_the_previous_frame_onto_this_one(world):
     for index in range(3):
         clip = world.clip((0, 12, index), looks_count=1)
         layers = clip["layers"][0].astype(np.float32)
-        flow = cv2.resize(clip["flow"][2].astype(np.float32), (320, 192), interpolation=cv2.INTER_LINEAR)
-        grid = np.stack(np.meshgrid(np.arange(320), np.arange(192)), -1).astype(np.float32) + flow
+        flow = cv2.resize(clip["flow"][2].astype(np.float32), (640, 384), interpolation=cv2.INTER_LINEAR)
+        grid = np.stack(np.meshgrid(np.arange(640), np.arange(384)), -1).astype(np.float32) + flow
         warped = cv2.remap(layers[1], grid, None, cv2.INTER_LINEAR)
         inside = cv2.erode((layers[2][..., 3] == 255).astype(np.uint8), np.ones((9, 9))) > 0
         after += np.abs(warped - layers[2])[inside][..., :3].mean()
@@ -84,8 +84,8 @@ def test_cloth_is_rendered_undyed_and_dyed_as_the_words_say(world):
 def test_surface_moves_with_the_body(world):
     """The same cloth point is at the same canonical place in the next frame, wherever it is in the picture."""
     clip = world.clip((0, 12, 0), looks_count=1)
-    flow = cv2.resize(clip["flow"][2].astype(np.float32), (320, 192), interpolation=cv2.INTER_LINEAR)
-    grid = np.stack(np.meshgrid(np.arange(320), np.arange(192)), -1).astype(np.float32) + flow
+    flow = cv2.resize(clip["flow"][2].astype(np.float32), (640, 384), interpolation=cv2.INTER_LINEAR)
+    grid = np.stack(np.meshgrid(np.arange(640), np.arange(384)), -1).astype(np.float32) + flow
     surface = np.stack(clip["surface"][0]).astype(np.float32)
     moved = cv2.remap(surface[1], grid, None, cv2.INTER_LINEAR)
     inside = cv2.erode((clip["labels"][0][2] == 4).astype(np.uint8), np.ones((9, 9))) > 0
@@ -134,10 +134,10 @@ def test_a_split_on_disk_has_the_agreed_files(world, tmp_path):
         name: np.load(folder / f"{name}.npy")
         for name in ("layers", "labels", "surface", "flow", "backgrounds", "scenes")
     }
-    assert arrays["layers"].shape == (2, 3, 2, 192, 320, 4)
-    assert arrays["labels"].shape == (2, 3, 2, 192, 320) and arrays["labels"].max() <= 7
-    assert arrays["surface"].shape == (2, 3, 2, 192, 320, 3)
-    assert arrays["flow"].shape == (2, 2, 48, 80, 2)
+    assert arrays["layers"].shape == (2, 3, 2, 384, 640, 4)
+    assert arrays["labels"].shape == (2, 3, 2, 384, 640) and arrays["labels"].max() <= 7
+    assert arrays["surface"].shape == (2, 3, 2, 384, 640, 3)
+    assert arrays["flow"].shape == (2, 2, 96, 160, 2)
     assert arrays["backgrounds"].shape == (2, 224, 384, 3) and arrays["scenes"].shape == (6, 1, 224, 384, 3)
     clips = json.loads((folder / "clips.json").read_text())
     assert [len(clip["looks"]) for clip in clips] == [3, 3] and (folder / "DONE").exists()

@@ -37,6 +37,10 @@ def plain_block(net: Net, x: str, name: str) -> str:
     return net.swish(net.add(x, inner))
 
 
+def refine_block(net: Net, x: str, name: str) -> str:
+    return net.add(x, folded_conv(net, conv_norm(net, x, f"{name}.first"), f"{name}.second"))
+
+
 def film_block(net: Net, x: str, film: str, name: str) -> str:
     """film [D]: the condition vector."""
     channels = net.weights[f"{name}.norm1.weight"].size

@@ -12,7 +12,7 @@ import numpy as np
 
 from mirage_lsd.worker.engines import ncnn_blocks as blocks
 from mirage_lsd.worker.engines.ncnn_net import COSINE, DIVIDE, MAXIMUM, SINE, Net
-from mirage_lsd.worker.models.config import DECISION, PAINTED_FROM, SCENE_FROM
+from mirage_lsd.worker.models.config import DECISION, FARTHEST, PAINTED_FROM, SCENE_FROM, SURFACE, WAVES
 from mirage_lsd.worker.models.graphs import GraphShapes
 from mirage_lsd.worker.models.motion_evidence import TENTHS
 
@@ -58,12 +58,14 @@ def _encode(net: Net, shapes: GraphShapes) -> None:
     y8 = blocks.plain_block(net, y8, "encoder.fuse8")
     parts = net.softmax(net.shuffle(net.named_conv(y8, "encoder.parse")), 0)
     regions, surface = net.shrink(parts, 2), _located(net, y16, y8)
+    waves = _surface_waves(net, surface)
     tint = net.reshape(_palette(net, source, regions, shapes.cells(8)), -1, 1, 1)
-    net.output("s8", net.add(net.named_conv(y8, "encoder.out8"), tint))
+    placed = net.named_conv(net.shrink(waves, 2), "encoder.placed")
+    net.output("s8", net.add(net.add(net.named_conv(y8, "encoder.out8"), placed), tint))
     net.output("s16", net.named_conv(y16, "encoder.out16"))
     net.output("s32", net.named_conv(x32, "encoder.out32"))
     net.output("regions", regions)
-    net.output("x4", net.concat(stem, blocks.conv_norm(net, net.concat(parts, surface), "encoder.parsed")))
+    net.output("x4", net.concat(stem, blocks.conv_norm(net, net.concat(parts, surface, waves), "encoder.parsed")))
     net.output("surface", surface)
 
 
@@ -73,6 +75,15 @@ def _located(net: Net, y16: str, y8: str) -> str:
     x8 = net.enlarge(net.named_conv(y16, "encoder.locate.up"), 2, nearest=True)
     x8 = blocks.plain_block(net, net.add(net.named_conv(y8, "encoder.locate.skip"), x8), "encoder.locate.at8")
     return net.shuffle(net.named_conv(x8, "encoder.locate.out"))
+
+
+def _surface_waves(net: Net, surface: str) -> str:
+    """As encoder.surface_waves."""
+    turns = np.zeros((len(WAVES), len(SURFACE), 1, 1), np.float32)
+    for index, (channel, length) in enumerate(WAVES):
+        turns[index, channel] = 2.0 * math.pi / length
+    angles = net.conv(net.clip(surface, -FARTHEST, FARTHEST), turns)
+    return net.concat(net.unary(angles, SINE), net.unary(angles, COSINE))
 
 
 def _down(net: Net, x: str, name: str) -> str:
@@ -216,8 +227,10 @@ def _decode(net: Net, shapes: GraphShapes) -> None:
     x = blocks.plain_block(net, blocks.conv_norm(net, latent, "decoder.at8.0"), "decoder.at8.1")
     x = net.concat(net.shuffle(net.named_conv(x, "decoder.at8.2")), x4)
     x = blocks.plain_block(net, blocks.conv_norm(net, x, "decoder.at4.0"), "decoder.at4.1")
-    x = net.concat(net.shuffle(net.named_conv(x, "decoder.at4.2")), net.unshuffle(net.subtract(source, 0.5)))
-    x = net.shuffle(net.named_conv(blocks.conv_norm(net, x, "decoder.at2.0"), "decoder.at2.1"))
+    x = net.shuffle(net.named_conv(blocks.refine_block(net, x, "decoder.at4.2"), "decoder.at4.3"))
+    x = net.concat(x, net.unshuffle(net.subtract(source, 0.5)))
+    x = blocks.refine_block(net, blocks.conv_norm(net, x, "decoder.at2.0"), "decoder.at2.1")
+    x = net.shuffle(net.named_conv(x, "decoder.at2.2"))
     x = net.add(x, net.enlarge(net.named_conv(latent, "decoder.base"), 8))
     color, shares = net.split(x, 3, 5)
     net.output("buffers", net.concat(net.clip(net.add(color, 0.5), 0.0, 2.0), net.sigmoid(shares)))

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mirage_lsd.worker.models.blocks import PlainBlock, conv_norm
+from mirage_lsd.worker.models.blocks import PlainBlock, RefineBlock, conv_norm
 from mirage_lsd.worker.models.config import BUFFERS, DYES, TinyConfig
 
 ALPHA, SCENE = 3, 7
@@ -64,9 +64,9 @@ class LayerDecoder(nn.Module):
         self.at8 = nn.Sequential(conv_norm(config.latent, wide), PlainBlock(wide),
                                  nn.Conv2d(wide, 4 * middle, 1), nn.PixelShuffle(2))
         self.at4 = nn.Sequential(conv_norm(middle + config.stem + config.parsed, middle), PlainBlock(middle),
-                                 nn.Conv2d(middle, 4 * narrow, 1), nn.PixelShuffle(2))
-        self.at2 = nn.Sequential(conv_norm(narrow + 12, narrow + 8), nn.Conv2d(narrow + 8, 4 * count, 3, padding=1),
-                                 nn.PixelShuffle(2))
+                                 RefineBlock(middle), nn.Conv2d(middle, 4 * narrow, 1), nn.PixelShuffle(2))
+        self.at2 = nn.Sequential(conv_norm(narrow + 12, narrow + 8), RefineBlock(narrow + 8),
+                                 nn.Conv2d(narrow + 8, 4 * count, 3, padding=1), nn.PixelShuffle(2))
         self.base = nn.Conv2d(config.latent, count, 1)
 
     def raw(self, latent: Tensor, x4: Tensor, source: Tensor) -> Tensor:

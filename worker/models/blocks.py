@@ -32,6 +32,19 @@ class PlainBlock(nn.Module):
         return F.silu(x + self.second(self.first(x)))
 
 
+class RefineBlock(nn.Module):
+    """x + conv(conv(x)), hardly anything at first: grows a trained net without changing what it says."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.first = conv_norm(channels, channels)
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
+        nn.init.constant_(self.second[1].weight, 0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(self.first(x))
+
+
 def timestep_features(timestep: Tensor, width: int = 32) -> Tensor:
     """Sine features [B, width] of times [B] in 0..1."""
     frequencies = torch.exp(torch.linspace(0.0, math.log(64.0), width // 2)).to(timestep)

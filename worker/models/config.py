@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ARCHITECTURE = "mirage-lsd-tiny/7"
-GRAPHS_VERSION = 11  # bump when an exported graph's inputs, outputs or arithmetic change
+ARCHITECTURE = "mirage-lsd-tiny/8"
+GRAPHS_VERSION = 12  # bump when an exported graph's inputs, outputs or arithmetic change
 LATENT_FACTOR = 8  # picture px per latent cell
 REGIONS = ("background", "skin", "face", "hair", "upper", "lower", "other", "hat")
 BUFFERS = ("red", "green", "blue", "alpha", "upper", "lower", "hair", "scene")  # of an edit layer; see autoencoder.py
 DYES = slice(4, 7)  # those of BUFFERS that say how much is dyed
 SURFACE = ("x", "z", "arm")  # canonical metres, sleeve coordinate; see encoder.py
+# (channel of SURFACE, wavelength): hems, sleeves and strands end at certain places of the body, which a net reads more
+# finely off waves of the surface's coordinates than off the coordinates themselves (Tancik et al. 2020).
+WAVES = (*((channel, metres) for channel in (0, 1) for metres in (1.6, 0.8, 0.4, 0.2, 0.1)),
+         *((2, length) for length in (4.0, 2.0, 1.0)))
+FARTHEST = 4.0  # coordinate that is told apart: engines' sines fail on great angles
 MAX_STEPS = 5
 # Live, a layer's coverage is decided: this many times as steep, about the chance from which on it is better to paint
 # than not (less for garments and hair, half for scenes). Half-covered, the old cloth shows through like a ghost.
@@ -34,7 +39,7 @@ class TinyConfig:
     flow: int = 24
     motion: tuple[int, int, int] = (32, 64, 96)  # of the body's motion at 1/8, 1/16, 1/32
     stem: int = 32  # source features at 1/4 that guide the decoder
-    parsed: int = 16  # and what the encoder found there: regions and surface
+    parsed: int = 24  # and what the encoder found there: regions and surface
 
 
 TINY = TinyConfig()

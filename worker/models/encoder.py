@@ -8,12 +8,14 @@ training at 1/4 size. The mean colour of each region (the person's skin, the lig
 """
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mirage_lsd.worker.models.blocks import PlainBlock, as_tokens, conv_norm
-from mirage_lsd.worker.models.config import REGIONS, SURFACE, TinyConfig
+from mirage_lsd.worker.models.config import FARTHEST, REGIONS, SURFACE, WAVES, TinyConfig
 
 
 class GlobalMix(nn.Module):
@@ -86,7 +88,9 @@ class SourceEncoder(nn.Module):
         self.parse = nn.Conv2d(w8, 4 * len(REGIONS), 1)  # 2 x 2 sub-cells a cell
         self.palette = nn.Linear(3 * len(REGIONS), w8)
         self.locate = Locator(80, w8)
-        self.parsed = conv_norm(len(REGIONS) + len(SURFACE), config.parsed, kernel=1)
+        self.placed = nn.Conv2d(2 * len(WAVES), w8, 1, bias=False)
+        nn.init.zeros_(self.placed.weight)
+        self.parsed = conv_norm(len(REGIONS) + len(SURFACE) + 2 * len(WAVES), config.parsed, kernel=1)
 
     def stem_features(self, source: Tensor, person_mask: Tensor) -> Tensor:
         """[B,32,H/4,W/4]: edges and colours."""
@@ -102,14 +106,15 @@ class SourceEncoder(nn.Module):
         y8 = self.fuse8(x8 + F.interpolate(self.up8(y16), scale_factor=2.0, mode="nearest"))
         logits = F.pixel_shuffle(self.parse(y8), 2)
         means = mean_colors(F.avg_pool2d(source, 8), regions_from_logits(logits))
-        s8 = self.out8(y8) + self.palette(means.flatten(1) - 0.5)[:, :, None, None]
         surface = self.locate(y16, y8)
+        s8 = self.out8(y8) + self.palette(means.flatten(1) - 0.5)[:, :, None, None]
+        s8 = s8 + self.placed(F.avg_pool2d(surface_waves(surface.detach()), 2))
         return s8, self.out16(y16), self.out32(x32), logits, self.guide(stem, logits, surface), surface
 
     def guide(self, stem: Tensor, logits: Tensor, surface: Tensor) -> Tensor:
         """x4 [B,48,H/4,W/4], which guides the layer decoder: edges and colours, and which part of the body is where, so
         that a sleeve can end where an arm does. Regions and surface learn from their own losses alone."""
-        found = torch.cat([logits.softmax(dim=1), surface], dim=1).detach()
+        found = torch.cat([logits.softmax(dim=1), surface, surface_waves(surface)], dim=1).detach()
         return torch.cat([stem, self.parsed(found)], dim=1)
 
     def unparsed(self, source: Tensor, person_mask: Tensor) -> Tensor:
@@ -127,6 +132,13 @@ def mean_colors(color: Tensor, regions: Tensor) -> Tensor:
     weight = regions.flatten(2)
     total = weight.sum(dim=2, keepdim=True)
     return (weight @ color.flatten(2).transpose(1, 2) + 0.5) / (total + 1.0)
+
+
+def surface_waves(surface: Tensor) -> Tensor:
+    """Sines and cosines [B,2 len(WAVES),h,w] of the body surface [B,3,h,w]."""
+    surface = surface.clamp(-FARTHEST, FARTHEST)
+    angles = torch.stack([surface[:, channel] * (2.0 * math.pi / length) for channel, length in WAVES], dim=1)
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
 def regions_from_logits(logits: Tensor) -> Tensor:

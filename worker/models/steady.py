@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The body surface and the layer's buffers, steadied over time: most of what was there before, moved to now.
+"""What is kept of the frame before: most of the body surface and of the layer's buffers, little of the latent.
 
-Called by the condition stage (the surface) and the decode stage (the buffers), each frame but the first. Pure numpy.
+Called by the condition stage (the surface), the denoise stage (the latent) and the decode stage (the buffers), each
+frame but the first; all were moved to now before. Pure numpy.
 Invariant: what was hidden before, or is now something else (an arm before the chest, another outline, another look),
 is taken from this frame.
 """
@@ -12,10 +13,17 @@ import numpy as np
 
 from mirage_lsd.worker.models.config import DYES
 
+LATENT_INERTIA = 0.1  # what the nets get wrong comes back through the latent: more of it, and that feeds on itself
 SURFACE_INERTIA, SAME_WITHIN_M = 0.99, 0.16
-LAYER_INERTIA = 0.98
-ALIKE_WITHIN = np.float32([0.2] * 3 + [0.35] * 5).reshape(8, 1, 1)  # colour (a mouth must not lag); alpha and shares
+LAYER_INERTIA = 0.985
+FIRST_FRAMES = 16  # a layer's first picture counts like so many at once: else it would be held for seconds
+ALIKE_WITHIN = np.float32([0.2] * 3 + [0.6] * 5).reshape(8, 1, 1)  # colour (a mouth must not lag); alpha and shares
 CLOTH_MORE = 1.0  # so much wider is the colour's likeness on dyed cloth and hair: undyed, only folds and shading change
+
+
+def leaked_latent(moved: np.ndarray | None) -> np.ndarray | None:
+    """The hidden state f32 [1,C,h,w] that a frame starts from, or None without a past."""
+    return None if moved is None else np.float32(LATENT_INERTIA) * moved
 
 
 def enlarged(seen: np.ndarray) -> np.ndarray:
@@ -33,15 +41,16 @@ def steadied_surface(seen: np.ndarray, moved: np.ndarray, occlusion: np.ndarray)
     return seen + SURFACE_INERTIA * _kept(far, occlusion) * change
 
 
-def steadied_layer(seen: np.ndarray, moved: np.ndarray, occlusion: np.ndarray) -> np.ndarray:
+def steadied_layer(seen: np.ndarray, moved: np.ndarray, occlusion: np.ndarray, frames: int) -> np.ndarray:
     """seen, moved f32 [1,8,h,w] in BUFFERS order: of this frame, and the last one's warped to it; occlusion f32
-    [1,1,h/8,w/8] 0..1 -> f32 [1,8,h,w]. Edges and shading stop flickering; an outline or a face that changes does so at
+    [1,1,h/8,w/8] 0..1; frames: how many the last one is made of -> f32 [1,8,h,w]. Edges and shading stop flickering; an outline or a face that changes does so at
     once."""
     change = moved - seen
     unlike = np.abs(change[0]) / ALIKE_WITHIN
     unlike[:3] /= 1.0 + CLOTH_MORE * seen[0, DYES].sum(0).clip(0.0, 1.0)
     # The fourth power: little changes are damped nearly in full, big ones hardly, so that no ghost of them lingers.
-    return seen + LAYER_INERTIA * _kept(np.square(np.square(unlike.max(0))), occlusion) * change
+    inertia = np.float32(min(LAYER_INERTIA, 1.0 - 1.0 / (frames + FIRST_FRAMES)))
+    return seen + inertia * _kept(np.square(np.square(unlike.max(0))), occlusion) * change
 
 
 def _kept(distance: np.ndarray, occlusion: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ class History:
     """What a stream remembers of its past (see worker/models/graphs.py for shapes).
 
     latent: the last output latent, or None after a reset. surface: the last body surface, f32 [1,3,h/2,w/2], steadied;
-    buffers: the last layer's, f32 [1,8,h,w], steadied.
+    buffers: the last layer's, f32 [1,8,h,w], steadied; layer_frames: how many frames after its first it is.
     caches: features of the last frame (kv_cache).
     anchor: features of an older frame that the look is held to. frames: how many frames since the reset.
     """
@@ -39,13 +39,14 @@ class History:
     caches: dict[str, np.ndarray] = field(default_factory=dict)
     anchor: dict[str, np.ndarray] = field(default_factory=dict)
     frames: int = 0
+    layer_frames: int = 0
 
     def clear(self) -> None:
         """Forgets everything."""
         self.latent = self.surface = self.buffers = None
         self.caches = {}
         self.anchor = {}
-        self.frames = 0
+        self.frames = self.layer_frames = 0
 
 
 class ModelContext:

@@ -22,10 +22,11 @@ class Decode:
     def __call__(self, job: Job) -> Job:
         given = {name: job.tensors[name] for name in ("latent", "x4", "source")}
         buffers = self._context.run("decode", **given)["buffers"]
-        moved = job.tensors["last_buffers"]
+        moved, history = job.tensors["last_buffers"], self._context.history
+        history.layer_frames = 0 if moved is None else history.layer_frames + 1
         if moved is not None:
-            buffers = steadied_layer(buffers, moved, job.tensors["occlusion"])
-        job.tensors["buffers"] = self._context.history.buffers = buffers
+            buffers = steadied_layer(buffers, moved, job.tensors["occlusion"], history.layer_frames)
+        job.tensors["buffers"] = history.buffers = buffers
         return job
 
     def reset(self) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from mirage_lsd.worker.models import sampler
 from mirage_lsd.worker.models.graphs import graph_specs
+from mirage_lsd.worker.models.steady import leaked_latent
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ANCHORS, CACHES, ModelContext
 
@@ -35,7 +36,7 @@ class Denoise:
         given = {**shared, **{name: job.tensors[name] for name in _GIVEN}}
         noise = self._noise_for(job.settings.seed)
         latent = sampler.start_latent(
-            noise, float(timesteps[0]), job.tensors["warped"], job.tensors.get("occlusion")
+            noise, float(timesteps[0]), leaked_latent(job.tensors["warped"]), job.tensors.get("occlusion")
         )
         result: dict[str, np.ndarray] = {}
         for now, following in zip(timesteps, (*timesteps[1:], 0.0), strict=True):

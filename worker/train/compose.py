@@ -26,6 +26,10 @@ SHAPE_KINDS = {"hair": 5 / 15, "legs": 4 / 15, "arms": 4 / 15, "bare": 2 / 15}
 LEAST_LEGS = 0.02  # of the picture, for legs to be worth changing
 
 
+AROUND_CELLS = 2  # what is put on reaches so far beyond the person
+SOME = 25  # of 255: a cell with less of the person than that has no motion of theirs
+
+
 @dataclass(frozen=True)
 class Sample:
     """T consecutive frames at the working size.
@@ -68,7 +72,7 @@ def compose(world: World | Worlds, rng: np.random.Generator, frames: int, size_p
     edit = sample_edit(rng, part.looks[number][before], part.looks[number][after])
     if edit.same_look:
         after = before
-    view = sample_view(rng, size_px, part.layers.shape[4] / part.layers.shape[3])
+    view = sample_view(rng, size_px, part.layer_px)
     start = int(rng.integers(part.frames - frames + 1))
     stage = _Stage(part, rng, view)
     shots = [stage.shoot(edit, number, before, after, start + t, t) for t in range(frames)]
@@ -80,13 +84,14 @@ def compose_source(world: World | Worlds, rng: np.random.Generator, frames: int,
     """One random source with what is true of it."""
     part, number = _any_clip(world, rng)
     look = int(rng.integers(part.layers.shape[1]))
-    view = sample_view(rng, size_px, part.layers.shape[4] / part.layers.shape[3], closest)
+    view = sample_view(rng, size_px, part.layer_px, closest)
     stage = _Stage(part, rng, view)
     start = int(rng.integers(part.frames - frames + 1))
     shots = [stage.source(number, look, start + t, t) for t in range(frames)]
     return SourceSample(*(_planes(shots, name) for name in ("picture", "mask")),
                         np.stack([shot.labels for shot in shots]), _planes(shots, "surface")[:, :, 2::4, 2::4],
-                        np.stack([stage.flow(number, start + t, shot.worn.person) for t, shot in enumerate(shots)]))
+                        np.stack([stage.flow(number, start + t, shot.worn.person, AROUND_CELLS)
+                                  for t, shot in enumerate(shots)]))
 
 
 def _any_clip(world: World | Worlds, rng: np.random.Generator) -> tuple[World, int]:
@@ -188,7 +193,7 @@ class _Stage:
 
     def _look(self, clip: int, look: int, frame: int) -> _Look:
         part, view = self.part, self.view
-        rgba = view.layer(np.asarray(part.layers[clip, look, frame]))
+        rgba = view.person(np.asarray(part.layers[clip, look, frame]))
         labels = view.layer(np.asarray(part.labels[clip, look, frame]), nearest=True)
         surface = view.layer(np.asarray(part.surface[clip, look, frame]).astype(np.float32), edge=True)
         if view.mirrored:
@@ -219,8 +224,9 @@ class _Stage:
         return cv2.warpAffine(self.background, matrix, self.view.size_px, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                               borderMode=cv2.BORDER_REFLECT)
 
-    def flow(self, clip: int, frame: int, person: np.ndarray) -> np.ndarray:
-        """Backward flow [2,h/8,w/8] in cells: the person's where it mostly is, else the camera's drift."""
+    def flow(self, clip: int, frame: int, person: np.ndarray, around: int = 0) -> np.ndarray:
+        """Backward flow [2,h/8,w/8] in cells: the person's where it mostly is, else the camera's drift. With `around`,
+        the person's wherever there is any of it and so many cells further, as what is put on moves."""
         width, height = self.view.size_px
         rendered = np.asarray(self.part.flow[clip, frame]).astype(np.float32)
         shrunk = self.view.matrix.copy()
@@ -230,12 +236,19 @@ class _Stage:
         moved = cv2.warpAffine(rendered, shrunk, cells, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         weight = cv2.warpAffine((np.abs(rendered).sum(2) > 0).astype(np.float32), shrunk, cells,
                                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-        scale = abs(float(self.view.matrix[0, 0]))
-        moved = moved / np.maximum(weight, 0.3)[..., None] / scale / 8.0
-        if self.view.mirrored:
-            moved[..., 0] *= -1
-        inside = cv2.resize(person, cells, interpolation=cv2.INTER_AREA)[..., None] > 127
+        moved = self.view.motion(moved / np.maximum(weight, 0.3)[..., None]) / np.float32(8.0)
+        inside = cv2.resize(person, cells, interpolation=cv2.INTER_AREA)[..., None] > (SOME if around else 127)
+        for _ in range(around):
+            moved, inside = spread(moved, inside)
         return np.where(inside, moved, (-self.drift / 8.0).astype(np.float32)).transpose(2, 0, 1).astype(np.float32)
+
+
+def spread(flow: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Flow f32 [h,w,2] known where inside bool [h,w,1] -> both, one cell further, by the mean of the neighbours."""
+    known = inside.astype(np.float32)
+    near = cv2.blur(known[..., 0], (3, 3), borderType=cv2.BORDER_REPLICATE)[..., None]
+    mean = cv2.blur(flow * known, (3, 3), borderType=cv2.BORDER_REPLICATE) / np.maximum(near, 1e-6)
+    return np.where(inside, flow, mean), near > 1e-6
 
 
 def _planes(shots: list, name: str) -> np.ndarray:

@@ -42,6 +42,11 @@ class World:
     def frames(self) -> int:
         return self.layers.shape[2]
 
+    @property
+    def layer_px(self) -> tuple[int, int]:
+        """(width, height) of a layer."""
+        return self.layers.shape[4], self.layers.shape[3]
+
 
 def open_world(folders: list[Path] | Path) -> World | Worlds:
     """Open one split folder, or several of the same kind as one. Raises DatasetError."""

@@ -68,7 +68,12 @@ def shrunk(batch: dict[str, Tensor], share: float) -> dict[str, Tensor]:
             "source": F.interpolate(source.flatten(0, 1), size, mode="area").unflatten(0, source.shape[:2]),
             "mask": F.interpolate(batch["mask"][:, -1], size, mode="area"),
             "flow": F.interpolate(flow, cells, mode="area") * scale,
-            "weight": F.interpolate(0.05 + 0.5 * person + cloth, cells, mode="area")}
+            "weight": 0.05 + around(F.interpolate(0.5 * person + cloth, cells, mode="area"))}
+
+
+def around(weight: Tensor) -> Tensor:
+    """[B,1,h,w], as much for a cell as for the weightiest beside it: outlines of what is put on lie there."""
+    return F.max_pool2d(weight, 3, stride=1, padding=1)
 
 
 def body_losses(model: MirageTiny, pair: dict[str, Tensor], search: Motion, corrected: int = 0) -> dict[str, Tensor]:

@@ -131,9 +131,9 @@ def generate(
 ) -> Path:
     """Write one folder of the data set and return it.
 
-    Files: clips.json (words of every look), layers.npy u8 [N,V,T,192,320,4], labels.npy u8 [N,V,T,192,320],
-    surface.npy f16 [N,V,T,192,320,3] (canonical x, z in metres, sleeve coordinate; see render.Drawn),
-    flow.npy f16 [N,T,48,80,2] (to the previous frame, full-size px), backgrounds.npy u8 [M,224,384,3],
+    Files: clips.json (words of every look), layers.npy u8 [N,V,T,384,640,4], labels.npy u8 [N,V,T,384,640],
+    surface.npy f16 [N,V,T,384,640,3] (canonical x, z in metres, sleeve coordinate; see render.Drawn),
+    flow.npy f16 [N,T,96,160,2] (to the previous frame, full-size px), backgrounds.npy u8 [M,224,384,3],
     scenes.npy u8 [6,K,224,384,3] and, last, the empty file DONE. photos: a folder with photographs, searched
     for jpg, png and webp; without it all backgrounds are painted. Raises ValueError on a bad split or count.
     """

@@ -14,7 +14,7 @@ import numpy as np
 from mirage_lsd.worker.train.world.motion import Camera
 from mirage_lsd.worker.train.world.pieces import EYE, LOWER, SHIRT, SHOE, SKIN, UPPER, Piece
 
-WIDTH_PX, HEIGHT_PX, SUPER = 320, 192, 2
+WIDTH_PX, HEIGHT_PX, SUPER = 640, 384, 2
 SWITCHES = ("upper_kind", "lower_kind", "cloth", "logo", "jacket")
 SWITCHES_OF = {
     SKIN: ("upper_kind", "lower_kind", "jacket"),
