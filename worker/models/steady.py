@@ -43,8 +43,8 @@ def steadied_surface(seen: np.ndarray, moved: np.ndarray, occlusion: np.ndarray)
 
 def steadied_layer(seen: np.ndarray, moved: np.ndarray, occlusion: np.ndarray, frames: int) -> np.ndarray:
     """seen, moved f32 [1,8,h,w] in BUFFERS order: of this frame, and the last one's warped to it; occlusion f32
-    [1,1,h/8,w/8] 0..1; frames: how many the last one is made of -> f32 [1,8,h,w]. Edges and shading stop flickering; an outline or a face that changes does so at
-    once."""
+    [1,1,h/8,w/8] 0..1; frames: how many the last one is made of -> f32 [1,8,h,w]. Edges and shading stop flickering; an
+    outline or a face that changes does so at once."""
     change = moved - seen
     unlike = np.abs(change[0]) / ALIKE_WITHIN
     unlike[:3] /= 1.0 + CLOTH_MORE * seen[0, DYES].sum(0).clip(0.0, 1.0)

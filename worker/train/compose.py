@@ -24,8 +24,6 @@ from mirage_lsd.worker.train.world.paint import multiplier, shares
 SHAPE_SHARE, SHAPE_TRIES = 0.75, 24  # so often a sample is looked for whose outlines change
 SHAPE_KINDS = {"hair": 5 / 15, "legs": 4 / 15, "arms": 4 / 15, "bare": 2 / 15}
 LEAST_LEGS = 0.02  # of the picture, for legs to be worth changing
-
-
 AROUND_CELLS = 2  # what is put on reaches so far beyond the person
 SOME = 25  # of 255: a cell with less of the person than that has no motion of theirs
 
@@ -236,7 +234,7 @@ class _Stage:
         moved = cv2.warpAffine(rendered, shrunk, cells, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         weight = cv2.warpAffine((np.abs(rendered).sum(2) > 0).astype(np.float32), shrunk, cells,
                                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-        moved = self.view.motion(moved / np.maximum(weight, 0.3)[..., None]) / np.float32(8.0)
+        moved = self.view.motion(moved / np.maximum(weight, 0.05)[..., None]) / np.float32(8.0)
         inside = cv2.resize(person, cells, interpolation=cv2.INTER_AREA)[..., None] > (SOME if around else 127)
         for _ in range(around):
             moved, inside = spread(moved, inside)
