@@ -74,7 +74,7 @@ def test_the_decoders_guide_holds_stem_and_parts_and_leaves_the_parts_alone():
     source, mask = torch.rand(2, 3, 64, 96), torch.rand(2, 1, 64, 96)
     guide = encoder.features(source, mask)[4]
     stem = encoder.stem_features(source, mask)
-    assert guide.shape == (2, 48, 16, 24) and torch.allclose(guide[:, :32], stem, atol=1e-5)
+    assert guide.shape == (2, 56, 16, 24) and torch.allclose(guide[:, :32], stem, atol=1e-5)
     assert guide[:, 32:].abs().max() > 0
     guide.sum().backward()
     assert encoder.parse.weight.grad is None and encoder.locate.out.weight.grad is None
