@@ -112,7 +112,7 @@ class SourceEncoder(nn.Module):
         return s8, self.out16(y16), self.out32(x32), logits, self.guide(stem, logits, surface), surface
 
     def guide(self, stem: Tensor, logits: Tensor, surface: Tensor) -> Tensor:
-        """x4 [B,48,H/4,W/4], which guides the layer decoder: edges and colours, and which part of the body is where, so
+        """x4 [B,56,H/4,W/4], which guides the layer decoder: edges and colours, and which part of the body is where, so
         that a sleeve can end where an arm does. Regions and surface learn from their own losses alone."""
         found = torch.cat([logits.softmax(dim=1), surface, surface_waves(surface)], dim=1).detach()
         return torch.cat([stem, self.parsed(found)], dim=1)

@@ -22,8 +22,8 @@ class DatasetError(MirageError):
 
 @dataclass(frozen=True)
 class World:
-    """layers u8 [N,V,T,192,320,4] (undyed), labels u8 [N,V,T,192,320], surface f16 [N,V,T,192,320,3] (canonical x, z in
-    metres, sleeve coordinate), flow f16 [N,T,48,80,2] (full-size px, to t-1), backgrounds u8 [M,224,384,3],
+    """layers u8 [N,V,T,H,W,4] (undyed), labels u8 [N,V,T,H,W], surface f16 [N,V,T,H,W,3] (canonical x, z in metres,
+    sleeve coordinate), flow f16 [N,T,H/4,W/4,2] (layer px, to t-1), backgrounds u8 [M,224,384,3],
     scenes u8 [6,K,224,384,3], looks[n][v] = the words of a look."""
 
     layers: np.ndarray
