@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
+from weakref import WeakValueDictionary
 
 import numpy as np
 
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.settings import StreamSettings
-from mirage_lsd.worker import engines
+from mirage_lsd.worker import engines, freed_memory
 from mirage_lsd.worker.models.graphs import GraphShapes, shapes_for
 from mirage_lsd.worker.models.person_mask import PersonMask
 from mirage_lsd.worker.models.sampler import Schedule
@@ -25,13 +27,13 @@ from mirage_lsd.worker.pace import Pace
 log = logging.getLogger(__name__)
 NS_PER_MS = 1_000_000
 FIRST_SHAPES = GraphShapes((320, 192))  # 16:9 at medium quality: what most streams ask for
-ENGINES_KEPT = 4
+ENGINES_KEPT = 2  # the size that runs and the one before, which "auto" may soon go back to
 
 
 class EngineHost:
     """state: "loading", "ready" or "failed"; text: what to tell the user; model, engine, device: what runs.
 
-    One engine per working size, at most ENGINES_KEPT; the size not used for longest goes first.
+    One engine per working size, for as long as a stream uses it; the ENGINES_KEPT loaded last stay anyway.
     """
 
     def __init__(self) -> None:
@@ -42,7 +44,8 @@ class EngineHost:
         self.schedule = Schedule.uniform()
         self.pace = Pace()
         self._present: dict[tuple[int, int], GraphShapes] = {}  # of "auto", by the source's size
-        self._engines: dict[GraphShapes, engines.Engine] = {}
+        self._engines: WeakValueDictionary[GraphShapes, engines.Engine] = WeakValueDictionary()
+        self._kept: deque[engines.Engine] = deque(maxlen=ENGINES_KEPT)
         self._preparing: threading.Thread | None = None
 
     @property
@@ -60,11 +63,11 @@ class EngineHost:
         self.schedule = load_schedule()
         engine = engines.create_engine("auto", shapes)
         warm_up(engine)
-        if not self._engines and shapes == FIRST_SHAPES:
+        if not self._kept and shapes == FIRST_SHAPES:
             self.pace.start("medium", nets_ms(engine))
-        while len(self._engines) >= ENGINES_KEPT:
-            self._engines.pop(next(iter(self._engines)))
+        self._kept.append(engine)
         self._engines[shapes] = engine
+        freed_memory.give_back()
         self.engine = engine.name
         self.load_ms = (time.perf_counter_ns() - started_ns) / NS_PER_MS
         self.state, self.text = "ready", f"{self.model} on {self.device}"

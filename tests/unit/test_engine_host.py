@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine host with "auto": a stream keeps its size until the engine of the next one is there."""
 
+import gc
+
 import pytest
 
 from mirage_lsd.shared.settings import StreamSettings
@@ -10,7 +12,7 @@ from mirage_lsd.worker.models.graphs import GraphShapes
 from mirage_lsd.worker.pace import BUDGET_MS, WINDOW_FRAMES
 
 SOURCE_PX = (640, 360)
-MEDIUM, SMALL = GraphShapes((320, 192)), GraphShapes((224, 128))
+MEDIUM, SMALL, TINY = GraphShapes((320, 192)), GraphShapes((224, 128)), GraphShapes((160, 96))
 
 
 class NoGraphs:
@@ -49,3 +51,15 @@ def test_slow_frames_change_the_size_of_automatic_streams_only(host):
     assert host.pace.size == "small"
     host.shapes_for(*SOURCE_PX, "auto")
     assert host.shapes_for(*SOURCE_PX, "medium") == MEDIUM
+
+
+def test_an_engine_goes_when_no_stream_uses_its_size_and_two_newer_ones_are_there(host):
+    used = host.engine_for(MEDIUM)
+    host.load(SMALL)
+    host.load(TINY)
+    assert host.engine_for(MEDIUM) is used, "a stream still runs it"
+    del used
+    host.load(SMALL)
+    gc.collect()
+    assert host.prepare(TINY) and host.prepare(SMALL)
+    assert not host.prepare(MEDIUM), "and is loaded anew when it is asked for again"

@@ -10,7 +10,7 @@ from mirage_lsd.worker.models.graphs import GraphShapes
 from mirage_lsd.worker.models.motion import Motion
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import History
-from mirage_lsd.worker.stages.flow import Flow, shrunk
+from mirage_lsd.worker.stages.flow import Flow, reduced, shrunk
 
 
 def textured(seed: int = 0) -> np.ndarray:
@@ -70,3 +70,16 @@ def test_a_source_of_another_shape_starts_afresh():
             flow(Job(None, StreamSettings(), 0, cv2.resize(picture, size_px)))
             context.history.latent = np.zeros(1)
     assert context.ran == [("flow", (1, 2, 16, 24))] * 2
+
+
+@pytest.mark.parametrize("size_px", [(640, 360), (641, 361), (1920, 1080), (100, 60)])
+def test_reducing_takes_every_pixel_in(size_px):
+    """As INTER_AREA does, to half a step of grey in the mean, and without its moire."""
+    width_px, height_px = size_px
+    stripes = np.tile(np.uint8([[0, 255]]), (height_px, (width_px + 1) // 2))[:, :width_px]
+    picture = np.repeat(stripes[:, :, None], 4, axis=2)
+    small = reduced(picture, (160, 96))
+    wanted = cv2.resize(picture, (160, 96), interpolation=cv2.INTER_AREA)
+    assert small.shape == wanted.shape
+    if width_px > 320:
+        assert np.abs(small.astype(int) - wanted).mean() < 8, "the finest stripes become grey"

@@ -29,6 +29,9 @@ from mirage_lsd.worker.models.graphs import GraphShapes, GraphSpec
 from mirage_lsd.worker.models.weights import load_weights
 
 ELSEWHERE = "condition"
+# These have many channels in small pictures: Winograd's weights for 6x6 and 4x4 tiles are 7 and 4 times the 3x3 ones,
+# and to fetch them takes longer than the arithmetic they save (160x96: 10 % of `encode`'s time, 25 MB).
+SMALL_TILES = ("encode", "motion", "denoise")
 BESIDE_THE_MASK = ("flow", "warp")  # these leave a core to the person mask (stages/context.py)
 
 
@@ -44,7 +47,8 @@ class NcnnEngine:
         counts = {name: (1,) if name in BESIDE_THE_MASK or threads == 1 else (threads, 1)
                   for name in specs if name != ELSEWHERE}
         self._ways = {name: FasterWay(len(ways)) for name, ways in counts.items()}
-        self._nets = {name: _loaded(net_of(name, shapes, tensors), ways) for name, ways in counts.items()}
+        self._nets = {name: _loaded(net_of(name, shapes, tensors), ways, name in SMALL_TILES)
+                      for name, ways in counts.items()}
 
     def run(self, graph_name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if graph_name == ELSEWHERE:
@@ -70,21 +74,23 @@ def _fetched(run: ncnn.Extractor, name: str, shape: tuple[int, ...]) -> np.ndarr
     return np.array(found).reshape(shape)
 
 
-def _loaded(written: Net, thread_counts: tuple[int, ...]) -> list[ncnn.Net]:
+def _loaded(written: Net, thread_counts: tuple[int, ...], small_tiles: bool) -> list[ncnn.Net]:
     """The net, once for every number of threads: ncnn lays weights out for the number it is loaded with."""
     with tempfile.TemporaryDirectory(prefix="mirage-lsd-") as scratch:
         text, data = Path(scratch, "net.param"), Path(scratch, "net.bin")
         text.write_text(written.text())
         data.write_bytes(written.data)
-        return [_read(text, data, threads) for threads in thread_counts]
+        return [_read(text, data, threads, small_tiles) for threads in thread_counts]
 
 
-def _read(text: Path, data: Path, threads: int) -> ncnn.Net:
+def _read(text: Path, data: Path, threads: int, small_tiles: bool) -> ncnn.Net:
     net = ncnn.Net()
     net.opt.num_threads = threads
     net.opt.use_vulkan_compute = False
     for reduced in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage", "int8_inference"):
         setattr(net.opt, f"use_{reduced}", False)
+    if small_tiles:
+        net.opt.use_winograd63_convolution = net.opt.use_winograd43_convolution = False
     net.load_param(str(text))
     net.load_model(str(data))
     return net

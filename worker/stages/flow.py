@@ -75,10 +75,20 @@ def shrunk(source: np.ndarray, working_px: tuple[int, int]) -> tuple[np.ndarray,
     """uint8 [h, w, 4] BGRA → the working picture uint8 BGR, and grey at the size that motion is searched at, whatever
     the nets work at."""
     usual_px = working_size_px(source.shape[1], source.shape[0], USUAL_SIZE)
-    usual = cv2.resize(source, usual_px, interpolation=cv2.INTER_AREA)
+    usual = reduced(source, usual_px)
     larger = usual if working_px[0] <= usual_px[0] else source
-    small = usual if working_px == usual_px else cv2.resize(larger, working_px, interpolation=cv2.INTER_AREA)
+    small = usual if working_px == usual_px else reduced(larger, working_px)
     return cv2.cvtColor(small, cv2.COLOR_BGRA2BGR), cv2.cvtColor(usual, cv2.COLOR_BGRA2GRAY)
+
+
+def reduced(picture: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
+    """uint8 [h, w, c] at (width, height): means of halves, then bilinearly, which takes in all pixels down to a half.
+    OpenCV's INTER_AREA takes 6 to 10 times as long where the ratio is not whole (6.4 ms from 1920x1080)."""
+    width_px, height_px = size_px
+    while picture.shape[0] >= 2 * height_px and picture.shape[1] >= 2 * width_px:
+        half_px = (picture.shape[1] // 2, picture.shape[0] // 2)
+        picture = cv2.resize(picture, half_px, interpolation=cv2.INTER_AREA)
+    return cv2.resize(picture, size_px, interpolation=cv2.INTER_LINEAR)
 
 
 def to_tensor(small: np.ndarray) -> np.ndarray:
