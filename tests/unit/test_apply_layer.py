@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The full-size arithmetic against a plain numpy form of the same rule, and what it must never touch."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from mirage_lsd.worker.models import apply_layer
-from mirage_lsd.worker.models.apply_layer import LayerApplier
+from mirage_lsd.worker.models.apply_layer import LayerApplier, scene_box
 from mirage_lsd.worker.models.cloth import NEUTRAL, albedo, emission, standard_cloth
 from mirage_lsd.worker.models.conditions import parse_conditions
 from mirage_lsd.worker.models.dye import Dyes, dyes_for
 from mirage_lsd.worker.models.layer_band import LayerMaps
-from mirage_lsd.worker.models.layer_box import fit_box
+from mirage_lsd.worker.models.layer_box import cut, fit_box
 
 WORKING_PX, FULL_PX = (160, 96), (320, 180)
 LEVELS = 2.0  # two roundings to u8 on the way, each half a level, and float order
@@ -81,6 +83,25 @@ def test_picture_is_the_plain_rules(prompt, strength):
     difference = np.abs(got[..., :3] - wanted)
     assert difference.max() <= LEVELS and difference.mean() < 0.6, (difference.max(), difference.mean())
     assert np.abs(got[..., :3].astype(int) - frame[..., :3]).max() > 20, "nothing was painted"
+
+
+@pytest.mark.parametrize("prompt", ["smile", "striped blue t-shirt", "neon trim black jacket"])
+def test_what_is_behind_shows_where_the_scene_share_says_so(prompt):
+    """Without a scene in the words: a strip at the torso's edge is background that came free."""
+    rng = np.random.default_rng(4)
+    dyes, frame, maps = dyes_for(parse_conditions(prompt)), frame_of(rng), body()
+    strip = np.zeros_like(maps.shares[3])
+    strip[40:80, 50:60] = np.linspace(0, 1, 10, dtype=np.float32)
+    maps = replace(maps, shares=np.concatenate([maps.shares[:3], strip[None]]))
+    behind = np.ascontiguousarray(frame_of(rng)[..., :3])
+    box = scene_box(maps, FULL_PX)
+    told = np.zeros_like(behind)
+    cut(told, box.full)[:] = cut(behind, box.full)
+    got = LayerApplier(*FULL_PX).apply(frame, maps, dyes, 1.0, told)
+    difference = np.abs(got[..., :3] - plain(frame, maps, dyes, 1.0, behind))
+    assert difference.max() <= LEVELS, difference.max()
+    without = LayerApplier(*FULL_PX).apply(frame, maps, dyes, 1.0)
+    assert np.abs(got[..., :3].astype(int) - without[..., :3]).max() > 20
 
 
 def test_strength_zero_is_the_frame_and_strength_is_monotone():

@@ -39,8 +39,8 @@ def undyed():
     return torch.ones(1, 3, *SIZE[1:]), torch.ones(1, 2, 3), torch.zeros(1, 3, *SIZE[1:])
 
 
-def loss_of(found, target):
-    return float(shape_loss(raw_of(found), target, *worn(), undyed()))
+def loss_of(found, target, new_scene=False):
+    return float(shape_loss(raw_of(found), target, *worn(), undyed(), torch.tensor([new_scene])))
 
 
 def test_a_true_outline_costs_next_to_nothing_and_a_missing_one_all():
@@ -69,6 +69,17 @@ def test_cloth_that_stays_cloth_is_left_out():
     assert loss_of(layer(SLEEVE), layer(SLEEVE, CHEST)) < 0.03
 
 
+def test_uncovered_background_counts_and_a_new_scene_beside_the_person_does_not():
+    gone, background = layer(CHEST), layer(CHEST)
+    for buffers in (gone, background):
+        buffers[:, 7] = 1.0  # all of it shows what is behind
+        buffers[:, 4] = 0.0
+    assert loss_of(gone, gone) < 0.03 and loss_of(layer(), gone) > 0.92
+    background[:, 3] = 1.0
+    assert loss_of(gone, background) > 0.5, "words that keep the scene do not paint over it"
+    assert loss_of(gone, background, new_scene=True) < 0.03, "a scene is judged elsewhere"
+
+
 def test_a_few_pixels_do_not_count():
     dot = (slice(None), slice(2, 4), slice(2, 4))
     assert 4 / (SIZE[1] * SIZE[2]) < LEAST_CHANGE
@@ -79,5 +90,5 @@ def test_it_teaches_where_the_outline_is_nearly_decided():
     raw = raw_of(layer(SLEEVE, CHEST))
     raw[:, 3][SLEEVE] = -0.6  # not painted, but close
     raw.requires_grad_(True)
-    shape_loss(raw, layer(SLEEVE, CHEST), *worn(), undyed()).backward()
+    shape_loss(raw, layer(SLEEVE, CHEST), *worn(), undyed(), torch.tensor([False])).backward()
     assert (raw.grad[:, 3][SLEEVE] < 0).all()

@@ -7,7 +7,7 @@ thread (OpenCV and numpy let go of the interpreter meanwhile). The pixel rule (m
 
     color   = clamp((rgb + detail * luma) * M) + light that the cloth gives out
     M       = 1 + sum over upper, lower, hair of share * (albedo / NEUTRAL - 1)
-    layer   = color + scene * (scene picture - color)
+    layer   = color + scene * (scene picture, or what is behind the person - color)
     alpha   = clamp(offset + slope * luma)
     picture = frame + strength * alpha * (layer - frame)
 
@@ -24,12 +24,12 @@ import numpy as np
 from mirage_lsd.worker.models.cloth import pixel_size_m
 from mirage_lsd.worker.models.dye import Dyes
 from mirage_lsd.worker.models.layer_band import SCENE, UPPER, Band, BandWork, LayerMaps
-from mirage_lsd.worker.models.layer_box import fit_box
+from mirage_lsd.worker.models.layer_box import Box, fit_box
 from mirage_lsd.worker.models.side_by_side import in_parallel
 
 SHARES = slice(4, 8)  # their place among the buffers (config.BUFFERS)
 SHOWN = 1.0 / 512  # less of a layer than this changes no pixel value
-DYED = 1.0 / 128  # less of a pattern's share than this changes a value by one at most
+DYED = 1.0 / 128  # less of a pattern's or the scene's share than this changes a value by one at most
 BANDS = 2
 SIZE_EVERY_FRAMES = 16  # how often the size of a pixel on the cloth is measured
 
@@ -44,7 +44,7 @@ class LayerApplier:
 
     def apply(self, frame: np.ndarray, maps: LayerMaps, dyes: Dyes, strength: float, scene: np.ndarray | None = None,
               out: np.ndarray | None = None) -> np.ndarray:
-        """frame u8 [H,W,4] BGRA; scene u8 [H,W,3] BGR where dyes.scene is set; strength 0..1.
+        """frame u8 [H,W,4] BGRA; scene u8 [H,W,3] BGR, needed inside `scene_box` only; strength 0..1.
 
         Returns `out` (made if None): u8 [H,W,4], alpha copied.
         """
@@ -63,6 +63,7 @@ class LayerApplier:
         if box is not None:
             work = BandWork(frame, maps, dyes, min(strength, 1.0), scene, out,
                          None if scene is None else fit_box(shown & (maps.shares[SCENE] < 1.0 - SHOWN), self._size_px),
+                         None if scene is None else scene_box(maps, self._size_px),
                          fit_box(maps.shares[UPPER] > DYED, self._size_px) if dyes.pattern or dyes.glows else None,
                          self.pixel_m(maps) if dyes.pattern else 0.0)
             boxes = box.bands(shown.shape, self._size_px, BANDS)
@@ -80,6 +81,11 @@ class LayerApplier:
                 self._pixel_m = now
         self._printed_frames += 1
         return self._pixel_m
+
+
+def scene_box(maps: LayerMaps, size_px: tuple[int, int]) -> Box | None:
+    """Where the layer shows what is behind the person, in a frame of size_px; None where it does nowhere."""
+    return fit_box(shown_at(maps.mask) & (maps.shares[SCENE] > DYED), size_px)
 
 
 def shown_at(mask: np.ndarray) -> np.ndarray:

@@ -33,8 +33,8 @@ class LayerMaps:
 
 @dataclass(frozen=True)
 class BandWork:
-    """What all bands of a frame share. colored: where the layer's colour shows through the scene; printed: where the
-    pattern or the trim is; pixel_m: metres of cloth a pixel covers."""
+    """What all bands of a frame share. colored: where the layer's colour shows through the scene; placed: where the
+    scene shows; printed: where the pattern or the trim is; pixel_m: metres of cloth a pixel covers."""
 
     frame: np.ndarray
     maps: LayerMaps
@@ -43,6 +43,7 @@ class BandWork:
     scene: np.ndarray | None
     out: np.ndarray
     colored: Box | None
+    placed: Box | None
     printed: Box | None
     pixel_m: float
 
@@ -85,25 +86,39 @@ class Band:
 
     def _layer(self, work: BandWork, box: Box, detail: np.ndarray, luma: np.ndarray) -> list[np.ndarray]:
         """The layer in a box: three planes [H,W] 0..255, B, G, R."""
-        if work.scene is None:
-            return self._color(work, box, detail, luma)
+        colored = box if work.scene is None else work.colored and work.colored.meet(box)
+        if colored is not None and colored.full == box.full:
+            planes = self._color(work, box, detail, luma)
+            placed = work.placed and work.placed.meet(box)
+            if placed is not None:
+                self._place(work, placed, [cut(plane, placed.within(box)) for plane in planes])
+            return planes
         planes = self._many("scene", luma.shape, 3, np.uint8)
         cv2.split(cut(work.scene, box.full), planes)
-        colored = work.colored and work.colored.meet(box)
-        if colored is None:
-            return planes
-        inside = colored.within(box)
-        detail, luma = (np.ascontiguousarray(cut(plane, inside)) for plane in (detail, luma))
-        color = self._color(work, colored, detail, luma)
-        share = self._scaled("share", cut(work.maps.shares[SCENE], colored.near), colored)
+        if colored is not None:
+            inside = colored.within(box)
+            detail, luma = (np.ascontiguousarray(cut(plane, inside)) for plane in (detail, luma))
+            color = self._color(work, colored, detail, luma)
+            self._mix(work, colored, color, [cut(plane, inside) for plane in planes])
+            for own, plane in zip(color, planes, strict=True):
+                np.copyto(cut(plane, inside), own)
+        return planes
+
+    def _place(self, work: BandWork, box: Box, color: list[np.ndarray]) -> None:
+        """Mixes the scene, or what is behind the person, into the layer's colours in a box."""
+        scene = self._many("scene", color[0].shape, 3, np.uint8)
+        cv2.split(cut(work.scene, box.full), scene)
+        self._mix(work, box, color, scene)
+
+    def _mix(self, work: BandWork, box: Box, color: list[np.ndarray], scene: list[np.ndarray]) -> None:
+        """color + scene share * (scene - color), in place of color; planes u8 of a box."""
+        share = self._scaled("share", cut(work.maps.shares[SCENE], box.near), box)
         change = self._get("change", share.shape)
-        for own, place in zip(color, planes, strict=True):
-            part = cut(place, inside)
-            np.copyto(change, part)
+        for own, place in zip(color, scene, strict=True):
+            np.copyto(change, place)
             np.subtract(change, own, out=change)
             np.multiply(change, share, out=change)
-            cv2.add(own, change, dst=part, dtype=cv2.CV_8U)
-        return planes
+            cv2.add(own, change, dst=own, dtype=cv2.CV_8U)
 
     def _color(self, work: BandWork, box: Box, detail: np.ndarray, luma: np.ndarray) -> list[np.ndarray]:
         """The dyed layer in a box: three planes u8 [H,W], B, G, R. `detail` is used up."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage_lsd.worker.models.apply_layer import SHARES, LayerApplier
+from mirage_lsd.worker.models.apply_layer import SHARES, LayerApplier, scene_box
+from mirage_lsd.worker.models.behind import Behind
 from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
 from mirage_lsd.worker.models.light import LightGrade
 from mirage_lsd.worker.models.scenes import ScenePictures
@@ -30,7 +31,7 @@ class Upscale:
 
     def __init__(self, context: ModelContext) -> None:
         self._context = context
-        self._scenes = ScenePictures()
+        self._scenes, self._behind = ScenePictures(), Behind()
         self._applier: LayerApplier | None = None
         self._light: LightGrade | None = None
         self._output: np.ndarray | None = None
@@ -42,12 +43,20 @@ class Upscale:
             self._output = np.empty_like(job.source)
         dyes, strength = job.tensors["dyes"], job.tensors["strength"]
         result = self._context.run("upscale", source=job.tensors["source"], buffers=job.tensors["buffers"])
-        scene = self._scenes.fitted(dyes.scene, dyes.variant, (width_px, height_px)) if dyes.scene else None
         maps = layer_maps(result, job.tensors["buffers"], job.tensors["surface"])
+        scene = self._scene(job, maps, (width_px, height_px))
         job.output = self._applier.apply(job.source, maps, dyes, strength, scene, self._output)
         if dyes.light:
             self._light.apply(job.output, dyes.light, strength)
         return job
+
+    def _scene(self, job: Job, maps: LayerMaps, size_px: tuple[int, int]) -> np.ndarray | None:
+        """u8 [H,W,3] BGR: the scene the words ask for, else the source's own background where the layer shows any."""
+        dyes = job.tensors["dyes"]
+        if dyes.scene:
+            return self._scenes.fitted(dyes.scene, dyes.variant, size_px)
+        box = scene_box(maps, size_px)
+        return box and self._behind(job.source, job.tensors["working"], job.tensors["person_mask"][0, 0], box)
 
     def reset(self) -> None:
         """Nothing to forget: the buffers are filled anew each time."""
@@ -55,6 +64,7 @@ class Upscale:
     def flush(self) -> None:
         """Gives the buffers back."""
         self._applier = self._light = self._output = None
+        self._behind = Behind()
 
 
 def layer_maps(result: dict[str, np.ndarray], buffers: np.ndarray, surface: np.ndarray) -> LayerMaps:

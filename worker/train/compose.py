@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from mirage_lsd.worker.models.behind import background_share, filled
 from mirage_lsd.worker.models.cloth import NEUTRAL, albedo
 from mirage_lsd.worker.train import degrade
 from mirage_lsd.worker.train.coverage import LOWER, edit_alpha, merge_inner_shirt, occluded, over
@@ -34,9 +35,9 @@ class Sample:
 
     source f32 [T,3,H,W]; mask f32 [T,1,H,W]: person mask as a segmenter errs; layer f32 [T,8,H,W]: target buffers in
     config.BUFFERS order; dye f32 [T,3,H,W]: upper cloth's albedo / NEUTRAL; tints f32 [2,3]: the same of lower and
-    hair; place f32 [3,H,W]: the scene picture; labels u8 [T,H,W] of the source; surface f32 [T,3,H/4,W/4]: of the
-    source, in config.SURFACE order; flow f32 [T,2,H/8,W/8] in cells and occlusion f32 [T,1,H/8,W/8] to t-1;
-    ids i64 [7]; colors f32 [3,4].
+    hair; place f32 [T,3,H,W]: the scene picture, or what may lie behind the person; labels u8 [T,H,W] of the source;
+    surface f32 [T,3,H/4,W/4]: of the source, in config.SURFACE order; flow f32 [T,2,H/8,W/8] in cells and occlusion
+    f32 [T,1,H/8,W/8] to t-1; ids i64 [7]; colors f32 [3,4].
     """
 
     source: np.ndarray
@@ -126,14 +127,13 @@ class _Look:
 
 @dataclass(frozen=True)
 class _Source:
-    """picture u8 [H,W,3]; mask u8 [H,W,1]; labels u8 [H,W]; surface f32 [H,W,3]; behind u8 [H,W,3], the background."""
+    """picture u8 [H,W,3]; mask u8 [H,W,1]; labels u8 [H,W]; surface f32 [H,W,3]."""
 
     picture: np.ndarray
     mask: np.ndarray
     labels: np.ndarray
     surface: np.ndarray
     worn: _Look
-    behind: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,7 @@ class _Shot:
     source: _Source
     layer: np.ndarray
     dye: np.ndarray
+    place: np.ndarray
     flow: np.ndarray
 
 
@@ -177,7 +178,7 @@ class _Stage:
         behind = cv2.LUT(self._background(t), self.photometry)
         clean = over(cv2.LUT(colored, self.photometry), worn.person, behind)
         return _Source(self.webcam.apply(clean, self.rng), self.fault.apply(worn.person)[..., None],
-                       merge_inner_shirt(worn.labels.copy()), worn.surface, worn, behind)
+                       merge_inner_shirt(worn.labels.copy()), worn.surface, worn)
 
     def shoot(self, edit: Edit, clip: int, before: int, after: int, frame: int, t: int) -> _Shot:
         source = self.source(clip, before, frame, t)
@@ -186,8 +187,9 @@ class _Stage:
         new_labels = merge_inner_shirt(asked.labels.copy())
         alpha = edit_alpha(source.labels, new_labels, source.worn.person, asked.person, edit)
         layer = self._layer(edit, alpha, undyed, asked, source)
+        place = self.place if edit.scene else _behind(source)
         dye = albedo(edit.cloth, np.ascontiguousarray(asked.surface[..., :2])) / NEUTRAL
-        return _Shot(source, layer, dye, self.flow(clip, frame, source.worn.person))
+        return _Shot(source, layer, dye, place, self.flow(clip, frame, source.worn.person))
 
     def _look(self, clip: int, look: int, frame: int) -> _Look:
         part, view = self.part, self.view
@@ -205,15 +207,10 @@ class _Stage:
 
     def _layer(self, edit: Edit, alpha: np.ndarray, undyed: np.ndarray, asked: _Look, source: _Source) -> np.ndarray:
         """Target buffers f32 [H,W,8]. Colours at the person's outline are the person's own; what the background shows
-        there the scene share says."""
+        there, and where the look uncovers it, the scene share says."""
         dyes = shares(asked.labels) * np.float32([name in edit.names for name in ("upper", "lower", "hair")])
-        if edit.scene:
-            color = undyed
-            scene = 1.0 - (asked if edit.names else source.worn).person.astype(np.float32) / 255.0
-        else:
-            color = over(undyed, asked.person, source.behind)
-            scene = np.zeros_like(alpha)
-        planes = [color.astype(np.float32) / 255.0, alpha[..., None], dyes, scene[..., None]]
+        scene = 1.0 - (asked if edit.names else source.worn).person.astype(np.float32) / 255.0
+        planes = [undyed.astype(np.float32) / 255.0, alpha[..., None], dyes, scene[..., None]]
         return np.concatenate(planes, axis=2)
 
     def _background(self, t: int) -> np.ndarray:
@@ -249,6 +246,11 @@ def spread(flow: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return np.where(inside, flow, mean), near > 1e-6
 
 
+def _behind(source: _Source) -> np.ndarray:
+    """u8 [H,W,3], filled in as live: from the picture as a camera gives it, and the mask as a segmenter errs."""
+    return filled(source.picture, background_share(source.mask[..., 0].astype(np.float32) / 255.0))
+
+
 def _planes(shots: list, name: str) -> np.ndarray:
     """[H,W,C] of every shot as f32 [T,C,H,W]; pictures (u8) as 0..1."""
     pictures = np.stack([getattr(shot, name).transpose(2, 0, 1) for shot in shots])
@@ -262,7 +264,6 @@ def _pack(shots: list[_Shot], stage: _Stage, edit: Edit) -> Sample:
     ids, colors = edit.conditions.to_tokens()
     sources = [shot.source for shot in shots]
     return Sample(_planes(sources, "picture"), _planes(sources, "mask"), _planes(shots, "layer"), _planes(shots, "dye"),
-                  np.float32([edit.lower, edit.hair]) / NEUTRAL,
-                  stage.place.transpose(2, 0, 1).astype(np.float32) / 255.0,
+                  np.float32([edit.lower, edit.hair]) / NEUTRAL, _planes(shots, "place"),
                   np.stack([source.labels for source in sources]), _planes(sources, "surface")[:, :, 2::4, 2::4],
                   np.stack([shot.flow for shot in shots]), np.stack(occlusion), ids[0], colors[0])

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from mirage_lsd.worker.models.autoencoder import ALPHA, SCENE, composite, finish
 from mirage_lsd.worker.models.blocks import warp_by_flow
+from mirage_lsd.worker.models.conditions import CATEGORIES
 from mirage_lsd.worker.models.config import DECISION, DYES, PAINTED_FROM, SCENE_FROM
 from mirage_lsd.worker.train.coverage import HAIR, LOWER, UPPER
 
@@ -24,7 +25,7 @@ def gradient_loss(one: Tensor, two: Tensor, scales: int = 3) -> Tensor:
 
 def dyes_of(batch: dict[str, Tensor], t: int) -> tuple[Tensor, Tensor, Tensor]:
     """What autoencoder.composite puts on the layer of frame t: dye, tints, place."""
-    return batch["dye"][:, t], batch["tints"], batch["place"]
+    return batch["dye"][:, t], batch["tints"], batch["place"][:, t]
 
 
 def layer_losses(raw: Tensor, target: Tensor, source: Tensor, dyes: tuple[Tensor, Tensor, Tensor]) -> dict[str, Tensor]:
@@ -55,20 +56,25 @@ SEEN_CHANGE = 0.12  # distance of two sRGB colours that is seen as a change
 LEAST_CHANGE = 0.003  # of the picture, for its outline to count
 
 
-def shape_loss(raw: Tensor, target: Tensor, source: Tensor, labels: Tensor, dyes: tuple[Tensor, Tensor, Tensor]
-               ) -> Tensor:
+def asks_scene(ids: Tensor) -> Tensor:
+    """bool [B]: whose words (ids i64 [B,7]) ask for a scene, so that the whole background changes."""
+    return ids[:, list(CATEGORIES).index("scene")] > 0
+
+
+def shape_loss(raw: Tensor, target: Tensor, source: Tensor, labels: Tensor, dyes: tuple[Tensor, Tensor, Tensor],
+               new_scene: Tensor) -> Tensor:
     """1 - soft Jaccard index (Rahman and Wang 2016) of the pixels that become or cease to be garment or hair: right
     are those that came half the way to their true colour. Mean over the samples with such pixels, others count 0.
 
-    raw as in layer_losses; labels u8 [B,H,W] of the source. Few pixels decide whether a sleeve, a hem or a strand is
-    there; means over the picture hardly see them.
+    raw as in layer_losses; labels u8 [B,H,W] of the source; new_scene bool [B]: see `asks_scene`. Few pixels decide
+    whether a sleeve, a hem or a strand is there; means over the picture hardly see them.
     """
     found = finish(raw)
     least = PAINTED_FROM + (SCENE_FROM - PAINTED_FROM) * found[:, SCENE:]
     decided = torch.sigmoid(4.0 * DECISION * (found[:, ALPHA : ALPHA + 1] - least))
     found = torch.cat([found[:, :ALPHA], decided, found[:, ALPHA + 1 :]], 1)
     wanted, got = composite(source, target, *dyes), composite(source, found, *dyes)
-    elsewhere = target[:, SCENE] <= 0.2
+    elsewhere = (labels > 0) | ~new_scene[:, None, None]
     for label, share in zip((UPPER, LOWER, HAIR), target[:, DYES].unbind(1), strict=True):
         elsewhere = elsewhere & ~((labels == label) & (share > 0.5))
     change = _apart(wanted, source)

@@ -29,7 +29,7 @@ from mirage_lsd.worker.train.dataset import World, Worlds
 from mirage_lsd.worker.train.muon import Muon
 from mirage_lsd.worker.train.replicas import Replicas
 
-TIMELESS = ("tints", "place", "ids", "colors")
+TIMELESS = ("tints", "ids", "colors")
 SIDE_PX = 32  # the nets take sides that are multiples of this
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "muon": Muon}
 _PAUSE_S = 5.0  # a gap between steps longer than this was a pause, not work

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mirage_lsd.worker.models.steady import LATENT_INERTIA
 from mirage_lsd.worker.models.tiny import MirageTiny
 from mirage_lsd.worker.models.unet import Anchor, Caches, ConditionFeatures, SourceFeatures
 
@@ -53,7 +54,7 @@ def visited(model: MirageTiny, clean: Tensor, noise: Tensor, source: SourceFeatu
     done = 0 if steps == 1 or draw() < 0.5 else 1 + int(draw() * (steps - 1))
     times = model.timesteps(steps)
     times = (times + TIMES_SPREAD * torch.randn(steps, generator=generator)).clamp(0.02, 0.98)
-    known = corrupt_history(clean, generator) * float(draw() < 0.25)
+    known = LATENT_INERTIA * corrupt_history(clean, generator) * float(draw() < 0.25)
     latent = add_noise(known, noise, times[:1].expand(len(clean)))
     for now, later in zip(times[:done], times[1:], strict=False):
         now, later = now.expand(len(clean)), later.expand(len(clean))

@@ -16,7 +16,15 @@ from mirage_lsd.worker.models.tiny import MirageTiny
 from mirage_lsd.worker.models.unet import ConditionFeatures, SourceFeatures
 from mirage_lsd.worker.train import schedule
 from mirage_lsd.worker.train.dataset import World, Worlds
-from mirage_lsd.worker.train.losses import dyes_of, layer_losses, region_loss, shape_loss, surface_losses, weighed
+from mirage_lsd.worker.train.losses import (
+    asks_scene,
+    dyes_of,
+    layer_losses,
+    region_loss,
+    shape_loss,
+    surface_losses,
+    weighed,
+)
 from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, fast_math, frame_of
 from mirage_lsd.worker.train.stage_layers import layers_shown
 
@@ -76,7 +84,8 @@ def denoise_losses(model: MirageTiny, batch: dict[str, Tensor], generator: torch
     dyes = dyes_of(batch, 0)
     pixels = {name: 0.5 * value
               for name, value in layer_losses(raw.float(), now["layer"], now["source"], dyes).items()}
-    pixels["shape"] = shape_loss(raw.float(), now["layer"], now["source"], now["labels"], dyes)
+    pixels["shape"] = shape_loss(raw.float(), now["layer"], now["source"], now["labels"], dyes,
+                                 asks_scene(now["ids"]))
     return weighed({"latent": loss.mean(), "regions": 0.25 * region_loss(logits, now["labels"]),
                     **surface_losses(surface.float(), now["surface"], now["labels"]), **pixels})
 

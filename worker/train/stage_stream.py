@@ -24,6 +24,7 @@ from mirage_lsd.worker.models.unet import Anchor, Caches, ConditionFeatures
 from mirage_lsd.worker.train import schedule
 from mirage_lsd.worker.train.dataset import World, Worlds
 from mirage_lsd.worker.train.losses import (
+    asks_scene,
     dyes_of,
     gradient_loss,
     layer_losses,
@@ -169,7 +170,7 @@ def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, gener
         steady = ((gap - past.error[0]).abs() * past.error[1]).mean()
     wanted = composite(frame, layer, *dyes)
     pixels = {name: 0.5 * value for name, value in layer_losses(raw.float(), layer, frame, dyes).items()}
-    pixels["shape"] = shape_loss(raw.float(), layer, frame, now["labels"], dyes)
+    pixels["shape"] = shape_loss(raw.float(), layer, frame, now["labels"], dyes, asks_scene(now["ids"]))
     return weighed({
         "latent": 0.5 * (gap.abs() * clean_weight(layer, target)).mean(), "steady": 0.4 * steady,
         "regions": 0.15 * region_loss(logits, now["labels"]),

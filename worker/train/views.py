@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 CLOSEST = 0.42  # of the rendered picture
-FARTHEST, FAR_SHARE = 2.2, 0.15  # of the rendered picture; how often somebody is that small
-TILTED_SHARE, MOST_TILTED = 0.25, 0.7  # radians: who kicks a ball or leans in is not upright
+FARTHEST, FAR_SHARE = 2.2, 0.1  # of the rendered picture; how often somebody is that small
+TILTED_SHARE, MOST_TILTED = 0.15, 0.7  # radians: who kicks a ball or leans in is not upright
 MOST_SQUEEZED = 1.07  # across, as a 16:9 picture is that has to fit the working size
 COARSEST = 1.6  # layer px a px of the view; what would be coarser is sampled from layers of half the size
 

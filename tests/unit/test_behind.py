@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may lie behind a person: background stays, the person is filled in from what is around, cloth does not leak."""
+
+import cv2
+import numpy as np
+import pytest
+
+from mirage_lsd.worker.models.behind import Behind, background_share, filled
+from mirage_lsd.worker.models.layer_box import cut, fit_box
+
+WORKING_PX, CLOTH = (160, 96), (20, 200, 30)
+
+
+def wall() -> np.ndarray:
+    """A wall that gets redder to the right, u8 [h,w,3]."""
+    width, height = WORKING_PX
+    ramp = np.linspace(40, 200, width)[None, :, None] * np.float32([0.3, 0.5, 1.0])
+    return np.repeat(ramp, height, axis=0).astype(np.uint8)
+
+
+def person() -> np.ndarray:
+    mask = np.zeros(WORKING_PX[::-1], np.float32)
+    mask[30:, 60:100] = 1.0
+    return mask
+
+
+def dressed(mask: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    return np.where(mask[..., None] > 0.5, np.uint8(CLOTH), picture)
+
+
+def test_the_wall_goes_on_behind_the_person():
+    picture = dressed(person(), wall())
+    found = filled(picture, background_share(person()))
+    hidden = person() > 0.5
+    assert np.array_equal(found[:, :50], picture[:, :50]), "what is surely background stays"
+    assert np.abs(found[hidden].astype(int) - wall()[hidden]).mean() < 12
+    assert np.abs(picture[hidden].astype(int) - wall()[hidden]).mean() > 60
+
+
+def test_a_mask_that_ends_a_pixel_early_lets_no_cloth_in():
+    early = cv2.erode(person(), np.ones((3, 3)))
+    found = filled(dressed(person(), wall()), background_share(early))
+    assert np.abs(found.astype(int) - wall()).max() < 40
+
+
+@pytest.mark.parametrize("mask", [np.ones(WORKING_PX[::-1], np.float32), np.zeros(WORKING_PX[::-1], np.float32)])
+def test_all_person_or_nobody_leaves_the_picture(mask):
+    assert np.array_equal(filled(wall(), background_share(mask)), wall())
+
+
+@pytest.mark.parametrize("size_px", [(96, 160), (128, 128), (224, 128), (448, 256)])
+def test_any_working_size(size_px):
+    mask = cv2.resize(person(), size_px)
+    found = filled(cv2.resize(wall(), size_px), background_share(mask))
+    assert found.shape == (size_px[1], size_px[0], 3) and found.dtype == np.uint8
+
+
+def test_at_full_size_background_keeps_its_detail():
+    full_px = (640, 360)
+    rng = np.random.default_rng(0)
+    grain = rng.integers(0, 40, (full_px[1], full_px[0], 1), np.uint8)
+    frame = cv2.resize(dressed(person(), wall()), full_px) + grain
+    box = fit_box(person() > 0.5, full_px)
+    working = cv2.cvtColor(cv2.resize(frame, WORKING_PX, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
+    found = Behind()(cv2.cvtColor(frame, cv2.COLOR_BGR2BGRA), working, person(), box)
+    assert found.shape == (full_px[1], full_px[0], 3)
+    left, top, right, bottom = box.full
+    beside = (slice(top, bottom), slice(left, left + 20))
+    assert np.array_equal(found[beside], frame[beside])
+    hidden = cut(cv2.resize(person(), full_px), box.full) > 0.9
+    error = np.abs(cut(found, box.full).astype(int) - cut(cv2.resize(wall(), full_px), box.full))
+    assert error[hidden].mean() < 40
