@@ -8,11 +8,12 @@ torch = pytest.importorskip("torch")
 
 from mirage_lsd.worker.models.motion import Motion  # noqa: E402
 from mirage_lsd.worker.models.tiny import MirageTiny  # noqa: E402
-from mirage_lsd.worker.train.compose import AROUND_CELLS, compose_source, spread  # noqa: E402
+from mirage_lsd.worker.train.compose import compose_source  # noqa: E402
 from mirage_lsd.worker.train.dataset import open_world  # noqa: E402
 from mirage_lsd.worker.train.runs import StageConfig, stack  # noqa: E402
 from mirage_lsd.worker.train.stage_motion import as_live, body_losses, shrunk, train_motion  # noqa: E402
 from mirage_lsd.worker.train.toy import write_toy_world  # noqa: E402
+from mirage_lsd.worker.train.true_flow import AROUND_CELLS, spread  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -19,14 +19,13 @@ from mirage_lsd.worker.train.dataset import World, Worlds
 from mirage_lsd.worker.train.edits import Edit, sample_edit, sample_worn, shape_changes, vary_extras
 from mirage_lsd.worker.train.folds import folded, sample_folds
 from mirage_lsd.worker.train.prints import printed, sample_light_field, sample_print
+from mirage_lsd.worker.train.true_flow import AROUND_CELLS, true_flow
 from mirage_lsd.worker.train.views import CLOSEST, View, sample_view
 from mirage_lsd.worker.train.world.paint import multiplier, shares
 
 SHAPE_SHARE, SHAPE_TRIES = 0.75, 24  # so often a sample is looked for whose outlines change
 SHAPE_KINDS = {"hair": 5 / 15, "legs": 4 / 15, "arms": 4 / 15, "bare": 2 / 15}
 LEAST_LEGS = 0.02  # of the picture, for legs to be worth changing
-AROUND_CELLS = 2  # what is put on reaches so far beyond the person
-SOME = 25  # of 255: a cell with less of the person than that has no motion of theirs
 
 
 @dataclass(frozen=True)
@@ -220,30 +219,8 @@ class _Stage:
                               borderMode=cv2.BORDER_REFLECT)
 
     def flow(self, clip: int, frame: int, person: np.ndarray, around: int = 0) -> np.ndarray:
-        """Backward flow [2,h/8,w/8] in cells: the person's where it mostly is, else the camera's drift. With `around`,
-        the person's wherever there is any of it and so many cells further, as what is put on moves."""
-        width, height = self.view.size_px
-        rendered = np.asarray(self.part.flow[clip, frame]).astype(np.float32)
-        shrunk = self.view.matrix.copy()
-        shrunk[:, 2] /= 4
-        shrunk[:, :2] *= 8 / 4
-        cells = (width // 8, height // 8)
-        moved = cv2.warpAffine(rendered, shrunk, cells, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-        weight = cv2.warpAffine((np.abs(rendered).sum(2) > 0).astype(np.float32), shrunk, cells,
-                                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-        moved = self.view.motion(moved / np.maximum(weight, 0.05)[..., None]) / np.float32(8.0)
-        inside = cv2.resize(person, cells, interpolation=cv2.INTER_AREA)[..., None] > (SOME if around else 127)
-        for _ in range(around):
-            moved, inside = spread(moved, inside)
-        return np.where(inside, moved, (-self.drift / 8.0).astype(np.float32)).transpose(2, 0, 1).astype(np.float32)
-
-
-def spread(flow: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Flow f32 [h,w,2] known where inside bool [h,w,1] -> both, one cell further, by the mean of the neighbours."""
-    known = inside.astype(np.float32)
-    near = cv2.blur(known[..., 0], (3, 3), borderType=cv2.BORDER_REPLICATE)[..., None]
-    mean = cv2.blur(flow * known, (3, 3), borderType=cv2.BORDER_REPLICATE) / np.maximum(near, 1e-6)
-    return np.where(inside, flow, mean), near > 1e-6
+        """See true_flow.py."""
+        return true_flow(np.asarray(self.part.flow[clip, frame]), self.view, person, self.drift, around)
 
 
 def _behind(source: _Source) -> np.ndarray:
