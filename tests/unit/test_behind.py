@@ -5,7 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mirage_lsd.worker.models.behind import Behind, background_share, filled
+from mirage_lsd.worker.models.behind import Behind, background_share, filled, uncovering
+from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
 from mirage_lsd.worker.models.layer_box import cut, fit_box
 
 WORKING_PX, CLOTH = (160, 96), (20, 200, 30)
@@ -62,7 +63,8 @@ def test_at_full_size_background_keeps_its_detail():
     frame = cv2.resize(dressed(person(), wall()), full_px) + grain
     box = fit_box(person() > 0.5, full_px)
     working = cv2.cvtColor(cv2.resize(frame, WORKING_PX, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
-    found = Behind()(cv2.cvtColor(frame, cv2.COLOR_BGR2BGRA), working, person(), box)
+    share = background_share(person())
+    found = Behind()(cv2.cvtColor(frame, cv2.COLOR_BGR2BGRA), working, share, box)
     assert found.shape == (full_px[1], full_px[0], 3)
     left, top, right, bottom = box.full
     beside = (slice(top, bottom), slice(left, left + 20))
@@ -70,3 +72,15 @@ def test_at_full_size_background_keeps_its_detail():
     hidden = cut(cv2.resize(person(), full_px), box.full) > 0.9
     error = np.abs(cut(found, box.full).astype(int) - cut(cv2.resize(wall(), full_px), box.full))
     assert error[hidden].mean() < 40
+
+
+def test_coverage_of_what_is_surely_background_goes_and_of_the_person_stays():
+    width, height = WORKING_PX
+    shares = np.zeros((4, height, width), np.float32)
+    shares[SCENE] = 0.1 + 0.8 * (1.0 - person())  # the net is nearly sure
+    maps = LayerMaps(np.zeros((3, height, width), np.float32), np.ones((3, height, width), np.float32), shares,
+                     np.zeros((height // 2, width // 2, 2), np.float32))
+    found = uncovering(maps, background_share(person()))
+    assert not found.mask[1:, :, :50].any() and (found.mask[1:][:, person() > 0.5] == 1.0).all()
+    assert (found.mask[0] == 1.0).all() and (found.shares[SCENE][person() > 0.5] == 0.0).all()
+    assert (maps.mask == 1.0).all(), "what was given is left as it was"

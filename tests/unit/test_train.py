@@ -16,7 +16,9 @@ from mirage_lsd.worker.train.coverage import CHANGED_LABELS  # noqa: E402
 from mirage_lsd.worker.train.dataset import DatasetError, open_world  # noqa: E402
 from mirage_lsd.worker.train.recipe import STAGES, smoke_config, start_from, train  # noqa: E402
 from mirage_lsd.worker.train.runs import Loader, StageConfig  # noqa: E402
+from mirage_lsd.worker.train.stage_denoise import train_denoiser  # noqa: E402
 from mirage_lsd.worker.train.stage_schedule import train_schedule  # noqa: E402
+from mirage_lsd.worker.train.stage_stream import train_stream  # noqa: E402
 from mirage_lsd.worker.train.toy import write_toy_world  # noqa: E402
 
 
@@ -57,15 +59,47 @@ def test_what_words_do_not_name_is_not_painted(world_dir):
 
 
 def test_what_is_dyed_is_what_the_words_name(world_dir):
-    """Only named parts have dye shares, and only a new scene has a scene share; the target shows the asked colour."""
+    """Only named parts have dye shares; the scene share is what the asked look leaves of the background."""
     dyed = 0
     for sample in samples(open_world(world_dir), 40):
         upper_given, lower_given, hair_given = sample.colors[:, 3]
         upper, lower, hair, scene = sample.layer[:, 4:].max(axis=(0, 2, 3))
         assert (upper_given or not upper) and (lower_given or not lower) and (hair_given or not hair)
-        assert (scene > 0) == bool(sample.ids[5])
+        shown = sample.layer[:, 7] * sample.layer[:, 3]
+        beside = sample.labels == 0
+        if sample.ids[5]:
+            assert shown[beside].mean() > 0.5, "a new scene is painted"
+            assert sample.place.std(axis=0).max() == 0.0, "and stands still"
         dyed += bool(upper)
     assert dyed > 5
+
+
+def test_uncovered_background_is_what_is_around(world_dir):
+    """Where the source's person makes way, the place that is shown is made of the source's own background."""
+    uncovered = 0
+    for sample in samples(open_world(world_dir), 60):
+        if sample.ids[5]:
+            continue
+        came_free = (sample.layer[:, 7] * sample.layer[:, 3] > 0.9) & (sample.labels > 0)
+        sure = sample.mask[:, 0] == 0.0
+        if came_free.sum() > 30 and sure.any():
+            uncovered += 1
+            place, source = sample.place.transpose(0, 2, 3, 1), sample.source.transpose(0, 2, 3, 1)
+            low, high = source[sure].min(axis=0), source[sure].max(axis=0)
+            inside = ((place[came_free] >= low - 0.02) & (place[came_free] <= high + 0.02)).mean()
+            assert inside > 0.95
+    assert uncovered
+
+
+@pytest.mark.parametrize("stage", ["denoiser", "stream"])
+def test_the_latent_space_stands_still_while_nets_learn_it(world_dir, tmp_path, stage):
+    """Also for a caller whose model is in training mode: batch statistics would be noise on the targets."""
+    model = MirageTiny().train()
+    before = copy.deepcopy(model.layer_encoder.state_dict())
+    run = {"denoiser": train_denoiser, "stream": train_stream}[stage]
+    run(model, open_world(world_dir), tmp_path, StageConfig(2, 60.0, 2, 1e-4, frames=2), (128, 96), 0, lambda _: None)
+    for name, value in model.layer_encoder.state_dict().items():
+        assert torch.equal(value, before[name]), name
 
 
 def test_surface_is_of_the_source(world_dir):

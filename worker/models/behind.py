@@ -8,13 +8,17 @@ loader threads, by training. Invariant: pixels that are surely background stay a
 """
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
+from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
 from mirage_lsd.worker.models.layer_box import Box, cut
 
 MARGIN = np.ones((5, 5), np.uint8)  # masks end a pixel or two beside outlines; cloth must not get into the fill
 SURE = 3.0  # times a person's share: from a third on a pixel tells nothing of the background
+UNCOVERED_FROM, DECIDED = 0.3, 4.0  # the scene share from which on a pixel is rather background, and how steeply
 ENOUGH = 4.0  # times the known share of a coarser pixel: a quarter of it known, it is known
 
 
@@ -45,18 +49,27 @@ def _pulled(color: np.ndarray, share: np.ndarray) -> np.ndarray:
     return color + (1.0 - share[..., None]) * around
 
 
+def uncovering(maps: LayerMaps, share: np.ndarray) -> LayerMaps:
+    """Maps whose scene share is decided, as coverage is (half-uncovered, the old cloth's colour would show), and which
+    leave alone what is surely background; share f32 [h,w]: see `background_share`."""
+    shares, mask = maps.shares.copy(), maps.mask.copy()
+    scene = shares[SCENE]
+    np.clip((scene - UNCOVERED_FROM) * DECIDED + 0.5, 0.0, 1.0, out=scene)
+    mask[1:] *= 1.0 - scene * share
+    return replace(maps, shares=shares, mask=mask)
+
+
 class Behind:
     """What lies behind the person, on frames of any size; keeps one picture's buffer. Not thread-safe."""
 
     def __init__(self) -> None:
         self._picture = np.empty((0, 0, 3), np.uint8)
 
-    def __call__(self, frame: np.ndarray, working: np.ndarray, person: np.ndarray, box: Box) -> np.ndarray:
-        """frame u8 [H,W,4] BGRA, working u8 [h,w,3] RGB: the same, small; person f32 [h,w]; box: where it is needed ->
-        u8 [H,W,3] BGR, true only inside the box."""
+    def __call__(self, frame: np.ndarray, working: np.ndarray, share: np.ndarray, box: Box) -> np.ndarray:
+        """frame u8 [H,W,4] BGRA, working u8 [h,w,3] RGB: the same, small; share f32 [h,w]: see `background_share`; box:
+        where it is needed -> u8 [H,W,3] BGR, true only inside the box."""
         if self._picture.shape[:2] != frame.shape[:2]:
             self._picture = np.empty((*frame.shape[:2], 3), np.uint8)
-        share = background_share(person)
         small = filled(cv2.cvtColor(working, cv2.COLOR_RGB2BGR), share)
         hidden, sure = (cv2.resize(cut(plane, box.near), box.size_px, interpolation=cv2.INTER_LINEAR)
                         for plane in (small, share))

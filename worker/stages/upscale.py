@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from mirage_lsd.worker.models.apply_layer import SHARES, LayerApplier, scene_box
-from mirage_lsd.worker.models.behind import Behind
+from mirage_lsd.worker.models.behind import Behind, background_share, uncovering
 from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
 from mirage_lsd.worker.models.light import LightGrade
 from mirage_lsd.worker.models.scenes import ScenePictures
@@ -44,19 +44,21 @@ class Upscale:
         dyes, strength = job.tensors["dyes"], job.tensors["strength"]
         result = self._context.run("upscale", source=job.tensors["source"], buffers=job.tensors["buffers"])
         maps = layer_maps(result, job.tensors["buffers"], job.tensors["surface"])
-        scene = self._scene(job, maps, (width_px, height_px))
+        if dyes.scene:
+            scene = self._scenes.fitted(dyes.scene, dyes.variant, (width_px, height_px))
+        else:
+            maps, scene = self._uncovered(job, maps)
         job.output = self._applier.apply(job.source, maps, dyes, strength, scene, self._output)
         if dyes.light:
             self._light.apply(job.output, dyes.light, strength)
         return job
 
-    def _scene(self, job: Job, maps: LayerMaps, size_px: tuple[int, int]) -> np.ndarray | None:
-        """u8 [H,W,3] BGR: the scene the words ask for, else the source's own background where the layer shows any."""
-        dyes = job.tensors["dyes"]
-        if dyes.scene:
-            return self._scenes.fitted(dyes.scene, dyes.variant, size_px)
-        box = scene_box(maps, size_px)
-        return box and self._behind(job.source, job.tensors["working"], job.tensors["person_mask"][0, 0], box)
+    def _uncovered(self, job: Job, maps: LayerMaps) -> tuple[LayerMaps, np.ndarray | None]:
+        """The maps where the words keep the scene, and the source's own background u8 [H,W,3] BGR if they show it."""
+        share = background_share(job.tensors["person_mask"][0, 0])
+        maps = uncovering(maps, share)
+        box = scene_box(maps, (job.source.shape[1], job.source.shape[0]))
+        return maps, box and self._behind(job.source, job.tensors["working"], share, box)
 
     def reset(self) -> None:
         """Nothing to forget: the buffers are filled anew each time."""

@@ -37,6 +37,7 @@ def look_nets(model: MirageTiny) -> nn.ModuleList:
 def train_denoiser(model: MirageTiny, world: World | Worlds, folder: Path, config: StageConfig,
                    size_px: tuple[int, int], seed: int, report: Callable[[str], None]) -> None:
     """Train with the layer encoder frozen."""
+    model.layer_encoder.eval()  # its statistics are part of the latent space; a batch's own are noise on the targets
     nets = look_nets(model)
     run = StageRun(folder, "denoiser", config, nets, list(nets.parameters()), report)
     loader = Loader(world, config, size_px, seed + 3, run.step)

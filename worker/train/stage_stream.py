@@ -66,6 +66,7 @@ def train_stream(model: MirageTiny, world: World | Worlds, folder: Path, config:
     """Train everything but the layer encoder, which defines the latent space, and the flow, which has been."""
     nets = stream_nets(model)
     model.flow.eval()
+    model.layer_encoder.eval()
     for parameter in nets.parameters():
         parameter.requires_grad_(True)
     late = [*model.upscaler.parameters(), *model.gaps.parameters()]
