@@ -57,7 +57,7 @@ class EngineHost:
         """Loads in the background; failure is told by `state` and `text`."""
         self.prepare(FIRST_SHAPES)
 
-    def load(self, shapes: GraphShapes = FIRST_SHAPES) -> None:
+    def load(self, shapes: GraphShapes = FIRST_SHAPES) -> engines.Engine:
         """Loads and warms the model for one working size now. Raises MirageError naming what is wrong."""
         started_ns = time.perf_counter_ns()
         self.schedule = load_schedule()
@@ -74,6 +74,7 @@ class EngineHost:
         width_px, height_px = shapes.working_px
         log.info("%s on %s, %s, %dx%d: loaded in %.0f ms", self.model, self.device, self.engine, width_px,
                  height_px, self.load_ms)  # fmt: skip
+        return engine
 
     def prepare(self, shapes: GraphShapes) -> bool:
         """True when an engine for this working size is there; else has it made in the background."""
@@ -87,9 +88,8 @@ class EngineHost:
 
     def engine_for(self, shapes: GraphShapes) -> engines.Engine:
         """The engine of a working size; made now if `prepare` has not been asked for it."""
-        if shapes not in self._engines:
-            self.load(shapes)
-        return self._engines[shapes]
+        engine = self._engines.get(shapes)  # taken at once: the loading thread may let the last hold on it go
+        return self.load(shapes) if engine is None else engine
 
     def shapes_for(self, width_px: int, height_px: int, working_size: str) -> GraphShapes:
         """The graphs' sizes for a source now. Where "auto" has come to another size: that one once its engine is

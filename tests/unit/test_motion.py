@@ -8,9 +8,10 @@ import pytest
 from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker.models.graphs import GraphShapes
 from mirage_lsd.worker.models.motion import Motion
+from mirage_lsd.worker.models.reduced import reduced
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import History
-from mirage_lsd.worker.stages.flow import Flow, reduced, shrunk
+from mirage_lsd.worker.stages.flow import Flow, shrunk
 
 
 def textured(seed: int = 0) -> np.ndarray:
@@ -74,7 +75,7 @@ def test_a_source_of_another_shape_starts_afresh():
 
 @pytest.mark.parametrize("size_px", [(640, 360), (641, 361), (1920, 1080), (100, 60)])
 def test_reducing_takes_every_pixel_in(size_px):
-    """As INTER_AREA does, to half a step of grey in the mean, and without its moire."""
+    """As the means of areas at once would: the finest stripes become grey."""
     width_px, height_px = size_px
     stripes = np.tile(np.uint8([[0, 255]]), (height_px, (width_px + 1) // 2))[:, :width_px]
     picture = np.repeat(stripes[:, :, None], 4, axis=2)

@@ -63,7 +63,7 @@ def test_what_is_dyed_is_what_the_words_name(world_dir):
     dyed = 0
     for sample in samples(open_world(world_dir), 40):
         upper_given, lower_given, hair_given = sample.colors[:, 3]
-        upper, lower, hair, scene = sample.layer[:, 4:].max(axis=(0, 2, 3))
+        upper, lower, hair = sample.layer[:, 4:7].max(axis=(0, 2, 3))
         assert (upper_given or not upper) and (lower_given or not lower) and (hair_given or not hair)
         shown = sample.layer[:, 7] * sample.layer[:, 3]
         beside = sample.labels == 0

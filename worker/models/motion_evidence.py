@@ -11,6 +11,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from mirage_lsd.worker.models.reduced import reduced
+
 SUB = 2  # each cell is SUB x SUB parts, since an outline may run through it
 TERMS = 7  # see `evidence_of`
 TENTHS = 10.0  # the net works in tenths of a cell: what people move by from frame to frame
@@ -31,7 +33,7 @@ def evidence_of(before: np.ndarray, now: np.ndarray, flow: np.ndarray) -> np.nda
     left, middle = cv2.subtract(seen, moved), cv2.addWeighted(seen, 0.5, moved, 0.5, 0.0)
     x, y = (cv2.Scharr(middle, cv2.CV_32F, *axis, scale=1 / 32) for axis in ((1, 0), (0, 1)))
     parts = (SUB * columns, SUB * rows)
-    xx, xy, yy, by_x, by_y, rest = (_shrunk(cv2.multiply(*pair), parts) for pair in (
+    xx, xy, yy, by_x, by_y, rest = (reduced(cv2.multiply(*pair), parts) for pair in (
         (x, x), (x, y), (y, y), (x, left), (y, left), (left, left)))  # OpenCV's products: numpy's take twice as long
     power = xx + yy + NOISE
     tenth_px = cell_px * np.float32(1.0 / TENTHS)
@@ -39,12 +41,6 @@ def evidence_of(before: np.ndarray, now: np.ndarray, flow: np.ndarray) -> np.nda
                       0.3 * np.log(power), 0.3 * np.log(rest + 1.0)]).astype(np.float32, copy=False)
     split = terms.reshape(TERMS, rows, SUB, columns, SUB).transpose(0, 2, 4, 1, 3)
     return np.ascontiguousarray(split.reshape(1, TERMS * SUB * SUB, rows, columns))
-
-
-def _shrunk(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Means over parts; by halves first, since OpenCV takes four times as long where the ratio is not whole."""
-    halved = cv2.resize(plane, (plane.shape[1] // 2, plane.shape[0] // 2), interpolation=cv2.INTER_AREA)
-    return cv2.resize(halved, size, interpolation=cv2.INTER_AREA)
 
 
 def _moved(before: np.ndarray, flow: np.ndarray, cell_px: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 
 from mirage_lsd.worker.models.config import LATENT_FACTOR, USUAL_SIZE, working_size_px
 from mirage_lsd.worker.models.motion import Motion
+from mirage_lsd.worker.models.reduced import reduced
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
 
@@ -79,16 +80,6 @@ def shrunk(source: np.ndarray, working_px: tuple[int, int]) -> tuple[np.ndarray,
     larger = usual if working_px[0] <= usual_px[0] else source
     small = usual if working_px == usual_px else reduced(larger, working_px)
     return cv2.cvtColor(small, cv2.COLOR_BGRA2BGR), cv2.cvtColor(usual, cv2.COLOR_BGRA2GRAY)
-
-
-def reduced(picture: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-    """uint8 [h, w, c] at (width, height): means of halves as long as they are larger, then of areas, which OpenCV does
-    slowly where the ratio is not whole (6.4 ms from 1920x1080 at once)."""
-    width_px, height_px = size_px
-    while picture.shape[0] >= 2 * height_px and picture.shape[1] >= 2 * width_px:
-        half_px = (picture.shape[1] // 2, picture.shape[0] // 2)
-        picture = cv2.resize(picture, half_px, interpolation=cv2.INTER_AREA)
-    return cv2.resize(picture, size_px, interpolation=cv2.INTER_AREA)
 
 
 def to_tensor(small: np.ndarray) -> np.ndarray:

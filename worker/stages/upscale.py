@@ -55,9 +55,12 @@ class Upscale:
 
     def _uncovered(self, job: Job, maps: LayerMaps) -> tuple[LayerMaps, np.ndarray | None]:
         """The maps where the words keep the scene, and the source's own background u8 [H,W,3] BGR if they show it."""
+        size_px = job.source.shape[1], job.source.shape[0]
+        if scene_box(maps, size_px) is None:
+            return maps, None
         share = background_share(job.tensors["person_mask"][0, 0])
         maps = uncovering(maps, share)
-        box = scene_box(maps, (job.source.shape[1], job.source.shape[0]))
+        box = scene_box(maps, size_px)
         return maps, box and self._behind(job.source, job.tensors["working"], share, box)
 
     def reset(self) -> None:
