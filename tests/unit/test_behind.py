@@ -5,9 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mirage_lsd.worker.models.behind import Behind, background_share, filled, uncovering
+from mirage_lsd.worker.models.behind import Behind, background_share, uncovering
 from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
 from mirage_lsd.worker.models.layer_box import cut, fit_box
+from mirage_lsd.worker.models.push_pull import filled
 
 WORKING_PX, CLOTH = (160, 96), (20, 200, 30)
 
@@ -84,3 +85,21 @@ def test_coverage_of_what_is_surely_background_goes_and_of_the_person_stays():
     assert not found.mask[1:, :, :50].any() and (found.mask[1:][:, person() > 0.5] == 1.0).all()
     assert (found.mask[0] == 1.0).all() and (found.shares[SCENE][person() > 0.5] == 0.0).all()
     assert (maps.mask == 1.0).all(), "what was given is left as it was"
+
+
+def test_after_a_cut_nothing_is_left_of_the_last_background():
+    full_px = (320, 192)
+    box = fit_box(person() >= 0.0, full_px)
+
+    def shown(behind: Behind, mask: np.ndarray) -> np.ndarray:
+        frame = cv2.resize(dressed(mask, wall()), full_px, interpolation=cv2.INTER_NEAREST)
+        working = cv2.cvtColor(dressed(mask, wall()), cv2.COLOR_BGR2RGB)
+        return behind(cv2.cvtColor(frame, cv2.COLOR_BGR2BGRA), working, background_share(mask), box).copy()
+
+    moved, cut_between = Behind(), Behind()
+    for behind in (moved, cut_between):
+        shown(behind, np.roll(person(), 50, axis=1))
+    cut_between.reset()
+    fresh = shown(Behind(), person())
+    assert np.array_equal(shown(cut_between, person()), fresh)
+    assert not np.array_equal(shown(moved, person()), fresh)

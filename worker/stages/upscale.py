@@ -64,7 +64,8 @@ class Upscale:
         return maps, box and self._behind(job.source, job.tensors["working"], share, box)
 
     def reset(self) -> None:
-        """Nothing to forget: the buffers are filled anew each time."""
+        """Forgets the background; the buffers are filled anew each time."""
+        self._behind.reset()
 
     def flush(self) -> None:
         """Gives the buffers back."""

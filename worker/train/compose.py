@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.models.behind import background_share, filled
+from mirage_lsd.worker.models.behind import background_share
 from mirage_lsd.worker.models.cloth import NEUTRAL, albedo
+from mirage_lsd.worker.models.push_pull import filled
 from mirage_lsd.worker.train import degrade
 from mirage_lsd.worker.train.coverage import LOWER, edit_alpha, merge_inner_shirt, occluded, over
 from mirage_lsd.worker.train.dataset import World, Worlds
