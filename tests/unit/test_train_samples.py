@@ -7,8 +7,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from mirage_lsd.worker.models.steady import leaked_latent  # noqa: E402
 from mirage_lsd.worker.models.tiny import MirageTiny  # noqa: E402
-from mirage_lsd.worker.train import schedule  # noqa: E402
+from mirage_lsd.worker.train import schedule, stage_stream  # noqa: E402
 from mirage_lsd.worker.train.edits import sample_edit, shape_changes  # noqa: E402
 from mirage_lsd.worker.train.folds import LEAST, MOST, folded, sample_folds  # noqa: E402
 from mirage_lsd.worker.train.losses import swimming_loss  # noqa: E402
@@ -117,3 +118,15 @@ def test_a_long_past_goes_to_and_fro_over_the_frames_there_are(last, pasts):
     way = way_to(last, pasts)
     assert len(way) == pasts + 1 and way[-2:] == [last - 1, last]
     assert all(abs(one - other) == 1 for one, other in itertools.pairwise(way)) and set(way) <= set(range(last + 1))
+
+
+def test_a_stream_starts_from_as_little_of_its_past_as_live():
+    """With all of it, training taught a start that no live frame has."""
+    model, generator = MirageTiny(), torch.Generator().manual_seed(0)
+    latent, motion = torch.full((16, 24, 8, 8), 10.0), (torch.zeros(16, 2, 8, 8), torch.zeros(16, 1, 8, 8))
+    caches, anchor, _ = schedule.empty_history(model, 16, 8, 8)
+    past = stage_stream._moved(motion, latent, latent, caches, anchor, torch.zeros(1), False, generator)
+    live = leaked_latent(latent[:1].numpy())
+    known = past.flags[:, 0] > 0
+    assert 0 < known.sum() < 16
+    assert torch.allclose(past.start[known], torch.from_numpy(live)) and not past.start[~known].any()

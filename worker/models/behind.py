@@ -18,7 +18,7 @@ from mirage_lsd.worker.models.layer_box import Box, cut
 
 MARGIN = np.ones((5, 5), np.uint8)  # masks end a pixel or two beside outlines; cloth must not get into the fill
 SURE = 3.0  # times a person's share: from a third on a pixel tells nothing of the background
-UNCOVERED_FROM, DECIDED = 0.3, 4.0  # the scene share from which on it is decided for background, and how steeply
+UNCOVERED_FROM, DECIDED = 0.5, 4.0  # the scene share from which on it is decided for background, and how steeply
 
 
 def background_share(person: np.ndarray) -> np.ndarray:

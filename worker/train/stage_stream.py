@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from mirage_lsd.worker.models.autoencoder import composite, finish
 from mirage_lsd.worker.models.blocks import warp_by_flow
 from mirage_lsd.worker.models.motion import Motion
+from mirage_lsd.worker.models.steady import LATENT_INERTIA
 from mirage_lsd.worker.models.tiny import MirageTiny, warp_state
 from mirage_lsd.worker.models.unet import Anchor, Caches, ConditionFeatures
 from mirage_lsd.worker.train import schedule
@@ -45,9 +46,9 @@ _LONGEST = 6  # own frames before the one that is learned from
 
 
 class Past(NamedTuple):
-    """What a frame starts from. start: warped latent; flags [B,2]: has cache, has anchor; error: warped error of the
-    model's own frame before and where it counts, or None with corrupted truth; surface_error [B,3,H/4,W/4]: of that
-    frame's surface, not warped."""
+    """What a frame starts from. start: warped latent, as little of it as live; flags [B,2]: has cache, has anchor;
+    error: warped error of the model's own frame before and where it counts, or None with corrupted truth;
+    surface_error [B,3,H/4,W/4]: of that frame's surface, not warped."""
 
     start: Tensor
     caches: Caches
@@ -144,7 +145,7 @@ def _moved(motion: tuple[Tensor, Tensor], latent: Tensor, truth: Tensor, caches:
     flags[:, 1] *= flags[:, 0]
     seen = (1 - motion[1]) * flags[:, :1, None, None]
     error = (warp_by_flow(latent - truth, motion[0]), seen) if own else None
-    return Past(moved * seen, Caches(*warped), anchor, flags, error, surface_error)
+    return Past(LATENT_INERTIA * moved * seen, Caches(*warped), anchor, flags, error, surface_error)
 
 
 def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, generator: torch.Generator
