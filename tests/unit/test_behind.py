@@ -5,7 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mirage_lsd.worker.models.behind import Behind, background_share, uncovering
+from mirage_lsd.worker.models.behind import Behind, background_share, person_seen, uncovering
+from mirage_lsd.worker.models.clean_plate import SEEN_FRAMES
 from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
 from mirage_lsd.worker.models.layer_box import cut, fit_box
 from mirage_lsd.worker.models.push_pull import filled
@@ -98,8 +99,19 @@ def test_after_a_cut_nothing_is_left_of_the_last_background():
 
     moved, cut_between = Behind(), Behind()
     for behind in (moved, cut_between):
-        shown(behind, np.roll(person(), 50, axis=1))
+        for _ in range(SEEN_FRAMES):
+            shown(behind, np.roll(person(), 50, axis=1))
     cut_between.reset()
     fresh = shown(Behind(), person())
     assert np.array_equal(shown(cut_between, person()), fresh)
     assert not np.array_equal(shown(moved, person()), fresh)
+
+
+def test_hair_that_only_the_parsing_sees_is_the_person_s():
+    mask, width, height = person(), *WORKING_PX
+    background = np.ones((height // 8, width // 8), np.float32)
+    assert np.array_equal(person_seen(mask, background), mask)
+    background[1:4, 8:12] = 0.1  # above the person
+    found = person_seen(mask, background)
+    assert (found[14:26, 70:90] > 0.6).all() and np.array_equal(found[:, :50], mask[:, :50])
+    assert (found >= mask).all()

@@ -18,7 +18,15 @@ from mirage_lsd.worker.models.layer_box import Box, cut
 
 MARGIN = np.ones((5, 5), np.uint8)  # masks end a pixel or two beside outlines; cloth must not get into the fill
 SURE = 3.0  # times a person's share: from a third on a pixel tells nothing of the background
+PARSED = 3.0  # times what the parsing leaves for background is taken from the person: from two thirds on it counts
 UNCOVERED_FROM, DECIDED = 0.5, 4.0  # the scene share from which on it is decided for background, and how steeply
+
+
+def person_seen(mask: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Person mask f32 [h,w] 0..1, and where the encoder's parsing is sure of the person although the mask is not (big
+    hair, mostly); background f32 [h/8,w/8]: the parsing's probability of background -> f32 [h,w] 0..1."""
+    parsed = cv2.resize(PARSED - PARSED * background, mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.maximum(mask, np.clip(parsed - (PARSED - 1.0), 0.0, 1.0))
 
 
 def background_share(person: np.ndarray) -> np.ndarray:
@@ -46,6 +54,10 @@ class Behind:
     def reset(self) -> None:
         """The scene was cut: nothing is known of this one's background."""
         self._plate.forget()
+
+    def follow(self, flow: np.ndarray | None, background: np.ndarray) -> None:
+        """See CleanPlate.follow."""
+        self._plate.follow(flow, background)
 
     def __call__(self, frame: np.ndarray, working: np.ndarray, share: np.ndarray, box: Box) -> np.ndarray:
         """frame u8 [H,W,4] BGRA, working u8 [h,w,3] RGB: the same, small; share f32 [h,w]: see `background_share`; box:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from mirage_lsd.worker.models.apply_layer import SHARES, LayerApplier, scene_box
-from mirage_lsd.worker.models.behind import Behind, background_share, uncovering
+from mirage_lsd.worker.models.behind import Behind, background_share, person_seen, uncovering
 from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
 from mirage_lsd.worker.models.light import LightGrade
 from mirage_lsd.worker.models.scenes import ScenePictures
@@ -44,6 +44,8 @@ class Upscale:
         dyes, strength = job.tensors["dyes"], job.tensors["strength"]
         result = self._context.run("upscale", source=job.tensors["source"], buffers=job.tensors["buffers"])
         maps = layer_maps(result, job.tensors["buffers"], job.tensors["surface"])
+        flow, background = job.tensors.get("flow"), job.tensors["regions"][0, 0]
+        self._behind.follow(None if flow is None else flow[0], background)
         if dyes.scene:
             scene = self._scenes.fitted(dyes.scene, dyes.variant, (width_px, height_px))
         else:
@@ -58,7 +60,7 @@ class Upscale:
         size_px = job.source.shape[1], job.source.shape[0]
         if scene_box(maps, size_px) is None:
             return maps, None
-        share = background_share(job.tensors["person_mask"][0, 0])
+        share = background_share(person_seen(job.tensors["person_mask"][0, 0], job.tensors["regions"][0, 0]))
         maps = uncovering(maps, share)
         box = scene_box(maps, size_px)
         return maps, box and self._behind(job.source, job.tensors["working"], share, box)
