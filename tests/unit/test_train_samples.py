@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training samples and losses that shapes and folds are learned from."""
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ torch = pytest.importorskip("torch")
 from mirage_lsd.worker.models.steady import leaked_latent  # noqa: E402
 from mirage_lsd.worker.models.tiny import MirageTiny  # noqa: E402
 from mirage_lsd.worker.train import schedule, stage_stream  # noqa: E402
+from mirage_lsd.worker.train.degrade import sample_mask_fault  # noqa: E402
 from mirage_lsd.worker.train.edits import sample_edit, shape_changes  # noqa: E402
 from mirage_lsd.worker.train.folds import LEAST, MOST, folded, sample_folds  # noqa: E402
 from mirage_lsd.worker.train.losses import swimming_loss  # noqa: E402
@@ -130,3 +132,15 @@ def test_a_stream_starts_from_as_little_of_its_past_as_live():
     known = past.flags[:, 0] > 0
     assert 0 < known.sum() < 16
     assert torch.allclose(past.start[known], torch.from_numpy(live)) and not past.start[~known].any()
+
+
+def test_person_masks_lose_hair_now_and_then_and_nothing_else_with_it():
+    faults = [sample_mask_fault(np.random.default_rng(k), 64, 48) for k in range(300)]
+    losing = [fault for fault in faults if fault.hair < 1.0 and not fault.absent]
+    assert 10 < len(losing) < 70
+    person, hair = np.zeros((48, 64), np.uint8), np.zeros((48, 64), bool)
+    person[4:, 16:48], hair[4:20, 16:48] = 255, True
+    calm = replace(losing[0], shift=(0, 0), grow=0, hole=None, blur=0.6)
+    mask = calm.apply(person, hair)
+    assert abs(float(mask[8:16, 20:44].mean()) - 255 * calm.hair) < 8 and mask[28:44, 20:44].min() > 250
+    assert replace(calm, hair=1.0).apply(person, hair)[8:16, 20:44].min() > 250

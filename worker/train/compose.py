@@ -15,7 +15,7 @@ from mirage_lsd.worker.models.behind import background_share
 from mirage_lsd.worker.models.cloth import NEUTRAL, albedo
 from mirage_lsd.worker.models.push_pull import filled
 from mirage_lsd.worker.train import degrade
-from mirage_lsd.worker.train.coverage import LOWER, edit_alpha, merge_inner_shirt, occluded, over
+from mirage_lsd.worker.train.coverage import HAIR, LOWER, edit_alpha, merge_inner_shirt, occluded, over
 from mirage_lsd.worker.train.dataset import World, Worlds
 from mirage_lsd.worker.train.edits import Edit, sample_edit, sample_worn, shape_changes, vary_extras
 from mirage_lsd.worker.train.folds import folded, sample_folds
@@ -177,8 +177,9 @@ class _Stage:
         colored = cv2.multiply(worn.rgb, factor.astype(np.float32), dtype=cv2.CV_8U)
         behind = cv2.LUT(self._background(t), self.photometry)
         clean = over(cv2.LUT(colored, self.photometry), worn.person, behind)
-        return _Source(self.webcam.apply(clean, self.rng), self.fault.apply(worn.person)[..., None],
-                       merge_inner_shirt(worn.labels.copy()), worn.surface, worn)
+        mask = self.fault.apply(worn.person, worn.labels == HAIR)[..., None]
+        return _Source(self.webcam.apply(clean, self.rng), mask, merge_inner_shirt(worn.labels.copy()), worn.surface,
+                       worn)
 
     def shoot(self, edit: Edit, clip: int, before: int, after: int, frame: int, t: int) -> _Shot:
         source = self.source(clip, before, frame, t)

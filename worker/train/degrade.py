@@ -79,11 +79,14 @@ class MaskFault:
     grow: int
     blur: float
     hole: tuple[int, int, int] | None
+    hair: float = 1.0  # how much of the person's hair it takes for the person's: big hair it loses for moments
 
-    def apply(self, alpha: np.ndarray) -> np.ndarray:
-        """True person alpha u8 [H,W] -> noisy mask u8 [H,W]."""
+    def apply(self, alpha: np.ndarray, hair: np.ndarray) -> np.ndarray:
+        """True person alpha u8 [H,W], where hair is bool [H,W] -> noisy mask u8 [H,W]."""
         if self.absent:
             return np.zeros_like(alpha)
+        if self.hair < 1.0:
+            alpha = np.where(hair, alpha * np.float32(self.hair), alpha).astype(np.uint8)
         small = cv2.resize(alpha, (alpha.shape[1] // 2, alpha.shape[0] // 2), interpolation=cv2.INTER_AREA)
         if self.grow:
             kernel = np.ones((abs(self.grow) * 2 + 1,) * 2, np.uint8)
@@ -104,4 +107,5 @@ def sample_mask_fault(rng: np.random.Generator, width_px: int, height_px: int) -
         hole = (int(rng.integers(width_px // 2)), int(rng.integers(height_px // 2)), int(rng.choice([60, 150, 255])))
     shift = (int(rng.integers(-2, 3)), int(rng.integers(-2, 3))) if rng.random() < 0.4 else (0, 0)
     grow = int(rng.integers(-1, 3)) if rng.random() < 0.5 else 0
-    return MaskFault(bool(rng.random() < 0.04), shift, grow, float(rng.uniform(0.6, 2.0)), hole)
+    hair = float(rng.uniform(0.0, 0.6)) if rng.random() < 0.1 else 1.0
+    return MaskFault(bool(rng.random() < 0.04), shift, grow, float(rng.uniform(0.6, 2.0)), hole, hair)
