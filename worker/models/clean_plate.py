@@ -1,25 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is known of the background behind a person: a clean plate that grows while the person moves.
 
-Pixels that once were surely background are remembered and shown where the person hides them now; what was never seen
-is filled in from around (push_pull.py) and averaged over time, so that it does not flicker with the person mask. Used
-by behind.Behind. It moves along when the camera pans slowly (`follow`). Invariant: nothing is remembered from before
-the camera swung round or the scene was cut.
+Pixels that were surely background for a while are remembered and shown where the person hides them now; what was never
+seen is filled in from around (push_pull.py) and averaged over time, so that it does not flicker with the person mask.
+It moves along when the camera pans slowly (`follow`). Used by behind.Behind. Invariant: nothing is remembered from
+before the camera swung round or the scene was cut.
 """
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
+from mirage_lsd.worker.models.config import LATENT_FACTOR
 from mirage_lsd.worker.models.push_pull import ENOUGH, filled
 
 BESIDE = np.ones((5, 5), np.uint8)  # pixels so near the person are not remembered: masks end beside hair and fingers
 SURELY = 0.9  # of a background share: such a pixel is remembered
 LOOKED_AT_PX = 4  # every so many pixels it is looked whether the camera moved
-CHANGED = 24  # sum of the channels' differences from which on a pixel has changed
+CHANGED = 72  # sum of the channels' differences from which on a pixel has changed
 MOVED = 0.25  # share of changed background pixels from which on the camera has moved
 SEEN_FRAMES = 8  # so long a pixel is background before it is remembered: a person mask loses big hair for moments
-CELL_PX = 8  # of the flow
 BACKGROUND, FEWEST = 0.9, 20  # a cell's probability of background, and how many such cells show the camera's motion
 STILL_PX = 0.1  # a frame; less is noise, which would add up
 KEPT = 0.9  # how much a guess keeps of the last frame's
@@ -45,7 +45,7 @@ class CleanPlate:
             self.forget()
         elif self._known.size:
             cells = flow[:, background > BACKGROUND]
-            pan_px = -CELL_PX * np.median(cells, axis=1) if cells.shape[1] >= FEWEST else np.zeros(2)
+            pan_px = -LATENT_FACTOR * np.median(cells, axis=1) if cells.shape[1] >= FEWEST else np.zeros(2)
             if np.abs(pan_px).max() > STILL_PX:
                 self._pan_px += pan_px
                 self._move_along()
@@ -97,4 +97,4 @@ class CleanPlate:
         if not both.any():
             return False
         change = cv2.absdiff(picture[step, step], self._plate[step, step]).sum(-1, dtype=np.int32)
-        return float((change[both] > 3 * CHANGED).mean()) > MOVED
+        return float((change[both] > CHANGED).mean()) > MOVED
