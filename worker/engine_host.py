@@ -19,7 +19,7 @@ from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker import engines, freed_memory
 from mirage_lsd.worker.models.graphs import GraphShapes, shapes_for
-from mirage_lsd.worker.models.person_mask import PersonMask
+from mirage_lsd.worker.models.person_follow import PersonFollower
 from mirage_lsd.worker.models.sampler import Schedule
 from mirage_lsd.worker.models.weights import load_schedule
 from mirage_lsd.worker.pace import Pace
@@ -108,9 +108,9 @@ class EngineHost:
         if settings.working_size == "auto" and self._present.get(size_px) == shapes_for(*size_px, size):
             self.pace.took(size, frame_ms)
 
-    def new_person_mask(self) -> PersonMask:
+    def new_person_mask(self) -> PersonFollower:
         """A person segmenter of its own for one stream."""
-        return PersonMask()
+        return PersonFollower()
 
     def devices(self) -> tuple[str, ...]:
         """What the device setting may be on this machine."""

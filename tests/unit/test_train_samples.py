@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training samples and losses that shapes and folds are learned from."""
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from mirage_lsd.worker.models.person_follow import PersonFollower, box_around, person_cells  # noqa: E402
 from mirage_lsd.worker.models.steady import leaked_latent  # noqa: E402
 from mirage_lsd.worker.models.tiny import MirageTiny  # noqa: E402
 from mirage_lsd.worker.train import schedule, stage_stream  # noqa: E402
@@ -15,6 +18,7 @@ from mirage_lsd.worker.train.degrade import sample_mask_fault  # noqa: E402
 from mirage_lsd.worker.train.edits import sample_edit, shape_changes  # noqa: E402
 from mirage_lsd.worker.train.folds import LEAST, MOST, folded, sample_folds  # noqa: E402
 from mirage_lsd.worker.train.losses import swimming_loss  # noqa: E402
+from mirage_lsd.worker.train.segment import segmented  # noqa: E402
 from mirage_lsd.worker.train.stage_stream import way_to  # noqa: E402
 
 WORN = {"upper": "t-shirt", "lower": "trousers", "hair": "short", "expression": "neutral"}
@@ -134,6 +138,15 @@ def test_a_stream_starts_from_as_little_of_its_past_as_live():
     assert torch.allclose(past.start[known], torch.from_numpy(live)) and not past.start[~known].any()
 
 
+def test_a_frame_that_begins_a_stream_knows_nothing(monkeypatch):
+    monkeypatch.setattr(stage_stream, "_ALONE", 1.0)
+    noise = torch.randn(3, 24, 8, 16)
+    past = stage_stream.any_past(MirageTiny(), {}, 1, None, noise, torch.Generator().manual_seed(0))
+    assert past.error is None and past.surface_error is None
+    known = (past.start, *past.caches, *past.anchor, past.flags)
+    assert past.start.shape == noise.shape and not any(tensor.any() for tensor in known)
+
+
 def test_person_masks_lose_hair_now_and_then_and_nothing_else_with_it():
     faults = [sample_mask_fault(np.random.default_rng(k), 64, 48) for k in range(300)]
     losing = [fault for fault in faults if fault.hair < 1.0 and not fault.absent]
@@ -144,3 +157,21 @@ def test_person_masks_lose_hair_now_and_then_and_nothing_else_with_it():
     mask = calm.apply(person, hair)
     assert abs(float(mask[8:16, 20:44].mean()) - 255 * calm.hair) < 8 and mask[28:44, 20:44].min() > 250
     assert replace(calm, hair=1.0).apply(person, hair)[8:16, 20:44].min() > 250
+
+
+def test_training_shows_the_live_segmenters_masks_where_live_ones_look():
+    """Spoiled true masks never lost an arm; the segmenter does. Each loader thread has its own."""
+    near = pytest.importorskip("skimage.data").astronaut()
+    picture = np.full((192, 320, 3), (92, 104, 98), np.uint8)
+    picture[120:, 180:252] = cv2.resize(near, (72, 72), interpolation=cv2.INTER_AREA)
+    person = np.zeros((192, 320), np.uint8)
+    person[120:, 190:240] = 255
+    close, whole = segmented(picture, person, 1.2), segmented(picture, person, None)
+    follow = PersonFollower()
+    assert np.abs(whole / 255.0 - follow(picture)).max() < 0.01
+    follow._box = box_around(person_cells(person / np.float32(255)), 1.2)
+    assert np.abs(close / 255.0 - follow(picture)).max() < 0.01 and np.abs(close.astype(int) - whole).max() > 60
+    nobody = np.zeros_like(person)
+    assert np.array_equal(segmented(picture, nobody, 1.2), whole)
+    with ThreadPoolExecutor(2) as pool:
+        assert all(np.array_equal(one, close) for one in pool.map(lambda _: segmented(picture, person, 1.2), range(6)))

@@ -30,7 +30,7 @@ from mirage_lsd.worker.engine_host import warm_up
 from mirage_lsd.worker.models.apply_layer import SHARES
 from mirage_lsd.worker.models.config import DECISION, PAINTED_FROM, SCENE_FROM
 from mirage_lsd.worker.models.graphs import GraphShapes, shapes_for
-from mirage_lsd.worker.models.person_mask import PersonMask
+from mirage_lsd.worker.models.person_follow import PersonFollower
 from mirage_lsd.worker.models.sampler import Schedule
 from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS, load_schedule, load_weights, save_weights
 from mirage_lsd.worker.stages.context import ANCHORS, CACHES
@@ -177,5 +177,5 @@ class EvalHost:
     def took(self, settings: StreamSettings, size_px: tuple[int, int], frame_ms: float) -> None:
         """Nothing follows the pace here: every film is played at the same size."""
 
-    def new_person_mask(self) -> PersonMask:
-        return PersonMask()
+    def new_person_mask(self) -> PersonFollower:
+        return PersonFollower()

@@ -79,8 +79,17 @@ class ModelContext:
         if shapes == self._shapes:
             return False
         self._shapes, self._engine = shapes, None
-        self.history.clear()
+        self.forget()
         return True
+
+    def saw(self, mask: np.ndarray, background: np.ndarray) -> None:
+        """Tells where the person of this frame is: see PersonFollower.saw."""
+        self._person_mask.saw(mask, background)
+
+    def forget(self) -> None:
+        """Drops the stream's past: another scene or size."""
+        self.history.clear()
+        self._person_mask.reset()
 
     @property
     def shapes(self) -> GraphShapes:
@@ -97,4 +106,4 @@ class ModelContext:
     def release(self) -> None:
         """Gives graphs and history back."""
         self._engine, self._shapes = None, None
-        self.history.clear()
+        self.forget()

@@ -22,5 +22,6 @@ class Encode(StatelessStage):
     def __call__(self, job: Job) -> Job:
         job.tensors["person_mask"] = self._context.end_mask()
         features = self._context.run("encode", source=job.tensors["source"], person_mask=job.tensors["person_mask"])
+        self._context.saw(job.tensors["person_mask"][0, 0], features["regions"][0, 0])
         job.tensors.update(features)
         return job

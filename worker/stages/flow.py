@@ -59,7 +59,7 @@ class Flow:
     def reset(self) -> None:
         """Forgets the previous picture and the stream's hidden state."""
         self._previous = self._grey = None
-        self._context.history.clear()
+        self._context.forget()
 
     def flush(self) -> None:
         """Gives everything back."""

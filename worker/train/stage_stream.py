@@ -41,21 +41,22 @@ from mirage_lsd.worker.train.stage_flow import search
 from mirage_lsd.worker.train.stage_layers import layers_shown
 
 STEPS = (3, 3, 3, 3, 3, 3, 2, 4, 1, 5)  # how often each step count is trained
-_OWN = 0.5  # share of batches whose history is the model's own frames
+_ALONE = 0.5  # share of batches whose frame begins a stream: so many more frames are seen in the same time
+_OWN = 0.5  # share of the others whose history is the model's own frames
 _LONGEST = 6  # own frames before the one that is learned from
 
 
 class Past(NamedTuple):
     """What a frame starts from. start: warped latent, as little of it as live; flags [B,2]: has cache, has anchor;
     error: warped error of the model's own frame before and where it counts, or None with corrupted truth;
-    surface_error [B,3,H/4,W/4]: of that frame's surface, not warped."""
+    surface_error [B,3,H/4,W/4]: of that frame's surface, not warped; None without a frame before."""
 
     start: Tensor
     caches: Caches
     anchor: Anchor
     flags: Tensor
     error: tuple[Tensor, Tensor] | None
-    surface_error: Tensor
+    surface_error: Tensor | None
 
 
 def stream_nets(model: MirageTiny) -> nn.ModuleList:
@@ -132,8 +133,10 @@ def past_of(model: MirageTiny, batch: dict[str, Tensor], way: list[int], conditi
 
 def any_past(model: MirageTiny, batch: dict[str, Tensor], t: int, condition: ConditionFeatures, noise: Tensor,
              generator: torch.Generator) -> Past:
-    """A random past of frame t."""
-    own, pasts = torch.rand(2, generator=generator).tolist()
+    """A random past of frame t, or none."""
+    alone, own, pasts = torch.rand(3, generator=generator).tolist()
+    if alone < _ALONE:
+        return Past(torch.zeros_like(noise), *schedule.empty_history(model, len(noise), *noise.shape[2:]), None, None)
     return past_of(model, batch, way_to(t, 1 + int(pasts * _LONGEST)), condition, noise, generator, own < _OWN)
 
 
@@ -167,9 +170,11 @@ def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, gener
         raw = model.decoder.raw(latent, x4, frame)
         picture = model.upscaler.picture(frame, finish(raw.detach()).float(), *dyes)
     gap = latent.float() - target
-    steady = latent.new_zeros(())
+    steady = swimming = latent.new_zeros(())
     if past.error is not None:
         steady = ((gap - past.error[0]).abs() * past.error[1]).mean()
+    if past.surface_error is not None:
+        swimming = swimming_loss(surface - now["surface"], past.surface_error, now)
     wanted = composite(frame, layer, *dyes)
     pixels = {name: 0.5 * value for name, value in layer_losses(raw.float(), layer, frame, dyes).items()}
     pixels["shape"] = shape_loss(raw.float(), layer, frame, now["labels"], dyes, asks_scene(now["ids"]))
@@ -177,7 +182,7 @@ def stream_losses(model: MirageTiny, batch: dict[str, Tensor], steps: int, gener
         "latent": 0.5 * (gap.abs() * clean_weight(layer, target)).mean(), "steady": 0.4 * steady,
         "regions": 0.15 * region_loss(logits, now["labels"]),
         **surface_losses(surface.float(), now["surface"], now["labels"]),
-        "swimming": 12.0 * swimming_loss(surface - now["surface"], past.surface_error, now), **pixels,
+        "swimming": 12.0 * swimming, **pixels,
         "picture": 2.0 * (picture.float() - wanted).abs().mean() + gradient_loss(picture.float(), wanted)})
 
 
