@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training: samples keep their promises, and the whole recipe runs, resumes and writes usable weights."""
 import copy
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from mirage_lsd.worker.train.coverage import CHANGED_LABELS  # noqa: E402
 from mirage_lsd.worker.train.dataset import DatasetError, open_world  # noqa: E402
 from mirage_lsd.worker.train.recipe import STAGES, smoke_config, start_from, train  # noqa: E402
 from mirage_lsd.worker.train.runs import Loader, StageConfig  # noqa: E402
+from mirage_lsd.worker.train.stage_decoder import KEPT, MET, met_again, train_decoder, with_latents  # noqa: E402
 from mirage_lsd.worker.train.stage_denoise import train_denoiser  # noqa: E402
 from mirage_lsd.worker.train.stage_schedule import train_schedule  # noqa: E402
 from mirage_lsd.worker.train.stage_stream import train_stream  # noqa: E402
@@ -159,6 +161,27 @@ def test_the_schedules_stage_moves_the_times_and_nothing_else(world_dir, tmp_pat
     times = model.timesteps(3)
     assert (times.diff() < 0).all() and 0 < times.min() and times.max() < 1
     assert all(parameter.requires_grad for parameter in model.unet.parameters())
+
+
+def test_the_decoders_stage_moves_the_decoder_and_nothing_else(world_dir, tmp_path):
+    """It learns from what the held nets end with, not from true latents."""
+    model, world = MirageTiny().eval(), open_world(world_dir)
+    before = copy.deepcopy(model.state_dict())
+    train_decoder(model, world, tmp_path, StageConfig(4, 60.0, 2, 1e-2), (128, 96), 0, lambda _: None)
+    moved = {name for name, value in model.state_dict().items() if not value.equal(before[name])}
+    assert moved and all(name.startswith("decoder.") for name in moved)
+    batch = next(iter(Loader(world, StageConfig(1, 1.0, 2, 1e-3), (128, 96), 3)))
+    ended = with_latents(model, batch, torch.Generator().manual_seed(0))
+    target = model.layer_encoder(batch["layer"][:, 0])
+    assert ended["latent"].shape == (2, 1, *target.shape[1:]) and not ended["latent"].requires_grad
+    assert (ended["latent"][:, 0] - target).abs().mean() > 0.1
+
+
+def test_latents_are_met_several_times_and_all_of_them():
+    order = [int(batch["n"]) for batch in met_again(({"n": torch.tensor(n)} for n in range(300)), 1)]
+    met = Counter(order)
+    assert order[::MET] == list(range(300)) and len(order) == 300 * MET
+    assert np.median([met[n] for n in range(KEPT, 200)]) >= MET - 1
 
 
 def test_batches_of_several_sizes_cost_alike(world_dir):

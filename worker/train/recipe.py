@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole recipe of mirage-lsd-tiny: autoencoder -> flow -> denoiser -> surface -> stream -> schedule -> motion ->
-export.
+"""The whole recipe of mirage-lsd-tiny: autoencoder -> flow -> denoiser -> surface -> stream -> schedule -> decoder
+-> motion -> export.
 
 `train(config)` is what `mirage-lsd train` calls. Each stage checkpoints into `config.run_dir` and a second call goes
 on where the first ended; a finished stage is loaded, not repeated. Everything is seeded.
@@ -20,6 +20,7 @@ from mirage_lsd.worker.models.tiny import MirageTiny
 from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS, save_weights
 from mirage_lsd.worker.train.dataset import open_world
 from mirage_lsd.worker.train.runs import StageConfig
+from mirage_lsd.worker.train.stage_decoder import train_decoder
 from mirage_lsd.worker.train.stage_denoise import train_denoiser
 from mirage_lsd.worker.train.stage_flow import train_flow
 from mirage_lsd.worker.train.stage_layers import train_autoencoder
@@ -28,9 +29,9 @@ from mirage_lsd.worker.train.stage_schedule import train_schedule
 from mirage_lsd.worker.train.stage_stream import train_stream
 from mirage_lsd.worker.train.stage_surface import train_surface
 
-STAGES = ("autoencoder", "flow", "denoiser", "surface", "stream", "schedule", "motion")
+STAGES = ("autoencoder", "flow", "denoiser", "surface", "stream", "schedule", "decoder", "motion")
 _RUN = {"autoencoder": train_autoencoder, "flow": train_flow, "denoiser": train_denoiser, "surface": train_surface,
-        "stream": train_stream, "schedule": train_schedule, "motion": train_motion}
+        "stream": train_stream, "schedule": train_schedule, "decoder": train_decoder, "motion": train_motion}
 
 
 def _default_stages() -> dict[str, StageConfig]:
@@ -41,6 +42,7 @@ def _default_stages() -> dict[str, StageConfig]:
             "stream": StageConfig(20_000, 4500.0, 3, 5e-4, frames=3, scales=(0.5, 0.7, 1.0), optimizer="muon",
                                   again=30),
             "schedule": StageConfig(400, 400.0, 3, 1.5e-2, frames=3, scales=(0.5, 0.7, 1.0)),
+            "decoder": StageConfig(20_000, 900.0, 4, 6e-4, scales=(0.7, 1.0, 1.0, 1.0), optimizer="muon"),
             "motion": StageConfig(60_000, 1500.0, 24, 2e-3, frames=2)}
 
 
