@@ -15,9 +15,10 @@ from mirage_lsd.worker.models.tiny import MirageTiny  # noqa: E402
 from mirage_lsd.worker.train.compose import compose  # noqa: E402
 from mirage_lsd.worker.train.coverage import CHANGED_LABELS  # noqa: E402
 from mirage_lsd.worker.train.dataset import DatasetError, open_world  # noqa: E402
+from mirage_lsd.worker.train.echo import met_again  # noqa: E402
 from mirage_lsd.worker.train.recipe import STAGES, smoke_config, start_from, train  # noqa: E402
 from mirage_lsd.worker.train.runs import Loader, StageConfig  # noqa: E402
-from mirage_lsd.worker.train.stage_decoder import KEPT, MET, met_again, train_decoder, with_latents  # noqa: E402
+from mirage_lsd.worker.train.stage_decoder import KEPT, MET, train_decoder, with_latents  # noqa: E402
 from mirage_lsd.worker.train.stage_denoise import train_denoiser  # noqa: E402
 from mirage_lsd.worker.train.stage_schedule import train_schedule  # noqa: E402
 from mirage_lsd.worker.train.stage_stream import train_stream  # noqa: E402
@@ -178,7 +179,7 @@ def test_the_decoders_stage_moves_the_decoder_and_nothing_else(world_dir, tmp_pa
 
 
 def test_latents_are_met_several_times_and_all_of_them():
-    order = [int(batch["n"]) for batch in met_again(({"n": torch.tensor(n)} for n in range(300)), 1)]
+    order = [int(batch["n"]) for batch in met_again(({"n": torch.tensor(n)} for n in range(300)), KEPT, MET, 1)]
     met = Counter(order)
     assert order[::MET] == list(range(300)) and len(order) == 300 * MET
     assert np.median([met[n] for n in range(KEPT, 200)]) >= MET - 1

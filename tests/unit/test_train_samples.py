@@ -18,7 +18,7 @@ from mirage_lsd.worker.train.degrade import sample_mask_fault  # noqa: E402
 from mirage_lsd.worker.train.edits import sample_edit, shape_changes  # noqa: E402
 from mirage_lsd.worker.train.folds import LEAST, MOST, folded, sample_folds  # noqa: E402
 from mirage_lsd.worker.train.losses import swimming_loss  # noqa: E402
-from mirage_lsd.worker.train.segment import segmented  # noqa: E402
+from mirage_lsd.worker.train.segment import AROUND, SEGMENTED, sample_masks, segmented  # noqa: E402
 from mirage_lsd.worker.train.stage_stream import way_to  # noqa: E402
 
 WORN = {"upper": "t-shirt", "lower": "trousers", "hair": "short", "expression": "neutral"}
@@ -157,6 +157,19 @@ def test_person_masks_lose_hair_now_and_then_and_nothing_else_with_it():
     mask = calm.apply(person, hair)
     assert abs(float(mask[8:16, 20:44].mean()) - 255 * calm.hair) < 8 and mask[28:44, 20:44].min() > 250
     assert replace(calm, hair=1.0).apply(person, hair)[8:16, 20:44].min() > 250
+
+
+def test_most_samples_have_the_segmenters_masks_and_the_others_spoiled_true_ones():
+    drawn = [sample_masks(np.random.default_rng(k), 64, 48) for k in range(400)]
+    assert abs(sum(masks.fault is None for masks in drawn) / 400 - SEGMENTED) < 0.08
+    assert all(AROUND[0] <= masks.around <= AROUND[1] for masks in drawn if masks.around is not None)
+    picture, person = np.full((48, 64, 3), 90, np.uint8), np.zeros((48, 64), np.uint8)
+    person[10:, 20:50] = 255
+    spoiled = next(masks for masks in drawn if masks.fault and not masks.fault.absent and not masks.fault.hole)
+    seen = next(masks for masks in drawn if masks.fault is None)
+    hair = np.zeros((48, 64), bool)
+    assert spoiled.of(picture, person, hair)[20:40, 28:42].min() > 200, "the true mask, spoiled"
+    assert seen.of(picture, person, hair)[20:40, 28:42].max() < 200, "the segmenter sees nobody in an even picture"
 
 
 def test_training_shows_the_live_segmenters_masks_where_live_ones_look():

@@ -15,6 +15,7 @@ from functools import partial
 import cv2
 import numpy as np
 
+from mirage_lsd.worker.models.behind import PARSED
 from mirage_lsd.worker.models.config import LATENT_FACTOR
 from mirage_lsd.worker.models.person_mask import PersonMask
 
@@ -22,7 +23,6 @@ AROUND = 1.25  # so much larger than the person the box is
 LEAST_CELLS, LEAST_HEIGHT = 4, 1 / 3  # fewer cells are no person; share of the picture's height
 WHOLE = 0.9  # a box of so much of the picture's width is the whole picture
 WIDE = 1.35  # width to height from which on the wide segmenter suits a box
-PARSED = 1 / 3  # cells that the encoder's parsing takes for background no more likely than that are the person
 SHRINK = 0.75  # a box is held until the person leaves it or needs less of its height
 LOOK_EVERY = 30  # frames between looks at the whole picture
 
@@ -52,7 +52,7 @@ def person_cells(mask: np.ndarray, background: np.ndarray | None = None) -> np.n
     """mask f32 [h,w] 0..1, background f32 [h/8,w/8]: the parsing's probability -> bool [h/8,w/8]: cells with person."""
     size = mask.shape[1] // LATENT_FACTOR, mask.shape[0] // LATENT_FACTOR
     cells = cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > 0.5
-    return cells if background is None else cells | (background < PARSED)
+    return cells if background is None else cells | (background < 1.0 / PARSED)
 
 
 def box_around(cells: np.ndarray, around: float = AROUND) -> PersonBox | None:
@@ -88,7 +88,7 @@ def holds(box: PersonBox, cells: np.ndarray) -> bool:
     """Whether a box still suits the person in cells bool [h,w]: inside, a cell away from its edges (but the
     picture's), and not much smaller than it might be."""
     wanted = box_around(cells)
-    if wanted is None or wanted.wide != box.wide:
+    if wanted is None:
         return False
     for (start, stop), there, total in zip((box.rows, box.columns), (cells.any(axis=1), cells.any(axis=0)),
                                            cells.shape, strict=True):

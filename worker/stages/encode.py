@@ -2,7 +2,7 @@
 """encode: source picture + person mask → source features, region probabilities and the body surface.
 
 Writes tensors person_mask, s8, s16, s32, regions, x4, surface (as seen in this frame alone). Called by the worker's
-loop thread. Stateless: each mask is made from its own frame.
+loop thread. Stateless: it tells the context where the person is, which the next frame's mask is begun with.
 """
 
 from __future__ import annotations

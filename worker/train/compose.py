@@ -20,15 +20,13 @@ from mirage_lsd.worker.train.dataset import World, Worlds
 from mirage_lsd.worker.train.edits import Edit, sample_edit, sample_worn, shape_changes, vary_extras
 from mirage_lsd.worker.train.folds import folded, sample_folds
 from mirage_lsd.worker.train.prints import printed, sample_light_field, sample_print
-from mirage_lsd.worker.train.segment import segmented
+from mirage_lsd.worker.train.segment import sample_masks
 from mirage_lsd.worker.train.true_flow import AROUND_CELLS, true_flow
 from mirage_lsd.worker.train.views import CLOSEST, View, sample_view
 from mirage_lsd.worker.train.world.paint import multiplier, shares
 
 SHAPE_SHARE, SHAPE_TRIES = 0.75, 24  # so often a sample is looked for whose outlines change
 SHAPE_KINDS = {"hair": 5 / 15, "legs": 4 / 15, "arms": 4 / 15, "bare": 2 / 15}
-SEGMENTED = 0.75  # the other masks are the true ones, spoiled: on other pictures the segmenter errs otherwise
-FOLLOWED, AROUND = 0.85, (1.05, 1.5)  # how often it looks where the person was, and at how much more
 LEAST_LEGS = 0.02  # of the picture, for legs to be worth changing
 
 
@@ -164,8 +162,7 @@ class _Stage:
         self.corner = rng.uniform(0, 1, 2) * (384 - width * self.zoom, 224 - height * self.zoom)
         self.photometry = degrade.sample_photometry(rng).table()
         self.webcam = degrade.sample_webcam(rng)
-        self.segmented, self.fault = rng.random() < SEGMENTED, degrade.sample_mask_fault(rng, width, height)
-        self.around = float(rng.uniform(*AROUND)) if rng.random() < FOLLOWED else None
+        self.masks = sample_masks(rng, width, height)
         self.extras, self.worn = vary_extras(rng), sample_worn(rng)
         self.print, self.light = sample_print(rng, part.backgrounds), sample_light_field(rng, view.size_px)
         self.folds = sample_folds(rng)
@@ -182,10 +179,8 @@ class _Stage:
         behind = cv2.LUT(self._background(t), self.photometry)
         clean = over(cv2.LUT(colored, self.photometry), worn.person, behind)
         picture = self.webcam.apply(clean, self.rng)
-        mask = (segmented(picture, worn.person, self.around) if self.segmented
-                else self.fault.apply(worn.person, worn.labels == HAIR))
-        return _Source(picture, mask[..., None], merge_inner_shirt(worn.labels.copy()), worn.surface,
-                       worn)
+        mask = self.masks.of(picture, worn.person, worn.labels == HAIR)[..., None]
+        return _Source(picture, mask, merge_inner_shirt(worn.labels.copy()), worn.surface, worn)
 
     def shoot(self, edit: Edit, clip: int, before: int, after: int, frame: int, t: int) -> _Shot:
         source = self.source(clip, before, frame, t)

@@ -11,7 +11,6 @@ import csv
 import itertools
 import math
 import os
-import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +25,7 @@ from torch import Tensor, nn
 
 from mirage_lsd.worker.train.compose import Sample, SourceSample, compose
 from mirage_lsd.worker.train.dataset import World, Worlds
+from mirage_lsd.worker.train.echo import met_again
 from mirage_lsd.worker.train.muon import Muon
 from mirage_lsd.worker.train.replicas import Replicas
 
@@ -69,19 +69,17 @@ class Loader:
         self._ahead = deque(self._next() for _ in range(3))
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        rng, kept = random.Random(self._seed), []
+        new = self._new()
+        return met_again(new, self._config.again, 2, self._seed) if self._config.again else new
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _new(self) -> Iterator[dict[str, Tensor]]:
         while True:
             batch = self._ahead.popleft().result()
             self._ahead.append(self._next())
             yield batch
-            if self._config.again:
-                if len(kept) == self._config.again:
-                    kept.pop(rng.randrange(len(kept)))
-                kept.append(batch)
-                yield rng.choice(kept)
-
-    def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
 
     def _next(self) -> Future:
         return self._pool.submit(self._compose, next(self._numbers))

@@ -2,12 +2,11 @@
 """Stage 7: the decoder alone, on the latents that the other nets end with at the learned time-steps, as they will be.
 
 While everything learns, the decoder runs after latents that change; and after weights were averaged, it has never seen
-theirs. Held latents cost a forward pass, and are met several times: four times as many steps in the same time.
+theirs. Held latents cost a forward pass, and are met several times: three times as many steps in the same time.
 """
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +19,14 @@ from mirage_lsd.worker.models.tiny import MirageTiny
 from mirage_lsd.worker.models.unet import ConditionFeatures
 from mirage_lsd.worker.train import schedule
 from mirage_lsd.worker.train.dataset import World, Worlds
+from mirage_lsd.worker.train.echo import met_again
 from mirage_lsd.worker.train.losses import asks_scene, dyes_of, layer_losses, shape_loss, weighed
 from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, fast_math, frame_of
 from mirage_lsd.worker.train.stage_denoise import encode_source
 from mirage_lsd.worker.train.stage_layers import layers_shown
 from mirage_lsd.worker.train.stage_stream import STEPS
 
-MET, KEPT = 5, 64  # how often a batch of latents is met, from among how many
+MET, KEPT = 5, 64  # how often a batch of latents is met on average, from among how many
 _KNOWN = 0.5  # share of batches that start with something of a past
 
 
@@ -44,22 +44,10 @@ def train_decoder(model: MirageTiny, world: World | Worlds, folder: Path, config
         return decoder_losses(model, batch)
 
     generator = torch.Generator().manual_seed(seed + run.step)
-    run.run(met_again((with_latents(model, batch, generator) for batch in loader), seed + run.step), losses,
-            lambda: decoder_sheet(model, latest))
+    latents = (with_latents(model, batch, generator) for batch in loader)
+    run.run(met_again(latents, KEPT, MET, seed + run.step), losses, lambda: decoder_sheet(model, latest))
     loader.close()
     model.eval()
-
-
-def met_again(batches: Iterator[dict[str, Tensor]], seed: int) -> Iterator[dict[str, Tensor]]:
-    """Every batch when it comes, then MET - 1 of the last KEPT."""
-    rng, kept = random.Random(seed), []
-    for batch in batches:
-        if len(kept) == KEPT:
-            kept.pop(rng.randrange(KEPT))
-        kept.append(batch)
-        yield batch
-        for _ in range(MET - 1):
-            yield rng.choice(kept)
 
 
 @torch.no_grad()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage 7: how bodies move (models/body_motion.py), on pairs of source pictures, with all other nets finished.
+"""Stage 8: how bodies move (models/body_motion.py), on pairs of source pictures, with all other nets finished.
 
 Everything that the net is given is made as live: searched at the usual size, corrected by FlowNet-lite at the working
 size, looked at again for evidence; and as often corrected by the net itself and looked at once more.
