@@ -68,10 +68,10 @@ class ModelContext:
         begun.wait()
 
     def end_mask(self) -> np.ndarray:
-        """The mask begun last, float32 [1, 1, h, w] 0..1."""
+        """The mask begun last, float32 [h, w] 0..1."""
         assert self._masks is not None, "begin_mask() comes first"
         masks, self._masks = self._masks, None
-        return np.ascontiguousarray(masks.result(), np.float32)[None, None]
+        return masks.result()
 
     def fit(self, width_px: int, height_px: int, working_size: str) -> bool:
         """Chooses the working size for a source; True when it changed, so that the history must go."""
