@@ -7,9 +7,9 @@ import pytest
 
 from mirage_lsd.worker.models.behind import Behind, background_share, person_seen, uncovering
 from mirage_lsd.worker.models.clean_plate import SEEN_FRAMES
+from mirage_lsd.worker.models.fill_in import filled
 from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
 from mirage_lsd.worker.models.layer_box import cut, fit_box
-from mirage_lsd.worker.models.push_pull import filled
 
 WORKING_PX, CLOTH = (160, 96), (20, 200, 30)
 

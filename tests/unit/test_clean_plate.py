@@ -6,7 +6,7 @@ import numpy as np
 
 from mirage_lsd.worker.models.behind import background_share
 from mirage_lsd.worker.models.clean_plate import SEEN_FRAMES, CleanPlate
-from mirage_lsd.worker.models.push_pull import filled
+from mirage_lsd.worker.models.fill_in import filled
 
 SIZE_PX, CLOTH = (160, 96), (20, 200, 30)
 

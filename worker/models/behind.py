@@ -19,7 +19,7 @@ from mirage_lsd.worker.models.layer_box import Box, cut
 MARGIN = np.ones((5, 5), np.uint8)  # masks end a pixel or two beside outlines; cloth must not get into the fill
 SURE = 3.0  # times a person's share: from a third on a pixel tells nothing of the background
 PARSED = 3.0  # times what the parsing leaves for background is taken from the person: from two thirds on it counts
-UNCOVERED_FROM, DECIDED = 0.5, 4.0  # the scene share from which on it is decided for background, and how steeply
+UNCOVERED_FROM, DECIDED = 0.4, 4.0  # the scene share from which on it is decided for background, and how steeply
 
 
 def person_seen(mask: np.ndarray, background: np.ndarray) -> np.ndarray:

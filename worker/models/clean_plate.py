@@ -2,7 +2,7 @@
 """What is known of the background behind a person: a clean plate that grows while the person moves.
 
 Pixels that were surely background for a while are remembered and shown where the person hides them now; what was never
-seen is filled in from around (push_pull.py) and averaged over time, so that it does not flicker with the person mask.
+seen is filled in from around (fill_in.py) and averaged over time, so that it does not flicker with the person mask.
 It moves along when the camera pans slowly (`follow`). Used by behind.Behind. Invariant: nothing is remembered from
 before the camera swung round or the scene was cut.
 """
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from mirage_lsd.worker.models.config import LATENT_FACTOR
-from mirage_lsd.worker.models.push_pull import ENOUGH, filled
+from mirage_lsd.worker.models.fill_in import filled
 
 BESIDE = np.ones((5, 5), np.uint8)  # pixels so near the person are not remembered: masks end beside hair and fingers
 SURELY = 0.9  # of a background share: such a pixel is remembered
@@ -84,7 +84,7 @@ class CleanPlate:
         share = cv2.resize(firm.astype(np.float32), half, interpolation=cv2.INTER_AREA)
         means = cv2.resize(cv2.copyTo(picture, firm), half, interpolation=cv2.INTER_AREA)
         means = np.minimum(means / np.maximum(share, 1e-3)[..., None], 255.0).astype(np.uint8)
-        guess = filled(means, np.minimum(ENOUGH * share, 1.0))
+        guess = filled(means, share)
         if self._guess.size:
             guess = cv2.addWeighted(self._guess, KEPT, guess, 1.0 - KEPT, 0.0)
         self._guess = guess

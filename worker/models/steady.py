@@ -17,7 +17,7 @@ LATENT_INERTIA = 0.1  # what the nets get wrong comes back through the latent: m
 SURFACE_INERTIA, SAME_WITHIN_M = 0.98, 0.16
 LAYER_INERTIA = 0.988
 FIRST_FRAMES = 9  # a layer's first picture counts like so many at once: else it would be held for seconds
-ALIKE_WITHIN = np.float32([0.2] * 3 + [0.7] * 5).reshape(8, 1, 1)  # colour (a mouth must not lag); alpha and shares
+ALIKE_WITHIN = np.float32([0.2] * 3 + [0.3] * 5).reshape(8, 1, 1)  # colour (a mouth must not lag); alpha and shares
 CLOTH_MORE = 1.0  # so much wider is the colour's likeness on dyed cloth and hair: undyed, only folds and shading change
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from mirage_lsd.worker.models.behind import background_share
 from mirage_lsd.worker.models.cloth import NEUTRAL, albedo
-from mirage_lsd.worker.models.push_pull import filled
+from mirage_lsd.worker.models.fill_in import filled
 from mirage_lsd.worker.train import degrade
 from mirage_lsd.worker.train.coverage import HAIR, LOWER, edit_alpha, merge_inner_shirt, occluded, over
 from mirage_lsd.worker.train.dataset import World, Worlds
