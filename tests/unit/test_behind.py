@@ -40,6 +40,18 @@ def test_the_wall_goes_on_behind_the_person():
     assert np.abs(picture[hidden].astype(int) - wall()[hidden]).mean() > 60
 
 
+def test_shelves_go_on_behind_somebody_who_stands_before_them():
+    """Rows of one colour each, and a person from top to bottom: left and right say all; a corner is between its walls."""
+    shelves = np.repeat(np.where(np.arange(96) % 16 < 8, 60, 180).astype(np.uint8)[:, None, None], 160, 1).repeat(3, 2)
+    share = np.ones((96, 160), np.float32)
+    share[:, 60:100] = 0.0
+    assert np.array_equal(filled(np.where(share[..., None] > 0, shelves, np.uint8(CLOTH)), share), shelves)
+    corner = np.zeros((96, 160, 3), np.uint8)
+    corner[:, 80:] = 200
+    found = filled(corner, share)[48, 60:100, 0].astype(int)
+    assert found[0] < 10 and found[-1] > 190 and (np.diff(found) >= 0).all()
+
+
 def test_a_mask_that_ends_a_pixel_early_lets_no_cloth_in():
     early = cv2.erode(person(), np.ones((3, 3)))
     found = filled(dressed(person(), wall()), background_share(early))
