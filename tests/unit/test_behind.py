@@ -41,7 +41,7 @@ def test_the_wall_goes_on_behind_the_person():
 
 
 def test_shelves_go_on_behind_somebody_who_stands_before_them():
-    """Rows of one colour each, and a person from top to bottom: left and right say all; a corner is between its walls."""
+    """Rows of one colour and a person from top to bottom: left and right say all; a corner lies between its walls."""
     shelves = np.repeat(np.where(np.arange(96) % 16 < 8, 60, 180).astype(np.uint8)[:, None, None], 160, 1).repeat(3, 2)
     share = np.ones((96, 160), np.float32)
     share[:, 60:100] = 0.0
