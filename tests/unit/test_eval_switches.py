@@ -125,8 +125,13 @@ def test_the_plain_upscaler_hands_the_layer_through():
     assert result["mask"][0, :, 3, 5] == pytest.approx((0, 0.5 + 6 * (alpha - 0.3 - 0.2 * scene), 0))
 
 
-def test_the_runtime_plays_a_film_on_the_host(pool):
+def test_the_runtime_plays_a_film_on_the_host(pool, monkeypatch):
     from mirage_lsd.shared.settings import StreamSettings
+    from mirage_lsd.worker.models.person_memory import PersonMemory
+
+    # What is held of the source is no part of the model's memory, and no switch turns it off.
+    monkeypatch.setattr(PersonMemory, "__call__", lambda self, mask, picture, motion: mask)
+    monkeypatch.setattr(PersonMemory, "saw", lambda self, mask, background: None)
 
     rng = np.random.default_rng(3)
     still = np.ascontiguousarray(np.kron(rng.integers(0, 256, (4, 8, 4)), np.ones((45, 40, 1))).astype(np.uint8))

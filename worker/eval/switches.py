@@ -15,6 +15,8 @@ other frames, temporal convolutions) is changed in a copy of the weights. Nothin
 | schedule         | uniform DDIM time-steps instead of the learned ones                                    |
 | super_resolution | the decoded layer itself, scaled up bilinearly                                         |
 | prediction       | the predicted velocity is 0 (not an ablation: a cheat that must fail)                  |
+
+What is held of the source alone is always on: where the person is looked for, their mask, what is behind them.
 """
 
 from __future__ import annotations
