@@ -5,9 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from tiny_stream import person_masks
 
-from mirage_lsd.shared.settings import StreamSettings
-from mirage_lsd.worker.engine_host import EngineHost
 from mirage_lsd.worker.models.person_follow import (
     LOOK_EVERY,
     PersonBox,
@@ -17,9 +16,6 @@ from mirage_lsd.worker.models.person_follow import (
     person_cells,
 )
 from mirage_lsd.worker.models.person_mask import PersonMask
-from mirage_lsd.worker.pipelines import build
-from mirage_lsd.worker.restyler import header_for
-from mirage_lsd.worker.stages.base import Job
 
 ROWS, COLUMNS = 24, 40
 WIDE_PX, HIGH_PX = 320, 192
@@ -118,15 +114,8 @@ def test_a_stream_follows_its_person_until_the_scene_is_cut(small_person):
     source = cv2.cvtColor(picture, cv2.COLOR_RGB2BGRA)
     elsewhere = np.ascontiguousarray(255 - source[:, ::-1])
     elsewhere[..., 3] = 255
-    settings = StreamSettings(prompt="red hoodie", working_size="medium")
-    follow, stages, masks = PersonFollower(), build("lsd", EngineHost()), []
-    for frame_id, frame in enumerate((source, source, elsewhere)):
-        job = Job(header_for(frame, frame_id), settings, 0, frame)
-        for stage in stages:
-            job = stage(job)
-        masks.append(job.tensors["person_mask"][0, 0])
-    for stage in stages:
-        stage.flush()
+    masks = person_masks([source, source, elsewhere])
+    follow = PersonFollower()
     whole = follow(picture)
     assert np.allclose(masks[0], whole, atol=1e-4)
     assert np.abs(masks[1] - whole).max() > 0.2 and not masks[1][:, :100].any()

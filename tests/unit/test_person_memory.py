@@ -5,14 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from tiny_stream import person_masks
 
-from mirage_lsd.shared.settings import StreamSettings
-from mirage_lsd.worker.engine_host import EngineHost
 from mirage_lsd.worker.models.person_follow import PersonFollower
 from mirage_lsd.worker.models.person_memory import PersonMemory
-from mirage_lsd.worker.pipelines import build
-from mirage_lsd.worker.restyler import header_for
-from mirage_lsd.worker.stages.base import Job
 
 HEIGHT_PX, WIDTH_PX, CELL_PX = 96, 160, 8
 CELLS = HEIGHT_PX // CELL_PX, WIDTH_PX // CELL_PX
@@ -112,7 +108,7 @@ def test_a_stream_holds_what_its_segmenter_loses_but_not_over_a_cut(monkeypatch)
     source = cv2.cvtColor(cv2.resize(astronaut, (320, 192), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGRA)
     cut = np.ascontiguousarray(255 - source[:, ::-1])
     cut[..., 3] = 255
-    seen, masks = [], []
+    seen = []
 
     def half_blind(self: PersonFollower, picture: np.ndarray, **given) -> np.ndarray:
         mask = segment(self, picture, **given).copy()
@@ -123,13 +119,6 @@ def test_a_stream_holds_what_its_segmenter_loses_but_not_over_a_cut(monkeypatch)
 
     segment = PersonFollower.__call__
     monkeypatch.setattr(PersonFollower, "__call__", half_blind)
-    stages, settings = build("lsd", EngineHost()), StreamSettings(prompt="red hoodie", working_size="medium")
-    for frame_id, frame in enumerate((source, source, cut)):
-        job = Job(header_for(frame, frame_id), settings, 0, frame)
-        for stage in stages:
-            job = stage(job)
-        masks.append(job.tensors["person_mask"][0, 0])
-    for stage in stages:
-        stage.flush()
+    masks = person_masks([source, source, cut])
     assert masks[0][:96].mean() > 0.1 and masks[1][:88].mean() > 0.8 * masks[0][:88].mean()
     assert np.array_equal(masks[2], seen[2])

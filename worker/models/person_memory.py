@@ -18,7 +18,9 @@ AROUND = (5, 5)  # half-size pixels: a mask's loss is a mean of so many, or outl
 LOST_FROM, LOST = 0.05, 0.1  # a loss from which on something is held, and how much more until all of it is
 HELD = 0.9  # how much of what was lost a frame keeps
 SAME_WITHIN = 60.0  # sum of the channels' differences (0..255 each) of pictures that are the same
-PARSED_UNTIL, PARSED = 0.5, 4.0  # the parsing's probability of background below which somebody is there; how steeply
+# The parsing's probability of background below which somebody is there, and how steeply: sooner than behind.person_seen
+# has it, for a mask is a hint to the encoder, and what is shown is decided there.
+PARSED_UNTIL, PARSED = 0.5, 4.0
 
 
 class PersonMemory:

@@ -14,7 +14,7 @@ import numpy as np
 from mirage_lsd.worker.models.config import DYES
 
 LATENT_INERTIA = 0.1  # what the nets get wrong comes back through the latent: more of it, and that feeds on itself
-SURFACE_INERTIA, SAME_WITHIN_M = 0.98, 0.16
+SURFACE_INERTIA, SAME_WITHIN_M = 0.98, 0.16  # at .99 errors of the motion added up, and stripes crept
 LAYER_INERTIA = 0.988
 FIRST_FRAMES = 9  # a layer's first picture counts like so many at once: else it would be held for seconds
 ALIKE_WITHIN = np.float32([0.2] * 3 + [0.3] * 5).reshape(8, 1, 1)  # colour (a mouth must not lag); alpha and shares
