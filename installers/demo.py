@@ -28,6 +28,7 @@ from demo_stage import Stage
 from install_places import CHECKOUT, checkout_places
 from obs_scene import Source, camera_source, media_source
 from obs_session import ObsSession, ObsSessionError
+from obs_websocket import ObsRequestError
 
 from mirage_lsd.shared.errors import MirageError
 
@@ -35,6 +36,7 @@ LOOKS = ("red leather jacket", "blue striped t-shirt", "green check shirt", "gre
 WORKER_START_S = 150.0
 LAGGED_TOO_MUCH = 0.10
 LARGE_AND_SMALL_PX = (360, 270)  # height of each half
+FAULTS = (ObsSessionError, ObsRequestError, demo_clip.ClipError, demo_sheet.SheetError, MirageError, OSError)
 
 
 def say(text: str) -> None:
@@ -47,7 +49,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, interrupt_once)
     try:
         figures = run_demo(options)
-    except (ObsSessionError, demo_clip.ClipError, demo_sheet.SheetError, MirageError, OSError) as error:
+    except FAULTS as error:
         print(f"[demo] {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

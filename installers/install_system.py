@@ -34,7 +34,6 @@ EMOJI_FONT = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
 TEST_TOOLS = {
     "ffmpeg": ("ffmpeg", "tests look at the screen and at recordings"),
     "espeak-ng": ("espeak-ng", "tests speak to the voice commands"),
-    "xdotool": ("xdotool", "tests press hotkeys"),
     "luajit": ("luajit", "tests run parts of the Lua half"),
     "shellcheck": ("shellcheck", "tests check the shell scripts"),
 }

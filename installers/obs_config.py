@@ -66,6 +66,7 @@ def _program_ini(collection_name: str, access: WebSocketAccess, preview: bool) -
     return {
         "General": {
             "FirstRun": True,
+            "Pre31Migrated": True,  # else OBS 31 and newer ask about it before anything else
             "LastVersion": OBS_29,
             "InfoIncrement": 999,
             "EnableAutoUpdates": False,

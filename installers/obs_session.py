@@ -31,7 +31,7 @@ from install_places import engine_cache
 from obs_config import Video, WebSocketAccess
 from obs_display import Display, ask_to_close
 from obs_scene import Collection
-from obs_websocket import ObsWebSocket
+from obs_websocket import NOT_READY, ObsRequestError, ObsWebSocket
 
 CLOSED_PORT_PROXY = "http://127.0.0.1:9"
 NOT_FOR_OBS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "QT_PLUGIN_PATH", "QT_QPA_PLATFORM_PLUGIN_PATH")
@@ -102,6 +102,7 @@ class ObsSession:
             )
         self._groups.append(self._process.pid)
         self.wait_until(self._connect, "OBS to answer on its web socket", timeout_s)
+        self.wait_until(self._is_ready, "OBS to be ready for requests", timeout_s)
 
     def request(self, request_type: str, **data: Any) -> dict[str, Any]:
         """An obs-websocket request; raises ObsRequestError when OBS refuses it."""
@@ -185,6 +186,16 @@ class ObsSession:
         try:
             self._socket = ObsWebSocket(self.access.port, self.access.password)
         except OSError:
+            return False
+        return True
+
+    def _is_ready(self) -> bool:
+        """obs-websocket 5.5 and newer let a client in while OBS still loads, and refuse it everything until then."""
+        try:
+            self.request("GetSceneList")
+        except ObsRequestError as error:
+            if error.code != NOT_READY:
+                raise
             return False
         return True
 

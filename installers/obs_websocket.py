@@ -20,6 +20,8 @@ from typing import Any
 OP_CONTINUE, OP_TEXT, OP_CLOSE, OP_PING, OP_PONG = 0x0, 0x1, 0x8, 0x9, 0xA
 HELLO, IDENTIFY, IDENTIFIED, REQUEST, RESPONSE = 0, 1, 2, 6, 7
 MAX_MESSAGE_BYTES = 64 << 20
+NOT_READY = 207
+"""The RequestStatus of an OBS that is still loading (or closing)."""
 
 
 class ObsRequestError(Exception):

@@ -68,7 +68,6 @@ class PresetReader:
         self._next = time.monotonic() + LOOK_EVERY_S
         now = stamps(self.found.files) if self.found is not None else ()
         if self.found is None or now != self._seen:
-            self._seen = now
             self._reading = threading.Thread(target=self._ask, name="mirage-presets", daemon=True)
             self._reading.start()
         return False
@@ -102,11 +101,12 @@ class PresetReader:
             presets = [build(Preset, one) for one in content["presets"]]
             problem, files = str(content["problem"])[:MAX_PROBLEM_CHARS], tuple(content["files"])
             found = PresetList({one.id: one for one in presets}, problem, files, content["thumbnails"])
+            seen = tuple(content["stamps"])
         except (ValueError, KeyError, TypeError, FieldError) as error:
             return self._failed(f"the list of presets is not usable: {error}")
-        if self.found is None or not self.found.files:
-            self._seen = stamps(found.files)
-        elif found.problem:  # the shipped ones alone are less than the last good list: that one stays
+        self._seen = seen  # of what was read: a save since then is seen at the next look
+        if self.found is not None and self.found.files and found.problem:
+            # The shipped ones alone are less than the last good list: that one stays.
             found = PresetList(self.found.presets, found.problem, found.files, found.thumbnails)
         self.found = found
         return True

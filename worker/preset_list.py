@@ -9,20 +9,32 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
-from mirage_lsd.worker.presets import THUMBNAILS, load_presets
+from mirage_lsd.worker.presets import LIBRARY, THUMBNAILS, load_presets, user_file
 
 
 def main() -> None:
-    """Prints {"presets": [...], "problem": text, "files": [...], "thumbnails": folder}."""
+    """Prints {"presets": [...], "problem": text, "files": [...], "stamps": [...], "thumbnails": folder}."""
+    stamps = [number for path in (LIBRARY, user_file()) for number in stamp(path)]  # before they are read
     found = load_presets()
     content = {
         "presets": [dataclasses.asdict(preset) for preset in found.by_id.values()],
         "problem": found.problem,
         "files": [str(path) for path in found.files],
+        "stamps": stamps,
         "thumbnails": str(THUMBNAILS),
     }
     print(json.dumps(content), flush=True)
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """When a file was written last (ns) and its size; zeros for one that is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Key events into an X display at a known moment, through the XTEST extension.
 
-Used by benchmarks, from one thread. Invariant: press() returns when the X server has the event, so the time before
-the call is the time of the key.
+Used by tests and benchmarks, from one thread. Invariant: press() returns when the X server has the event, so the time
+before the call is the time of the key.
 """
 
 from __future__ import annotations

@@ -7,13 +7,13 @@ Used from one thread. Invariant: what is pressed goes through the X server to OB
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+from key_events import Keyboard
 from marking_worker import LOOK, look_bgr
 from obs_config import PROFILE
 from obs_scene import Source, image_source, mirage_filter
@@ -43,10 +43,9 @@ class LookStudio(Studio):
 
     def press(self, key: str, held_s: float = KEY_DOWN_S) -> None:
         """A real key event on OBS's screen."""
-        for action, after_s in (("keydown", held_s), ("keyup", KEY_DOWN_S)):
-            environment = {**os.environ, **self.display.environment}
-            subprocess.run(["xdotool", action, key], env=environment, check=True)
-            time.sleep(after_s)
+        with closing(Keyboard(self.display.name)) as keyboard:
+            keyboard.press(key, held_s)
+            time.sleep(KEY_DOWN_S)
 
     def trigger(self, hotkey: str) -> None:
         """Press a hotkey by its name through obs-websocket, as a Stream Deck does."""

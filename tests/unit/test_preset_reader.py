@@ -59,6 +59,17 @@ def test_a_save_is_seen_and_a_mistake_keeps_the_last_good_list(reader, mine):
     assert "other" not in read(reader).presets
 
 
+def test_a_save_while_the_list_is_being_read_is_seen(tmp_path, mine):
+    """The reading process has read and not yet ended when an editor saves: what was saved must come next."""
+    slow = tmp_path / "python"
+    save = """printf '[late]\\nname = "Late"\\nscene = "forest"\\n'"""
+    slow.write_text(f'#!/bin/sh\n"{sys.executable}" "$@"\ntest -e "{mine}" || {save} > "{mine}"\n', encoding="utf-8")
+    slow.chmod(0o755)
+    reader = PresetReader(InstallRecord(str(slow)), str(tmp_path))
+    assert "late" not in read(reader).presets
+    assert "late" in read(reader).presets
+
+
 def test_a_file_that_is_wrong_from_the_start_costs_no_shipped_preset(reader, mine):
     mine.write_text("[mine]\n", encoding="utf-8")
     found = read(reader)
