@@ -19,14 +19,17 @@ mount --bind -o ro "$checkout" "$root/src"
 mount --bind "$results" "$root/results"
 
 # What this machine needs to reach packages, the chroot needs too: names, certificates, settings of apt and pip.
-for file in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
-  if [ -e "$file" ]; then
-    mkdir -p "$root${file%/*}"
-    cp -L "$file" "$root$file"
-  fi
+for file in /etc/resolv.conf /etc/hosts /etc/pip.conf; do
+  if [ -e "$file" ]; then cp -L "$file" "$root$file"; fi
 done
+certificates=/etc/ssl/of-this-machine.pem # a file of its own: installing ca-certificates makes the usual one anew
+if [ -e /etc/ssl/certs/ca-certificates.crt ]; then
+  mkdir -p "$root/etc/ssl/certs"
+  cp -L /etc/ssl/certs/ca-certificates.crt "$root$certificates"
+  [ -e "$root/etc/ssl/certs/ca-certificates.crt" ] || cp "$root$certificates" "$root/etc/ssl/certs/ca-certificates.crt"
+fi
 grep -lsi '^ *Acquire' /etc/apt/apt.conf.d/* | xargs -r cp -t "$root/etc/apt/apt.conf.d"
 
 exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb \
-  DEBIAN_FRONTEND=noninteractive PIP_CERT="${PIP_CERT:-}" CI="${CI:-}" \
+  DEBIAN_FRONTEND=noninteractive PIP_CERT="$certificates" SSL_CERT_FILE="$certificates" CI="${CI:-}" \
   chroot "$root" bash /src/tests/matrix/inside.sh "$@"

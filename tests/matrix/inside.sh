@@ -5,7 +5,7 @@
 set -uo pipefail
 
 say() { echo "[matrix] $*" >&2; }
-if [ -z "${PIP_CERT:-}" ]; then unset PIP_CERT; fi
+if [ ! -e "${PIP_CERT:-}" ]; then unset PIP_CERT SSL_CERT_FILE; fi
 
 if ! { command -v git && command -v obs && command -v gdb; } >/dev/null; then
   say "installing what a desktop has: OBS, Python, git"
