@@ -38,14 +38,18 @@ TEST_TOOLS = {
     "shellcheck": ("shellcheck", "tests check the shell scripts"),
 }
 
+TEST_LIBRARIES = {
+    "*/libEGL.so.1": Need("libegl1", "the synthetic world is drawn without a screen"),
+    "*/libXtst.so.6": Need("libxtst6", "tests press hotkeys"),
+}
+
 
 def missing(headless: bool, for_tests: bool = False) -> list[Need]:
     """What is not there yet. headless: OBS will have to run on a virtual screen."""
     if sys.platform != "linux":
         return []  # windows/install.ps1 and macos/install.sh look for OBS themselves
     needs = [Need(*TEST_TOOLS[tool]) for tool in TEST_TOOLS if for_tests and shutil.which(tool) is None]
-    if for_tests and not any(Path("/usr/lib").glob("*/libEGL.so.1")):
-        needs.append(Need("libegl1", "the synthetic world is drawn without a screen"))
+    needs += [need for name, need in TEST_LIBRARIES.items() if for_tests and not any(Path("/usr/lib").glob(name))]
     if for_tests and not EMOJI_FONT.exists():
         needs.append(Need("fonts-noto-color-emoji", "tests show drawn hands to the gestures"))
     if not python_can_make_environments():
