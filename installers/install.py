@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,21 @@ def run(command: list[str | Path], what: str) -> None:
     """Run a step, its output shown only when it fails."""
     ran = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if ran.returncode != 0:
-        raise InstallError(f"{what} failed:\n{ran.stdout[-2000:]}{ran.stderr[-4000:]}")
+        output = ran.stdout + ran.stderr
+        raise InstallError(f"{what} failed:\n{ran.stdout[-2000:]}{ran.stderr[-4000:]}{compiler_hint(output)}")
+
+
+def compiler_hint(output: str) -> str:
+    """What to do where pip had to build a package itself, which its own last lines do not tell; else nothing."""
+    failed = re.search(r"Failed building wheel for (\S+)|Failed to build (\S+)", output)
+    if not failed:
+        return ""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return (
+        f"\n{failed[1] or failed[2]} has no ready-made build for Python {version} and could not be built here. Install "
+        f"a compiler (apt-get install build-essential python3-dev), or use another Python: "
+        f"PYTHON=python3.13 ./installers/install.sh"
+    )
 
 
 def check(wish: Wish) -> bool:

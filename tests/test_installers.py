@@ -12,6 +12,7 @@ from pathlib import Path
 
 import demo
 import demo_stage
+import install
 import install_places
 import install_system
 import pytest
@@ -84,6 +85,14 @@ def test_remove_leaves_a_folder_that_is_not_ours(
     theirs.mkdir(parents=True)
     assert run_installer(checkout, user_environment, "remove").returncode == 0
     assert theirs.is_dir()
+
+
+def test_a_package_without_a_ready_made_build_is_named_with_the_way_out() -> None:
+    output = "CMAKE_C_COMPILER not set\n  ERROR: Failed building wheel for pocketsphinx\nerror: failed-wheel-build"
+    hint = install.compiler_hint(output)
+    assert "pocketsphinx has no ready-made build for Python 3." in hint
+    assert "build-essential" in hint
+    assert install.compiler_hint("ERROR: No matching distribution found for nothing") == ""
 
 
 def test_obs_on_this_machine_tells_its_python() -> None:
