@@ -11,12 +11,13 @@ import os
 import threading
 import time
 
+import loaded
 import obspython as obs
 
 FOLDER = os.environ["CLICKER_FOLDER"]
 LISTS = ("preset", "outfit", "hair", "scene", "light")
 _stop = threading.Event()
-_libobs = ctypes.CDLL("libobs.so.0")
+_libobs = loaded.library("obs")
 _POINTER, _TEXT = ctypes.c_void_p, ctypes.c_char_p
 for _name, _result, _arguments in (
     ("obs_get_source_by_name", _POINTER, (_TEXT,)),

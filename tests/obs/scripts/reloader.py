@@ -11,11 +11,12 @@ import os
 import threading
 import time
 
+import loaded
 import obspython as obs
 
 FOLDER, SCRIPT = os.environ["RELOADER_FOLDER"], os.environ["RELOADER_SCRIPT"]
 UI_THREAD = 0
-_scripting, _libobs = ctypes.CDLL("libobs-scripting.so.1"), ctypes.CDLL("libobs.so.0")
+_scripting, _libobs = loaded.library("obs-scripting"), loaded.library("obs")
 _scripting.obs_script_create.restype = ctypes.c_void_p
 _scripting.obs_script_create.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
 _scripting.obs_script_destroy.argtypes = [ctypes.c_void_p]
