@@ -93,9 +93,10 @@ def install(wish: Wish) -> bool:
     """Install what is missing; a second run changes nothing."""
     places = wish.places
     system.check_python()
-    if packages := [need.package for need in wish.missing()]:
-        say(f"installing Debian packages: {' '.join(packages)}")
-        system.install_debian_packages(packages)
+    for _ in range(2):  # some needs are OBS's own and known only once it is there
+        if packages := [need.package for need in wish.missing()]:
+            say(f"installing Debian packages: {' '.join(packages)}")
+            system.install_debian_packages(packages)
     if not works(places.python, "import pip"):
         say(f"making a virtual environment in {places.venv}")
         run([sys.executable, "-m", "venv", "--clear", places.venv], "making the virtual environment")

@@ -34,6 +34,7 @@ EMOJI_FONT = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
 TEST_TOOLS = {
     "ffmpeg": ("ffmpeg", "tests look at the screen and at recordings"),
     "espeak-ng": ("espeak-ng", "tests speak to the voice commands"),
+    "weston": ("weston", "tests run OBS on Wayland"),
     "luajit": ("luajit", "tests run parts of the Lua half"),
     "shellcheck": ("shellcheck", "tests check the shell scripts"),
 }
@@ -50,6 +51,8 @@ def missing(headless: bool, for_tests: bool = False) -> list[Need]:
         return []  # windows/install.ps1 and macos/install.sh look for OBS themselves
     needs = [Need(*TEST_TOOLS[tool]) for tool in TEST_TOOLS if for_tests and shutil.which(tool) is None]
     needs += [need for name, need in TEST_LIBRARIES.items() if for_tests and not any(Path("/usr/lib").glob(name))]
+    if for_tests and (obs := shutil.which("obs")) and (need := wayland_plugin(Path(obs))):
+        needs.append(need)
     if for_tests and not EMOJI_FONT.exists():
         needs.append(Need("fonts-noto-color-emoji", "tests show drawn hands to the gestures"))
     if not python_can_make_environments():
@@ -63,6 +66,14 @@ def missing(headless: bool, for_tests: bool = False) -> list[Need]:
     if headless and not any(Path("/usr").glob("lib/*/dri/swrast_dri.so")):
         needs.append(Need("libgl1-mesa-dri", "OpenGL in software, for the virtual screen"))
     return list({need.package: need for need in needs}.values())
+
+
+def wayland_plugin(obs: Path) -> Need | None:
+    """What OBS's Qt lacks to run on Wayland; Debian 12's OBS has Qt 5, newer ones Qt 6."""
+    qt5 = any(library.name.startswith("libQt5Gui.") for library in linked_libraries(obs))
+    folder, package = ("qt5", "qtwayland5") if qt5 else ("qt6", "qt6-wayland")
+    there = any(Path("/usr/lib").glob(f"*/{folder}/plugins/platforms/libqwayland*.so"))
+    return None if there else Need(package, "tests run OBS on Wayland")
 
 
 def python_can_make_environments() -> bool:

@@ -46,6 +46,11 @@ class Display:
             self._xvfb.wait()
             self._xvfb = None
 
+    def ask_to_close(self, pid: int) -> bool:
+        """Send the close message to the main window of process `pid`; False when it has no window."""
+        command = [sys.executable, __file__, self.name, str(pid)]
+        return subprocess.run(command, env={**os.environ, "PYTHONPATH": ""}, check=False).returncode == 0
+
     def _start_virtual(self, screen_px: tuple[int, int]) -> None:
         if shutil.which("Xvfb") is None:
             raise FileNotFoundError("there is no display, and no Xvfb to make one: install the package xvfb")
@@ -71,12 +76,6 @@ class Display:
             self.close()
             raise RuntimeError("Xvfb ended before it had a display")
         self.name = f":{number}"
-
-
-def ask_to_close(display_name: str, pid: int) -> bool:
-    """Send the close message to the main window of process `pid`; False when it has no window."""
-    command = [sys.executable, __file__, display_name, str(pid)]
-    return subprocess.run(command, env={**os.environ, "PYTHONPATH": ""}, check=False).returncode == 0
 
 
 class _ClientMessage(C.Structure):

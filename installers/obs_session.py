@@ -29,7 +29,7 @@ from typing import Any
 import obs_config
 from install_places import engine_cache
 from obs_config import Video, WebSocketAccess
-from obs_display import Display, ask_to_close
+from obs_display import Display
 from obs_scene import Collection
 from obs_websocket import NOT_READY, ObsRequestError, ObsWebSocket
 
@@ -55,8 +55,10 @@ class ObsSession:
         environment: Mapping[str, str] | None = None,
         virtual_display: bool | None = True,
         preview: bool = False,
+        display: Display | None = None,
     ) -> None:
-        """virtual_display=None: the real display if there is one. preview: OBS draws its own preview."""
+        """virtual_display=None: the real display if there is one. display: another one, ended by close(). preview: OBS
+        draws its own preview."""
         if shutil.which("obs") is None:
             raise FileNotFoundError("OBS Studio is not installed: install the package obs-studio")
         self.folder = folder
@@ -69,7 +71,7 @@ class ObsSession:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: ObsWebSocket | None = None
         self._groups: list[int] = []
-        self.display = Display(virtual_display)
+        self.display = display or Display(virtual_display)
 
     def __enter__(self) -> ObsSession:
         return self
@@ -154,7 +156,7 @@ class ObsSession:
         process = self._running()
         self._disconnect()
         closing = self.wait_until(
-            lambda: process.poll() is not None or ask_to_close(self.display.name, process.pid), "OBS's window"
+            lambda: process.poll() is not None or self.display.ask_to_close(process.pid), "OBS's window"
         )
         try:
             return process.wait(timeout_s) if closing else -1

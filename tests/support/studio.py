@@ -19,6 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from obs_config import Video
+from obs_display import Display
 from obs_scene import Collection, Item, Scene, Script, Source
 from obs_session import ObsSession
 
@@ -45,6 +46,7 @@ class Studio(ObsSession):
         scripts: Sequence[Script] | None = None,
         environment: Mapping[str, str] | None = None,
         collection: Collection | None = None,
+        display: Display | None = None,
     ) -> None:
         """`items`: default, every source at the top left corner."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -57,7 +59,8 @@ class Studio(ObsSession):
             "MIRAGE_LSD_INSTALL": str(_install_record(folder, worker)),
             **(environment or {}),
         }
-        super().__init__(folder, collection or Collection([scene], sources, scripts), video, variables)
+        loaded = collection or Collection([scene], sources, scripts)
+        super().__init__(folder, loaded, video, variables, display=display)
 
     def close(self) -> None:
         super().close()
