@@ -6,7 +6,8 @@
 
 recovery: SIGKILL and SIGSTOP to the worker, how soon the source and then the styled picture is shown, and OBS's
 longest gap between frames beside that of a control run without the filter. reloads, starts: how many of --times
-ended without a crash, a hang, a process or a session folder left behind. memory: resident memory of OBS and
+ended without a crash, a hang, a process or a session folder left behind; control: the same starts without the script,
+and how many of those ended with status 0. memory: resident memory of OBS and
 worker over --seconds, first minute left out. Exits 1 if a wanted figure is missed.
 """
 
@@ -20,6 +21,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,7 @@ SCRIPTS = CHECKOUT / "tests" / "obs" / "scripts"
 TICKER = Script(SCRIPTS / "ticker.lua")
 SOURCE_WITHIN_MS, STYLED_WITHIN_MS, STALL_BEYOND_CONTROL_MS, FLAT_WITHIN = 250.0, 8000.0, 100.0, 0.02
 BLOWS = {"SIGKILL": signal.SIGKILL, "SIGSTOP": signal.SIGSTOP}
-SETTLE_S, WATCH_S, SAMPLE_S = 3.0, 12.0, 5.0
+SETTLE_S, WATCH_S, SAMPLE_S, CONTROL_S = 3.0, 12.0, 5.0, 1.5
 
 
 class Bench:
@@ -129,15 +131,27 @@ def reloads(bench: Bench) -> tuple[dict[str, Any], dict[str, bool]]:
 
 def starts(bench: Bench) -> tuple[dict[str, Any], dict[str, bool]]:
     """Start OBS, wait for the styled picture, close its window."""
-    clean, times = 0, bench.options.times
+    clean, times, statuses = 0, bench.options.times, Counter()
     with bench.studio("starts") as studio:
         for _ in range(times):
             studio.start()
             studio.wait_styled("Clip")
             workers = studio.worker_pids()
             status = studio.quit()
+            statuses[status] += 1
             clean += status == 0 and studio.sessions() == [] and not any(map(alive, workers))
-    return {"clean": clean}, {f"{clean} of {times} starts and exits clean": clean == times}
+    return {"clean": clean, "statuses": statuses}, {f"{clean} of {times} starts and exits clean": clean == times}
+
+
+def control(bench: Bench) -> tuple[dict[str, Any], dict[str, bool]]:
+    """The same starts and exits without our script and filter: what ends badly here is OBS's own."""
+    statuses: Counter[int] = Counter()
+    with bench.studio("control-starts", filtered=False, scripts=[]) as studio:
+        for _ in range(bench.options.times):
+            studio.start()
+            time.sleep(CONTROL_S)
+            statuses[studio.quit()] += 1
+    return {"clean": statuses[0], "statuses": statuses}, {}
 
 
 def memory(bench: Bench) -> tuple[dict[str, Any], dict[str, bool]]:
@@ -179,7 +193,7 @@ def _read_number(path: Path) -> int:
     return int(path.read_text() or 0) if path.exists() else 0
 
 
-PARTS = {part.__name__: part for part in (recovery, reloads, starts, memory)}
+PARTS = {part.__name__: part for part in (recovery, reloads, starts, control, memory)}
 
 
 def main() -> int:

@@ -25,6 +25,8 @@ def collected(results: Path) -> dict[str, object]:
     for name in ("demo", "figures"):
         if (results / f"{name}.json").exists():
             found[name] = json.loads(_text(results / f"{name}.json"))
+    loads = {file.name.removeprefix("load-before-"): _text(file) for file in sorted(results.glob("load-before-*"))}
+    found["load_before"] = loads
     if (results / "tests.xml").exists():
         found["tests"] = counts(results / "tests.xml")
     return found
