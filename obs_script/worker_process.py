@@ -16,6 +16,7 @@ import time
 from typing import Any, Callable
 
 from mirage_lsd.obs_script.child_process import (
+    advice,
     close_quietly,
     ending,
     is_stopped,
@@ -30,6 +31,7 @@ from mirage_lsd.shared.commands import PROTOCOL, GetStatus, Hello, Ping, Shutdow
 from mirage_lsd.shared.endpoints import LaunchConfig, LaunchReport
 from mirage_lsd.shared.errors import ChannelTimeout, MirageError
 from mirage_lsd.shared.events import Ready, StatusReport, Welcome
+from mirage_lsd.shared.memory_probe import MemoryProbe, not_shared
 
 REPORT_TIMEOUT_S = 30.0
 PING_EVERY_S, PING_TIMEOUT_S = 0.4, 0.7
@@ -64,6 +66,7 @@ class WorkerProcess:
         self._watcher: threading.Thread | None = None
         self._report_line: list[bytes] = []
         self._keys: tuple[Any, Any] | None = None
+        self._probe: MemoryProbe | None = None
         self._failures = 0
         self._started = self._answered = self._pinged = self._next_start = 0.0
 
@@ -127,13 +130,15 @@ class WorkerProcess:
         from mirage_lsd.shared.channel import new_key_pair  # zmq may be missing: then nobody calls this
 
         server, client = new_key_pair(), new_key_pair()
-        config = LaunchConfig(self._session_dir, self._doorbell, server.public, server.secret, client.public)
+        keys = server.public, server.secret, client.public
         self.launch += 1
         try:
+            self._probe = MemoryProbe(self._session_dir, f"probe-{self.launch}", self._doorbell)
+            config = LaunchConfig(self._session_dir, self._doorbell, *keys, probe=self._probe.name)
             self._process = spawn(self._install.worker_python, self._session_dir, self._log_path())
             self._process.stdin.write(config.to_line().encode())
             self._process.stdin.flush()
-        except OSError as error:
+        except (OSError, MirageError) as error:
             self._failed(f"the worker cannot be started: {error}")
             return
         self._watcher = watch(self._process, self._on_lost)
@@ -147,7 +152,8 @@ class WorkerProcess:
         now = time.monotonic()
         if status is not None:
             words = last_words(self._log_path()) if status > 0 else ""
-            self._failed(f"the worker ended ({ending(status)}){words}")
+            needed = advice(status, self._log_path())
+            self._failed(needed or f"the worker ended ({ending(status)}){words}", for_good=bool(needed))
         elif self.state == STARTING:
             if self._report_line:
                 self._connect(self._report_line[0])
@@ -160,6 +166,8 @@ class WorkerProcess:
         from mirage_lsd.shared.channel import ControlClient
 
         try:
+            if not self._probe.answered:
+                raise not_shared("its answer does not arrive here")
             server_key, keys = self._keys
             self.client = ControlClient(LaunchReport.from_line(line), server_key, keys)
             self.welcome = self.client.request(Hello(PROTOCOL, "obs"), timeout_s=5.0)
@@ -192,14 +200,14 @@ class WorkerProcess:
             return HUNG_WHEN_STOPPED_S
         return HUNG_AFTER_S if self.ready else HUNG_WHILE_LOADING_S
 
-    def _failed(self, problem: str) -> None:
+    def _failed(self, problem: str, for_good: bool = False) -> None:
         self._log(problem)
         self._end(patience_s=0.0)
-        self._failures += 1
+        self._failures += GIVE_UP_AFTER if for_good else 1
         self.problem = problem
         if self._failures >= GIVE_UP_AFTER:
             self.state = GIVEN_UP
-            self._log(f"gave up after {self._failures} failures; press Restart worker to try again")
+            self._log(f"gave up after {self.launch} starts; press Restart worker to try again")
             return
         self.state = WAITING
         self._next_start = time.monotonic() + BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
@@ -213,6 +221,8 @@ class WorkerProcess:
             if patience_s and process is not None:
                 self._ask_to_end(client)
             client.close()
+        if self._probe is not None:
+            self._probe.close()
         if process is None:
             return
         try:
