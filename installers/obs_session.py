@@ -82,6 +82,11 @@ class ObsSession:
         return self._running().pid
 
     @property
+    def window_pid(self) -> int:
+        """The process id that OBS's window bears: OBS's own view of itself."""
+        return self.pid
+
+    @property
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
@@ -154,7 +159,7 @@ class ObsSession:
         process = self._running()
         self._disconnect()
         closing = self.wait_until(
-            lambda: process.poll() is not None or ask_to_close(self.display.name, process.pid), "OBS's window"
+            lambda: process.poll() is not None or ask_to_close(self.display.name, self.window_pid), "OBS's window"
         )
         try:
             return process.wait(timeout_s) if closing else -1

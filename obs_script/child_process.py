@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Child processes: the one place where they are started, and small helpers around one.
 
-Used by worker_process.py, line_process.py and preset_reader.py. Invariants: nothing here waits but output_of(), and the
-report's reader, a daemon thread which ends with the pipe; from inside Flatpak's sandbox every process is the host's.
+Used by worker_process.py, line_process.py and preset_reader.py. Invariants: nothing here waits but output_of(),
+close_pipes() on the host, and the report's reader, a daemon thread which ends with the pipe; from inside Flatpak's
+sandbox every process is the host's.
 """
 
 from __future__ import annotations
@@ -139,6 +140,14 @@ def is_stopped(pid: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] in "Tt"
     except OSError:
         return False
+
+
+def close_pipes(process: subprocess.Popen) -> None:
+    """Let go of a process that has ended; afterwards the host's, too, is gone."""
+    close_quietly(process.stdin)
+    if isinstance(process, HostProcess):
+        process.wait_gone()
+    close_quietly(process.stdout)
 
 
 def close_quietly(stream: Any) -> None:

@@ -10,14 +10,16 @@ however OBS ends; it gets the session's environment and our own variables, never
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
+import time
 from collections.abc import Iterable
 from typing import Any
 
 CLIENT = "flatpak-spawn"
 OWN_VARIABLES = "MIRAGE_LSD_"
-KILLED_WITHIN_S = 2.0
+KILLED_WITHIN_S = GONE_WITHIN_S = 2.0
 
 
 class HostProcess(subprocess.Popen):
@@ -37,6 +39,14 @@ class HostProcess(subprocess.Popen):
             self.wait(KILLED_WITHIN_S)
         except subprocess.TimeoutExpired:
             super().kill()
+
+    def wait_gone(self) -> None:
+        """After its input was closed: until the host's process has let go of its output, at most GONE_WITHIN_S. If only
+        the client was killed, it still lives."""
+        until = time.monotonic() + GONE_WITHIN_S
+        while select.select([self.stdout], [], [], max(0.0, until - time.monotonic()))[0]:
+            if not os.read(self.stdout.fileno(), 65536):
+                return
 
 
 def client_command(command: list[str], without: Iterable[str]) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any, Callable
 
 from mirage_lsd.obs_script.child_process import (
     advice,
-    close_quietly,
+    close_pipes,
     ending,
     is_stopped,
     last_words,
@@ -45,7 +45,8 @@ STOPPED, STARTING, RUNNING, WAITING, GIVEN_UP = "stopped", "starting", "running"
 
 
 class WorkerProcess:
-    """`state` is one of the constants above, `problem` why it is not running, `launch` counts the starts."""
+    """`state` is one of the constants above, `problem` why it is not running (`hopeless`: and will not, before the user
+    has done what it says), `launch` counts the starts."""
 
     def __init__(
         self,
@@ -58,7 +59,7 @@ class WorkerProcess:
         """`on_lost` is called from another thread as soon as the running worker is seen dead or stopped."""
         self._install, self._session_dir, self._doorbell = install, session_dir, doorbell
         self._log, self._on_lost = log, on_lost
-        self.state, self.problem, self.launch = STOPPED, "", 0
+        self.state, self.problem, self.hopeless, self.launch = STOPPED, "", False, 0
         self.welcome: Welcome | None = None
         self.ready: Ready | None = None
         self.client: Any = None
@@ -203,18 +204,19 @@ class WorkerProcess:
     def _failed(self, problem: str, for_good: bool = False) -> None:
         self._log(problem)
         self._end(patience_s=0.0)
+        self.hopeless = for_good
         self._failures += GIVE_UP_AFTER if for_good else 1
         self.problem = problem
         if self._failures >= GIVE_UP_AFTER:
             self.state = GIVEN_UP
-            self._log(f"gave up after {self.launch} starts; press Restart worker to try again")
+            self._log("gave up; press Restart worker to try again")
             return
         self.state = WAITING
         self._next_start = time.monotonic() + BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
 
     def _end(self, patience_s: float) -> None:
-        """Ask it to go, kill it when it has not gone in time, reap it. Its stdin is closed last of all: a
-        worker that finds it closed takes us for dead and removes the session folder."""
+        """Ask it to go, kill it when it has not gone in time, reap it. Its stdin is closed last of all: then a worker
+        that could not be killed ends by itself."""
         process, self._process = self._process, None
         client, self.client = self.client, None
         if client is not None:
@@ -232,8 +234,7 @@ class WorkerProcess:
             process.wait()
         if self._watcher is not None:
             self._watcher.join()
-        close_quietly(process.stdin)
-        close_quietly(process.stdout)
+        close_pipes(process)
 
     @staticmethod
     def _ask_to_end(client: Any) -> None:

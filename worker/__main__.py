@@ -27,7 +27,7 @@ from mirage_lsd.worker.service import Service
 log = logging.getLogger("mirage_lsd.worker")
 EXIT_BAD_LAUNCH = 2
 EXIT_OWNER_GONE = 3
-OWNER_ENDS_WITHIN_S = 1.0
+OWNER_ENDS_WITHIN_S = 0.5
 
 
 def main() -> int:
