@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the machine itself must bring: OBS Studio, the Python it is linked to, and Debian's packages.
+"""What the machine itself must bring: OBS Studio, a Python for the worker, and Debian's packages.
 
 Used by install.py. Reads the system; the one thing that changes it is install_debian_packages().
 """
@@ -7,7 +7,6 @@ Used by install.py. Reads the system; the one thing that changes it is install_d
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
-OBS_WITHOUT_OWN_PYTHON = "OBS Studio on this machine was built without Python scripts"
 
 
 class InstallError(Exception):
@@ -39,8 +37,8 @@ TEST_TOOLS = {
 }
 
 
-def missing(headless: bool, for_tests: bool = False) -> list[Need]:
-    """What is not there yet. headless: OBS will have to run on a virtual screen."""
+def missing(headless: bool, for_tests: bool = False, wants_obs: bool = True) -> list[Need]:
+    """What is not there yet. headless: OBS will have to run on a virtual screen. wants_obs: Debian's own OBS."""
     if sys.platform != "linux":
         return []  # windows/install.ps1 and macos/install.sh look for OBS themselves
     needs = [Need(*TEST_TOOLS[tool]) for tool in TEST_TOOLS if for_tests and shutil.which(tool) is None]
@@ -51,7 +49,7 @@ def missing(headless: bool, for_tests: bool = False) -> list[Need]:
     if not python_can_make_environments():
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         needs.append(Need(f"{version}-venv", "to make a virtual environment"))
-    if shutil.which("obs") is None:
+    if wants_obs and shutil.which("obs") is None:
         needs.append(Need("obs-studio", "the program that Mirage LSD is a filter for"))
         needs.append(Need("libgl1-mesa-dri", "OBS draws with OpenGL"))
     if headless and shutil.which("Xvfb") is None:
@@ -92,36 +90,6 @@ def install_debian_packages(packages: list[str]) -> None:
         ran = subprocess.run(step, env=environment, stdin=None if sys.stdin.isatty() else subprocess.DEVNULL)
         if ran.returncode != 0 and step is command:
             raise InstallError(f"this failed; run it yourself, then start again: {' '.join(command)}")
-
-
-def obs_python_versions() -> list[str]:
-    """The Python versions ("3.11") that the installed OBS is linked to; usually one. Raises InstallError.
-
-    On Windows and macOS the user chooses OBS's Python in the Scripts dialog: MIRAGE_LSD_OBS_PYTHON says which.
-    """
-    if named := os.environ.get("MIRAGE_LSD_OBS_PYTHON"):
-        return named.split(",")
-    if sys.platform != "linux":
-        return [f"{sys.version_info.major}.{sys.version_info.minor}"]
-    obs = shutil.which("obs")
-    if obs is None:
-        raise InstallError("OBS Studio is not installed: apt-get install obs-studio")
-    libraries = [path for path in linked_libraries(Path(obs)) if path.name.startswith("libobs.so")]
-    folders = {library.parent for library in libraries} | {Path(obs).resolve().parent.parent / "lib"}
-    found: set[str] = set()
-    for folder in folders:
-        for scripting in [*folder.glob("libobs-scripting.so*"), *folder.glob("obs-scripting/*.so")]:
-            names = " ".join(path.name for path in linked_libraries(scripting))
-            found.update(re.findall(r"libpython(3\.\d+)", names))
-    if not found:
-        raise InstallError(f"{OBS_WITHOUT_OWN_PYTHON}: install Debian's or Ubuntu's own obs-studio package")
-    return sorted(found)
-
-
-def linked_libraries(binary: Path) -> list[Path]:
-    """The shared libraries a binary is linked to, as the dynamic loader finds them."""
-    listing = subprocess.run(["ldd", str(binary)], capture_output=True, text=True).stdout
-    return [Path(path) for path in re.findall(r"=> (/\S+)", listing)]
 
 
 def is_headless() -> bool:

@@ -83,8 +83,7 @@ class ObsSession:
 
     @property
     def window_pid(self) -> int:
-        """The process id that OBS's window bears: OBS's own view of itself."""
-        return self.pid
+        return self.pid  # as OBS sees itself: another one inside a sandbox
 
     @property
     def alive(self) -> bool:
@@ -94,10 +93,10 @@ class ObsSession:
         """Start OBS and wait until it answers requests; its log is then in `log_path` (one per start)."""
         if self.alive:
             raise ObsSessionError("OBS is already running in this session")
-        command = ["obs", "--multi", "--disable-updater", "--disable-missing-files-check"]
+        command = ["obs", "--multi", "--disable-updater", "--disable-missing-files-check", *arguments]
         with self.log_path.open("wb") as log:
             self._process = subprocess.Popen(
-                [*command, *arguments],
+                command,
                 env=self._obs_environment(),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -140,16 +139,6 @@ class ObsSession:
         size = {"imageWidth": width_px} if width_px else {}
         answer = self.request("GetSourceScreenshot", sourceName=name, imageFormat="png", **size)
         path.write_bytes(base64.b64decode(answer["imageData"].split(",", 1)[1]))
-
-    def screen_picture(self, path: Path) -> None:
-        """Write a PNG of the whole screen, OBS's window and all; needs the program ffmpeg."""
-        source = ["-f", "x11grab", "-i", self.display.name, "-frames:v", "1"]
-        subprocess.run(
-            ["ffmpeg", "-loglevel", "error", "-y", *source, str(path)],
-            env={**os.environ, **self.display.environment},
-            stdin=subprocess.DEVNULL,
-            check=True,
-        )
 
     def quit(self, timeout_s: float = 30.0) -> int:
         """Close OBS's window as a user does and return its exit status; raises when it hangs.

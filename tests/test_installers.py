@@ -14,6 +14,7 @@ import demo
 import demo_stage
 import install_places
 import install_system
+import obs_installations
 import pytest
 from demo_figures import Meter, control_block_of
 from install_places import Places
@@ -86,16 +87,9 @@ def test_remove_leaves_a_folder_that_is_not_ours(
     assert theirs.is_dir()
 
 
-def test_obs_on_this_machine_tells_its_python() -> None:
-    """Read from the libraries OBS is linked to: a version whose library the loader really finds."""
-    versions = install_system.obs_python_versions()
-    assert versions
-    assert all(version.startswith("3.") and version[2:].isdigit() for version in versions)
-
-
 def test_the_user_may_name_the_python_of_obs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIRAGE_LSD_OBS_PYTHON", "3.9,3.12")
-    assert install_system.obs_python_versions() == ["3.9", "3.12"]
+    assert obs_installations.python_versions() == ["3.9", "3.12"]
 
 
 def test_nothing_is_missing_on_a_machine_that_runs_the_tests() -> None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +13,10 @@ from pathlib import Path
 
 import flatpak_sandbox
 import install
+import obs_installations
 import pytest
-from flatpak_sandbox import FlatpakStudio, Permissions
+from flatpak_sandbox import Permissions
+from flatpak_studio import FlatpakStudio
 from obs_scene import Script, image_source, mirage_filter
 from studio import MIRAGE_SCRIPT, alive, inverted, largest_difference, picture_file
 
@@ -144,6 +148,25 @@ def test_where_no_memory_is_shared_the_status_says_what_to_type(make_studio):
         assert f"--device=shm {flatpak_sandbox.APP_ID}`" in studio.log()
         assert largest_difference(studio.grab("Still"), studio.still) == 0
         assert "worker 2 started" not in studio.log(), "trying again would not help"
+
+
+def test_verify_tries_the_script_with_the_sandbox_s_own_python_and_libraries(tmp_path, zmq_folder, monkeypatch):
+    """Through a stand-in for `flatpak run`: what runs inside is OBS's own Python, with what is linked there."""
+    home = tmp_path / "home"
+    for name, value in flatpak_sandbox.flatpak_command(tmp_path, home).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", str(home))
+    python = flatpak_sandbox.python_inside()
+    record = home / "install.json"
+    monkeypatch.setenv("MIRAGE_LSD_INSTALL", str(record))
+    obs = obs_installations.look_for()[-1]
+    assert (obs.flatpak, obs.python, obs.problem) == (flatpak_sandbox.APP_ID, python, "")
+    for zmq_paths, words in (({}, f"pyzmq for OBS's Python {python} is missing"), ({python: str(home / "zmq")}, "")):
+        record.write_text(json.dumps({"layout": 1, "worker_python": sys.executable, "zmq_paths": zmq_paths}))
+        shutil.copytree(zmq_folder, home / "zmq", dirs_exist_ok=True)
+        trial = obs_installations.try_out(obs, MIRAGE_SCRIPT)
+        assert len(trial.problems) == bool(words) and words in "".join(trial.problems), trial
+    assert f"Python {python}." in trial.told
 
 
 def ctl(studio: FlatpakStudio, *words: str) -> subprocess.CompletedProcess[str]:
