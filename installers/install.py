@@ -115,7 +115,8 @@ def install_every_zmq(places: Places) -> list[str]:
             install_zmq(places, version)
             done.append(version)
         except InstallError as error:
-            problems.append(f"there is no pyzmq for OBS's Python {version}, so the filter cannot work in it ({error})")
+            why = str(error).splitlines()[-1]
+            problems.append(f"no pyzmq for OBS's Python {version} ({why}): use another OBS, or try again later")
     if not done:
         raise InstallError("; ".join(problems))
     for problem in problems:
@@ -143,7 +144,7 @@ def verify(wish: Wish) -> bool:
     say(f"the worker's Python: {places.python}")
     for version, folder in (read_record(places) or {})["zmq_paths"].items():
         say(f"pyzmq for OBS's Python {version}: {folder}")
-    trials = obs_installations.try_all(script_path(places))
+    trials = obs_installations.try_all(script_path(places), places.python)
     for line in [line for trial in trials for line in trial.lines]:
         say(line)
     say(f"add this file in OBS (Tools, Scripts): {script_path(places)}")

@@ -25,6 +25,7 @@ PROBE = Path(__file__).with_name("obs_probe.py")
 FLATPAK_ID = "com.obsproject.Studio"
 SNAP = Path("/snap/obs-studio/current/usr/bin/obs")
 SYSTEM_FOLDERS = ("/usr/bin", "/usr/local/bin")
+SPAWN_PROBLEM = f"run `flatpak override --user --talk-name=org.freedesktop.Flatpak {FLATPAK_ID}`, then restart OBS"
 SNAP_PROBLEM = "the snap lets OBS start no program of yours: install Debian's or Ubuntu's obs-studio, or Flatpak's"
 NO_SCRIPTING = "it was built without Python scripts: install Debian's or Ubuntu's own obs-studio package, or Flatpak's"
 INITIALIZE = (
@@ -117,14 +118,15 @@ def problems(zmq_paths: dict[str, str]) -> list[str]:
     return found
 
 
-def try_all(script: Path) -> list[Trial]:
+def try_all(script: Path, worker_python: Path) -> list[Trial]:
     """Of every OBS; where the user named OBS's Python, of those with that one."""
     named = os.environ.get("MIRAGE_LSD_OBS_PYTHON", "").split(",")
-    return [try_out(obs, script) for obs in find() if named == [""] or obs.python in named]
+    return [try_out(obs, script, worker_python) for obs in find() if named == [""] or obs.python in named]
 
 
-def try_out(obs: Obs, script: Path) -> Trial:
-    """Load with this OBS's Python what the script will load in it."""
+def try_out(obs: Obs, script: Path, worker_python: Path) -> Trial:
+    """Load with this OBS's Python what the script will load in it; from inside a sandbox also start a process outside,
+    as the script will."""
     if obs.problem:
         return Trial(obs, [obs.problem])
     try:
@@ -135,7 +137,18 @@ def try_out(obs: Obs, script: Path) -> Trial:
         f"OBS {result['version']}, Python {result['python']}, pyzmq {result['zmq']}: {result['modules']} modules and"
         f" {result['symbols']} functions of OBS found"
     )
-    return Trial(obs, result["problems"], told)
+    return Trial(obs, result["problems"] + _start_problems(obs, worker_python), told)
+
+
+def _start_problems(obs: Obs, worker_python: Path) -> list[str]:
+    if not obs.flatpak:
+        return []
+    command = obs.command("flatpak-spawn", "--host", "--directory=/", str(worker_python), "-c", "import mirage_lsd")
+    ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if ran.returncode == 0:
+        return []
+    why = (ran.stderr.strip() or f"status {ran.returncode}").splitlines()[-1]
+    return [f"OBS cannot start the worker ({why}): {SPAWN_PROBLEM}"]
 
 
 def _binaries() -> list[str]:

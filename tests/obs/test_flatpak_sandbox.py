@@ -150,23 +150,41 @@ def test_where_no_memory_is_shared_the_status_says_what_to_type(make_studio):
         assert "worker 2 started" not in studio.log(), "trying again would not help"
 
 
-def test_verify_tries_the_script_with_the_sandbox_s_own_python_and_libraries(tmp_path, zmq_folder, monkeypatch):
+def test_verify_tries_the_script_inside_the_sandbox(studio, tmp_path, zmq_folder, monkeypatch):
     """Through a stand-in for `flatpak run`: what runs inside is OBS's own Python, with what is linked there."""
-    home = tmp_path / "home"
-    for name, value in flatpak_sandbox.flatpak_command(tmp_path, home).items():
+    obs, record = flatpaks_obs(tmp_path, monkeypatch, studio.host / "door")
+    version = flatpak_sandbox.python_inside()
+    assert (obs.flatpak, obs.python, obs.problem) == (flatpak_sandbox.APP_ID, version, "")
+    record({})
+    (problem,) = obs_installations.try_out(obs, MIRAGE_SCRIPT, Path(sys.executable)).problems
+    assert f"pyzmq for OBS's Python {version} is missing" in problem
+    shutil.copytree(zmq_folder, tmp_path / "home/zmq")
+    record({version: str(tmp_path / "home/zmq")})
+    trial = obs_installations.try_out(obs, MIRAGE_SCRIPT, Path(sys.executable))
+    assert trial.problems == [] and f"Python {version}." in trial.told
+
+
+def test_verify_says_what_to_type_where_obs_may_start_no_program(tmp_path, zmq_folder, monkeypatch):
+    obs, record = flatpaks_obs(tmp_path, monkeypatch, None)
+    record({flatpak_sandbox.python_inside(): str(shutil.copytree(zmq_folder, tmp_path / "home/zmq"))})
+    (problem,) = obs_installations.try_out(obs, MIRAGE_SCRIPT, Path(sys.executable)).problems
+    assert f"--talk-name=org.freedesktop.Flatpak {flatpak_sandbox.APP_ID}`" in problem
+
+
+def flatpaks_obs(folder: Path, monkeypatch, door: Path | None):
+    """The OBS that the installer finds, and a function that writes install.json for it."""
+    home = folder / "home"
+    bus = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={home / 'runtime' / 'bus'}"}
+    variables = flatpak_sandbox.flatpak_command(folder, home, door) | bus
+    for name, value in {**variables, "HOME": str(home), "MIRAGE_LSD_INSTALL": str(home / "install.json")}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("HOME", str(home))
-    python = flatpak_sandbox.python_inside()
-    record = home / "install.json"
-    monkeypatch.setenv("MIRAGE_LSD_INSTALL", str(record))
-    obs = obs_installations.look_for()[-1]
-    assert (obs.flatpak, obs.python, obs.problem) == (flatpak_sandbox.APP_ID, python, "")
-    for zmq_paths, words in (({}, f"pyzmq for OBS's Python {python} is missing"), ({python: str(home / "zmq")}, "")):
-        record.write_text(json.dumps({"layout": 1, "worker_python": sys.executable, "zmq_paths": zmq_paths}))
-        shutil.copytree(zmq_folder, home / "zmq", dirs_exist_ok=True)
-        trial = obs_installations.try_out(obs, MIRAGE_SCRIPT)
-        assert len(trial.problems) == bool(words) and words in "".join(trial.problems), trial
-    assert f"Python {python}." in trial.told
+    (home / "python").symlink_to(sys.executable)  # leads nowhere inside
+
+    def record(zmq_paths: dict[str, str]) -> None:
+        content = {"layout": 1, "worker_python": str(home / "python"), "zmq_paths": zmq_paths}
+        (home / "install.json").write_text(json.dumps(content))
+
+    return obs_installations.look_for()[-1], record
 
 
 def ctl(studio: FlatpakStudio, *words: str) -> subprocess.CompletedProcess[str]:

@@ -78,7 +78,7 @@ def entering(home: Path, runtime: Path, info: Path, permissions: Permissions, do
     return [*words, "--chdir", str(home), "--"]
 
 
-def flatpak_command(folder: Path, home: Path) -> dict[str, str]:
+def flatpak_command(folder: Path, home: Path, door: Path | None) -> dict[str, str]:
     """Variables for a program that shall find Flatpak's OBS: a `flatpak` that knows `flatpak run` alone."""
     info, runtime = folder / "info", home / "runtime"
     info.write_text(Permissions().info, encoding="utf-8")
@@ -86,7 +86,7 @@ def flatpak_command(folder: Path, home: Path) -> dict[str, str]:
     installed = folder / "system/app" / APP_ID / "current/active"
     installed.mkdir(parents=True)
     (installed / "metadata").touch()
-    words = " ".join(f"'{word}'" for word in entering(home, runtime, info, Permissions()))
+    words = " ".join(f"'{word}'" for word in entering(home, runtime, info, Permissions(), door))
     (folder / "bin").mkdir()
     take = f'[ "$1" = run ] && [ "$3" = {APP_ID} ] || exit 9; name="${{2#--command=}}"; shift 3; set -- "$name" "$@"'
     write_program(folder / "bin/flatpak", words, take)
