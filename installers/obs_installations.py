@@ -22,11 +22,12 @@ from typing import Any
 from install_system import InstallError
 
 PROBE = Path(__file__).with_name("obs_probe.py")
+TRIED_WITHIN_S = 120.0
 FLATPAK_ID = "com.obsproject.Studio"
 SNAP = Path("/snap/obs-studio/current/usr/bin/obs")
 SYSTEM_FOLDERS = ("/usr/bin", "/usr/local/bin")
 SPAWN_PROBLEM = f"run `flatpak override --user --talk-name=org.freedesktop.Flatpak {FLATPAK_ID}`, then restart OBS"
-SNAP_PROBLEM = "the snap lets OBS start no program of yours: install Debian's or Ubuntu's obs-studio, or Flatpak's"
+SNAP_PROBLEM = "the snap keeps the worker's files and programs from OBS: install Debian's or Ubuntu's obs-studio, or Flatpak's"
 NO_SCRIPTING = "it was built without Python scripts: install Debian's or Ubuntu's own obs-studio package, or Flatpak's"
 INITIALIZE = (
     "my $library = DynaLoader::dl_load_file($ARGV[0], 1) or die DynaLoader::dl_error();"
@@ -144,7 +145,10 @@ def _start_problems(obs: Obs, worker_python: Path) -> list[str]:
     if not obs.flatpak:
         return []
     command = obs.command("flatpak-spawn", "--host", "--directory=/", str(worker_python), "-c", "import mirage_lsd")
-    ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    try:
+        ran = _run(command, dict(os.environ))
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [f"OBS cannot start the worker ({error}): {SPAWN_PROBLEM}"]
     if ran.returncode == 0:
         return []
     why = (ran.stderr.strip() or f"status {ran.returncode}").splitlines()[-1]
@@ -198,7 +202,7 @@ class _Runner:
             Path(folder, "sitecustomize.py").write_text(program, encoding="utf-8")
             environment |= {"PYTHONPATH": folder, "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
             command = self.obs.command("perl", "-MDynaLoader", "-e", INITIALIZE, self.obs.libpython)
-        return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        return _run(command, environment)
 
 
 def _in_its_python(obs: Obs) -> _Runner:
@@ -209,12 +213,17 @@ def _in_its_python(obs: Obs) -> _Runner:
     return _Runner(obs, [program] if program else [])
 
 
+def _run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    streams = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+    return subprocess.run(command, env=environment, timeout=TRIED_WITHIN_S, **streams)
+
+
 def _asked(runner: _Runner, *words: str) -> Any:
     """What obs_probe.py answers. Raises InstallError."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             ran = runner.run(words, folder)
-        except OSError as error:
+        except (OSError, subprocess.TimeoutExpired) as error:
             raise InstallError(f"it cannot be tried: {error}") from error
     lines = ran.stdout.strip().splitlines()
     try:
