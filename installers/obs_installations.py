@@ -27,7 +27,7 @@ FLATPAK_ID = "com.obsproject.Studio"
 SNAP = Path("/snap/obs-studio/current/usr/bin/obs")
 SYSTEM_FOLDERS = ("/usr/bin", "/usr/local/bin")
 SPAWN_PROBLEM = f"run `flatpak override --user --talk-name=org.freedesktop.Flatpak {FLATPAK_ID}`, then restart OBS"
-SNAP_PROBLEM = "the snap keeps the worker's files and programs from OBS: install Debian's or Ubuntu's obs-studio, or Flatpak's"
+SNAP_PROBLEM = "the snap keeps the worker's files from OBS: install Debian's or Ubuntu's obs-studio, or Flatpak's"
 NO_SCRIPTING = "it was built without Python scripts: install Debian's or Ubuntu's own obs-studio package, or Flatpak's"
 INITIALIZE = (
     "my $library = DynaLoader::dl_load_file($ARGV[0], 1) or die DynaLoader::dl_error();"
