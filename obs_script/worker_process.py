@@ -68,13 +68,13 @@ class WorkerProcess:
         self._report_line: list[bytes] = []
         self._keys: tuple[Any, Any] | None = None
         self._probe: MemoryProbe | None = None
-        self._failures = 0
+        self._failures = self._reported_pid = 0
         self._started = self._answered = self._pinged = self._next_start = 0.0
 
     @property
     def pid(self) -> int:
-        """Process id, 0 when there is none."""
-        return self._process.pid if self._process else 0
+        """Process id, 0 when there is none; the one it reported, once it has: inside a sandbox ours is a client."""
+        return (self._reported_pid or self._process.pid) if self._process else 0
 
     @property
     def silent(self) -> bool:
@@ -146,7 +146,7 @@ class WorkerProcess:
         self._keys = (server.public, client)
         self._report_line = read_first_line(self._process.stdout)
         self.state, self._started = STARTING, time.monotonic()
-        self._log(f"worker {self.launch} started, process {self.pid}")
+        self._log(f"worker {self.launch} started")
 
     def _watch(self) -> None:
         status = self._process.poll()
@@ -170,14 +170,16 @@ class WorkerProcess:
             if not self._probe.answered:
                 raise not_shared("its answer does not arrive here")
             server_key, keys = self._keys
-            self.client = ControlClient(LaunchReport.from_line(line), server_key, keys)
+            report = LaunchReport.from_line(line)
+            self._reported_pid = report.pid
+            self.client = ControlClient(report, server_key, keys)
             self.welcome = self.client.request(Hello(PROTOCOL, "obs"), timeout_s=5.0)
         except MirageError as error:
             self._failed(f"the worker does not answer properly: {error}{last_words(self._log_path())}")
             return
         self.state, self.problem, self.ready = RUNNING, "", None
         self._answered = time.monotonic()
-        self._log(f"worker {self.launch} runs after {self._answered - self._started:.1f} s")
+        self._log(f"worker {self.launch} runs after {self._answered - self._started:.1f} s, process {self.pid}")
 
     def _ping(self, now: float) -> None:
         self._pinged = now
@@ -217,7 +219,7 @@ class WorkerProcess:
     def _end(self, patience_s: float) -> None:
         """Ask it to go, kill it when it has not gone in time, reap it. Its stdin is closed last of all: then a worker
         that could not be killed ends by itself."""
-        process, self._process = self._process, None
+        process, self._process, self._reported_pid = self._process, None, 0
         client, self.client = self.client, None
         if client is not None:
             if patience_s and process is not None:

@@ -4,9 +4,9 @@
 Read by session_folder.py in both processes and by the OBS half when it starts a program. Invariant: outside of a
 sandbox `inside()` is None and nothing here has any effect.
 
-Flatpak's own rules (common/flatpak-run.c, the same from 1.12 to 1.17): processes of the sandbox have a pid namespace of
-their own; /dev/shm is private, with --share=ipc and --device=all too, unless --device=shm is given as well;
-$XDG_RUNTIME_DIR/app/ID and ~/.var/app/ID lie at the same paths on the host.
+Flatpak's own rules (common/flatpak-run.c, the same in 1.12, 1.14, 1.16 and 1.19): processes of the sandbox have a pid
+namespace of their own; /dev/shm is private, with --share=ipc and --device=all too, unless --device=shm is given as
+well; $XDG_RUNTIME_DIR/app/ID and ~/.var/app/ID lie at the same paths on the host.
 """
 
 from __future__ import annotations

@@ -66,6 +66,7 @@ def test_the_worker_on_the_host_restyles_the_picture(studio):
     assert largest_difference(studio.grab("Still"), inverted(studio.still)) == 0
     (worker,) = studio.host_processes()
     assert namespace(worker) == namespace(os.getpid()) != namespace(studio.inner_pid)
+    assert "worker 1 runs after" in studio.log() and f"s, process {worker}\n" in studio.log(), "as the host counts"
     (session,) = studio.sessions()
     assert session.is_relative_to(studio.shared)
 

@@ -26,6 +26,7 @@ from mirage_lsd.shared.session_folder import SessionFolder
 
 APP_ID = "com.obsproject.Studio"
 KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
+WORKER = [sys.executable, "-m", "mirage_lsd.worker"]
 CLIENT = Path(__file__).parent.parent / "support/spawn_client.py"
 
 
@@ -229,21 +230,14 @@ def test_another_file_or_a_silent_doorbell_is_no_proof(tmp_path, bell) -> None:
 
 def test_a_worker_without_the_owner_s_memory_says_so(tmp_path, bell) -> None:
     for doorbell, probe in (("none", ""), ("bell", "probe")):
-        launch = LaunchConfig(str(tmp_path), doorbell, KEY, KEY, KEY, probe=probe).to_line().encode()
+        launch = LaunchConfig(str(tmp_path), doorbell, KEY, KEY, KEY, probe=probe).to_line()
         bell.ring()
-        with WorkerLog(launch) as worker:
-            assert worker.wait(60) == EXIT_NOT_SHARED
-            assert b"OBS and the worker do not share memory" in worker.stderr.read()
-
-
-class WorkerLog(subprocess.Popen):
-    """A worker that was given a launch line."""
-
-    def __init__(self, launch: bytes) -> None:
-        streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        super().__init__([sys.executable, "-m", "mirage_lsd.worker"], **streams)
-        self.stdin.write(launch)
-        self.stdin.flush()
+        says = f"print({launch!r}, end='', flush=True); import time; time.sleep(60)"
+        with subprocess.Popen([sys.executable, "-c", says], stdout=subprocess.PIPE) as owner:
+            ran = subprocess.run(WORKER, stdin=owner.stdout, capture_output=True)
+            owner.kill()
+        assert ran.returncode == EXIT_NOT_SHARED
+        assert b"OBS and the worker do not share memory" in ran.stderr
 
 
 def test_a_worker_let_go_by_a_living_owner_leaves_the_session_folder() -> None:
