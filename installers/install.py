@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import install_system as system
+import obs_installations
 from install_places import CHECKOUT, Places, checkout_places, engine_cache, read_record, user_places, write_record
 from install_system import InstallError
 
@@ -38,7 +38,9 @@ class Wish:
     for_tests: bool
 
     def missing(self) -> list[system.Need]:
-        return system.missing(system.is_headless(), self.for_tests)
+        """Demo and tests, which use a checkout's installation, start Debian's own OBS; a user may have another."""
+        wants_obs = self.places.editable or not obs_installations.find()
+        return system.missing(system.is_headless(), self.for_tests, wants_obs)
 
 
 def say(text: str) -> None:
@@ -50,43 +52,26 @@ def run(command: list[str | Path], what: str) -> None:
     ran = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if ran.returncode != 0:
         output = ran.stdout + ran.stderr
-        raise InstallError(f"{what} failed:\n{ran.stdout[-2000:]}{ran.stderr[-4000:]}{compiler_hint(output)}")
-
-
-def compiler_hint(output: str) -> str:
-    """What to do where pip had to build a package itself, which its own last lines do not tell; else nothing."""
-    failed = re.search(r"Failed building wheel for (\S+)|Failed to build (\S+)", output)
-    if not failed:
-        return ""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return (
-        f"\n{failed[1] or failed[2]} has no ready-made build for Python {version} and could not be built here. Install "
-        f"a compiler (apt-get install build-essential python3-dev), or use another Python: "
-        f"PYTHON=python3.13 ./installers/install.sh"
-    )
+        raise InstallError(f"{what} failed:\n{ran.stdout[-2000:]}{ran.stderr[-4000:]}{system.compiler_hint(output)}")
 
 
 def check(wish: Wish) -> bool:
     """Say what is missing, and change nothing."""
-    places = wish.places
-    problems = [f"{need.package}: {need.reason}" for need in wish.missing()]
-    record = read_record(places)
-    if record is None:
-        problems.append(f"Mirage LSD is not installed in {places.venv}")
-    elif not works(places.python, "import mirage_lsd"):
-        problems.append(f"{places.venv} does not work: run `./installers/install.sh repair`")
-    else:
-        problems += missing_zmq(record)
+    problems = missing_parts(wish) or obs_installations.problems((read_record(wish.places) or {}).get("zmq_paths", {}))
     for problem in problems:
         say(f"missing: {problem}")
     return not problems
 
 
-def missing_zmq(record: dict) -> list[str]:
-    """OBS may have been upgraded to another Python since the installation."""
-    wanted, have = system.obs_python_versions(), record.get("zmq_paths", {})
-    lacking = [version for version in wanted if not Path(have.get(version, "/nowhere"), "zmq").is_dir()]
-    return [f"pyzmq for OBS's Python {version}: run `./installers/install.sh repair`" for version in lacking]
+def missing_parts(wish: Wish) -> list[str]:
+    """What is missing of the installation itself."""
+    places = wish.places
+    problems = [f"{need.package}: {need.reason}" for need in wish.missing()]
+    if read_record(places) is None:
+        problems.append(f"Mirage LSD is not installed in {places.venv}")
+    elif not works(places.python, "import mirage_lsd"):
+        problems.append(f"{places.venv} does not work: run `./installers/install.sh repair`")
+    return problems
 
 
 def install(wish: Wish) -> bool:
@@ -97,14 +82,13 @@ def install(wish: Wish) -> bool:
         if packages := [need.package for need in wish.missing()]:
             say(f"installing Debian packages: {' '.join(packages)}")
             system.install_debian_packages(packages)
+            obs_installations.find.cache_clear()
     if not works(places.python, "import pip"):
         say(f"making a virtual environment in {places.venv}")
         run([sys.executable, "-m", "venv", "--clear", places.venv], "making the virtual environment")
     if not is_current(wish):
         install_project(wish)
-    versions = system.obs_python_versions()
-    for version in versions:
-        install_zmq(places, version)
+    versions = install_every_zmq(places)
     write_record(places, versions, project_version())
     say("preparing the model")
     run([places.command, "warm"], "starting the model")
@@ -125,6 +109,23 @@ def install_project(wish: Wish) -> None:
     places.stamp.write_text(json.dumps({"fingerprint": fingerprint(), "extras": extras}), encoding="utf-8")
 
 
+def install_every_zmq(places: Places) -> list[str]:
+    """For the Python of every OBS here; returns those that have it. Raises InstallError where that is none."""
+    done, problems = [], []
+    for version in obs_installations.python_versions():
+        try:
+            install_zmq(places, version)
+            done.append(version)
+        except InstallError as error:
+            why = str(error).splitlines()[-1]
+            problems.append(f"no pyzmq for OBS's Python {version} ({why}): use another OBS, or try again later")
+    if not done:
+        raise InstallError("; ".join(problems))
+    for problem in problems:
+        say(problem)
+    return done
+
+
 def install_zmq(places: Places, version: str) -> None:
     """pyzmq for OBS's own Python, in a folder that only our script adds to its path."""
     folder = places.zmq_folder(version)
@@ -139,17 +140,17 @@ def install_zmq(places: Places, version: str) -> None:
 def verify(wish: Wish) -> bool:
     """Prove that the installation works, by running it."""
     places = wish.places
-    if not check(wish):
-        return False
+    if missing_parts(wish):
+        return check(wish)
     run([places.python, "-c", f"import {MODULES}"], "importing the worker")
     say(f"the worker's Python: {places.python}")
     for version, folder in (read_record(places) or {})["zmq_paths"].items():
-        if python := shutil.which(f"python{version}", path="/usr/bin:/usr/local/bin"):
-            program = f"import sys; sys.path.insert(0, {folder!r}); import zmq; assert zmq.has('curve')"
-            run([python, "-I", "-c", program], f"importing pyzmq with OBS's Python {version}")
         say(f"pyzmq for OBS's Python {version}: {folder}")
+    trials = obs_installations.try_all(script_path(places), places.python)
+    for line in [line for trial in trials for line in trial.lines]:
+        say(line)
     say(f"add this file in OBS (Tools, Scripts): {script_path(places)}")
-    return True
+    return not any(trial.problems for trial in trials)
 
 
 def repair(wish: Wish) -> bool:

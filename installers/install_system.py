@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the machine itself must bring: OBS Studio, the Python it is linked to, and Debian's packages.
+"""What the machine itself must bring: OBS Studio, a Python for the worker, and Debian's packages.
 
 Used by install.py. Reads the system; the one thing that changes it is install_debian_packages().
 """
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
-OBS_WITHOUT_OWN_PYTHON = "OBS Studio on this machine was built without Python scripts"
 
 
 class InstallError(Exception):
@@ -45,8 +44,8 @@ TEST_LIBRARIES = {
 }
 
 
-def missing(headless: bool, for_tests: bool = False) -> list[Need]:
-    """What is not there yet. headless: OBS will have to run on a virtual screen."""
+def missing(headless: bool, for_tests: bool = False, wants_obs: bool = True) -> list[Need]:
+    """What is not there yet. headless: OBS will have to run on a virtual screen. wants_obs: Debian's own OBS."""
     if sys.platform != "linux":
         return []  # windows/install.ps1 and macos/install.sh look for OBS themselves
     needs = [Need(*TEST_TOOLS[tool]) for tool in TEST_TOOLS if for_tests and shutil.which(tool) is None]
@@ -58,7 +57,7 @@ def missing(headless: bool, for_tests: bool = False) -> list[Need]:
     if not python_can_make_environments():
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         needs.append(Need(f"{version}-venv", "to make a virtual environment"))
-    if shutil.which("obs") is None:
+    if wants_obs and shutil.which("obs") is None:
         needs.append(Need("obs-studio", "the program that Mirage LSD is a filter for"))
         needs.append(Need("libgl1-mesa-dri", "OBS draws with OpenGL"))
     if headless and shutil.which("Xvfb") is None:
@@ -70,7 +69,7 @@ def missing(headless: bool, for_tests: bool = False) -> list[Need]:
 
 def wayland_plugin(obs: Path) -> Need | None:
     """What OBS's Qt lacks to run on Wayland; Debian 12's OBS has Qt 5, newer ones Qt 6."""
-    qt5 = any(library.name.startswith("libQt5Gui.") for library in linked_libraries(obs))
+    qt5 = "libQt5Gui." in subprocess.run(["ldd", str(obs)], capture_output=True, text=True).stdout
     folder, package = ("qt5", "qtwayland5") if qt5 else ("qt6", "qt6-wayland")
     there = any(Path("/usr/lib").glob(f"*/{folder}/plugins/platforms/libqwayland*.so"))
     return None if there else Need(package, "tests run OBS on Wayland")
@@ -109,34 +108,17 @@ def install_debian_packages(packages: list[str]) -> None:
             raise InstallError(f"this failed; run it yourself, then start again: {' '.join(command)}")
 
 
-def obs_python_versions() -> list[str]:
-    """The Python versions ("3.11") that the installed OBS is linked to; usually one. Raises InstallError.
-
-    On Windows and macOS the user chooses OBS's Python in the Scripts dialog: MIRAGE_LSD_OBS_PYTHON says which.
-    """
-    if named := os.environ.get("MIRAGE_LSD_OBS_PYTHON"):
-        return named.split(",")
-    if sys.platform != "linux":
-        return [f"{sys.version_info.major}.{sys.version_info.minor}"]
-    obs = shutil.which("obs")
-    if obs is None:
-        raise InstallError("OBS Studio is not installed: apt-get install obs-studio")
-    libraries = [path for path in linked_libraries(Path(obs)) if path.name.startswith("libobs.so")]
-    folders = {library.parent for library in libraries} | {Path(obs).resolve().parent.parent / "lib"}
-    found: set[str] = set()
-    for folder in folders:
-        for scripting in [*folder.glob("libobs-scripting.so*"), *folder.glob("obs-scripting/*.so")]:
-            names = " ".join(path.name for path in linked_libraries(scripting))
-            found.update(re.findall(r"libpython(3\.\d+)", names))
-    if not found:
-        raise InstallError(f"{OBS_WITHOUT_OWN_PYTHON}: install Debian's or Ubuntu's own obs-studio package")
-    return sorted(found)
-
-
-def linked_libraries(binary: Path) -> list[Path]:
-    """The shared libraries a binary is linked to, as the dynamic loader finds them."""
-    listing = subprocess.run(["ldd", str(binary)], capture_output=True, text=True).stdout
-    return [Path(path) for path in re.findall(r"=> (/\S+)", listing)]
+def compiler_hint(output: str) -> str:
+    """What to do where pip had to build a package itself, which its own last lines do not tell; else nothing."""
+    failed = re.search(r"Failed building wheel for (\S+)|Failed to build (\S+)", output)
+    if not failed:
+        return ""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return (
+        f"\n{failed[1] or failed[2]} has no ready-made build for Python {version} and could not be built here. Install "
+        f"a compiler (apt-get install build-essential python3-dev), or use another Python: "
+        f"PYTHON=python3.13 ./installers/install.sh"
+    )
 
 
 def is_headless() -> bool:

@@ -84,6 +84,10 @@ class ObsSession:
         return self._running().pid
 
     @property
+    def window_pid(self) -> int:
+        return self.pid  # as OBS sees itself: another one inside a sandbox
+
+    @property
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
@@ -91,10 +95,10 @@ class ObsSession:
         """Start OBS and wait until it answers requests; its log is then in `log_path` (one per start)."""
         if self.alive:
             raise ObsSessionError("OBS is already running in this session")
-        command = ["obs", "--multi", "--disable-updater", "--disable-missing-files-check"]
+        command = ["obs", "--multi", "--disable-updater", "--disable-missing-files-check", *arguments]
         with self.log_path.open("wb") as log:
             self._process = subprocess.Popen(
-                [*command, *arguments],
+                command,
                 env=self._obs_environment(),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -138,16 +142,6 @@ class ObsSession:
         answer = self.request("GetSourceScreenshot", sourceName=name, imageFormat="png", **size)
         path.write_bytes(base64.b64decode(answer["imageData"].split(",", 1)[1]))
 
-    def screen_picture(self, path: Path) -> None:
-        """Write a PNG of the whole screen, OBS's window and all; needs the program ffmpeg."""
-        source = ["-f", "x11grab", "-i", self.display.name, "-frames:v", "1"]
-        subprocess.run(
-            ["ffmpeg", "-loglevel", "error", "-y", *source, str(path)],
-            env={**os.environ, **self.display.environment},
-            stdin=subprocess.DEVNULL,
-            check=True,
-        )
-
     def quit(self, timeout_s: float = 30.0) -> int:
         """Close OBS's window as a user does and return its exit status; raises when it hangs.
 
@@ -156,7 +150,7 @@ class ObsSession:
         process = self._running()
         self._disconnect()
         closing = self.wait_until(
-            lambda: process.poll() is not None or self.display.ask_to_close(process.pid), "OBS's window"
+            lambda: process.poll() is not None or self.display.ask_to_close(self.window_pid), "OBS's window"
         )
         try:
             return process.wait(timeout_s) if closing else -1

@@ -10,7 +10,8 @@ desk.py            every filter's look; look commands from any thread     desk_s
 hotkeys.py  scenes.py  where commands come from             script_call.py  into a callback of the script
 preset_reader.py   the presets, read again when changed     choices.py    what the window's lists offer
 worker_process.py  spawn, handshake, heartbeat, restart     child_process.py  its process-level helpers
-no_worker.py       in its place where there can be none     install_record.py  what is installed
+host_process.py    the same from inside Flatpak's sandbox   install_record.py  what is installed
+no_worker.py       in its place where there can be none
 sync.py  keep picture and sound together                    status.py     the status lines
 control_block.py   where Python and Lua meet (its docstring is the layout)   libobs.py  libobs through ctypes
 filter.lua         the render half: filter_frame (one OBS frame), filter_age (when the source takes over),

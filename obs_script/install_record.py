@@ -5,7 +5,8 @@ Read once when the plugin starts, on its supervisor thread. Invariant: pyzmq's f
 only while zmq is imported.
 
 install.json: {"layout": 1, "worker_python": path, "zmq_paths": {"3.11": folder, ...}, "version": text}. Looked
-for at $MIRAGE_LSD_INSTALL, then in the checkout's .venv, then in the user's data folder.
+for at $MIRAGE_LSD_INSTALL, then in the checkout's .venv, then in the user's data folder (inside Flatpak's sandbox: the
+one of the host, where the installer ran).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 
+from mirage_lsd.shared import sandbox
 from mirage_lsd.shared.errors import MirageError
 
 LAYOUT = 1
@@ -57,7 +59,7 @@ class InstallRecord:
         python = content.get("worker_python") if isinstance(content, dict) else None
         if not isinstance(python, str) or content.get("layout") != LAYOUT:
             raise InstallError(f"{path} is not of this release: {RUN_INSTALLER}", "bad_record")
-        if not os.path.isfile(python):
+        if not (os.path.isfile(python) or is_on_the_host(python)):
             raise InstallError(f"the worker's Python is gone ({python}): {RUN_INSTALLER}", "no_python")
         zmq_paths = content.get("zmq_paths")
         return cls(python, zmq_paths if isinstance(zmq_paths, dict) else {}, str(content.get("version", "")))
@@ -79,6 +81,11 @@ class InstallRecord:
                 sys.path.remove(folder)  # only ours: other scripts may have added theirs meanwhile
 
 
+def is_on_the_host(python: str) -> bool:
+    """Inside a sandbox the link of a virtual environment points to a program that only the host has."""
+    return os.path.islink(python) and sandbox.inside() is not None
+
+
 def candidates(script_folder: str) -> list[str]:
     """Where the record may lie, best first."""
     home = os.path.expanduser("~")
@@ -87,7 +94,8 @@ def candidates(script_folder: str) -> list[str]:
     elif sys.platform == "darwin":
         data = os.path.join(home, "Library", "Application Support")
     else:
-        data = os.environ.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
+        variable = "XDG_DATA_HOME" if sandbox.inside() is None else "HOST_XDG_DATA_HOME"  # Flatpak changes the first
+        data = os.environ.get(variable) or os.path.join(home, ".local", "share")
     named = os.environ.get("MIRAGE_LSD_INSTALL")
     checkout = os.path.join(os.path.dirname(script_folder), CHECKOUT_FILE)
     return ([named] if named else []) + [checkout, os.path.join(data, "mirage-lsd", FILE_NAME)]

@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from mirage_lsd.obs_script.child_process import environment_for_the_worker, window_flags
+from mirage_lsd.obs_script.child_process import output_of
 from mirage_lsd.obs_script.install_record import InstallRecord
 from mirage_lsd.shared.errors import FieldError
 from mirage_lsd.shared.fields import build
@@ -79,17 +79,8 @@ class PresetReader:
 
     def _ask(self) -> None:
         try:
-            self._answer = subprocess.run(
-                [self._python, "-m", "mirage_lsd.worker.preset_list"],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                cwd=self._folder,
-                env=environment_for_the_worker(),
-                creationflags=window_flags(),
-                timeout=GIVE_UP_S,
-                check=True,
-            ).stdout
+            command = [self._python, "-m", "mirage_lsd.worker.preset_list"]
+            self._answer = output_of(command, self._folder, GIVE_UP_S)
         except (OSError, subprocess.SubprocessError) as error:
             self._answer = error
 

@@ -16,7 +16,8 @@ import time
 from typing import Any, Callable
 
 from mirage_lsd.obs_script.child_process import (
-    close_quietly,
+    advice,
+    close_pipes,
     ending,
     is_stopped,
     last_words,
@@ -30,6 +31,7 @@ from mirage_lsd.shared.commands import PROTOCOL, GetStatus, Hello, Ping, Shutdow
 from mirage_lsd.shared.endpoints import LaunchConfig, LaunchReport
 from mirage_lsd.shared.errors import ChannelTimeout, MirageError
 from mirage_lsd.shared.events import Ready, StatusReport, Welcome
+from mirage_lsd.shared.memory_probe import MemoryProbe, not_shared
 
 REPORT_TIMEOUT_S = 30.0
 PING_EVERY_S, PING_TIMEOUT_S = 0.4, 0.7
@@ -43,7 +45,8 @@ STOPPED, STARTING, RUNNING, WAITING, GIVEN_UP = "stopped", "starting", "running"
 
 
 class WorkerProcess:
-    """`state` is one of the constants above, `problem` why it is not running, `launch` counts the starts."""
+    """`state` is one of the constants above, `problem` why it is not running (`hopeless`: and will not, before the user
+    has done what it says), `launch` counts the starts."""
 
     def __init__(
         self,
@@ -56,7 +59,7 @@ class WorkerProcess:
         """`on_lost` is called from another thread as soon as the running worker is seen dead or stopped."""
         self._install, self._session_dir, self._doorbell = install, session_dir, doorbell
         self._log, self._on_lost = log, on_lost
-        self.state, self.problem, self.launch = STOPPED, "", 0
+        self.state, self.problem, self.hopeless, self.launch = STOPPED, "", False, 0
         self.welcome: Welcome | None = None
         self.ready: Ready | None = None
         self.client: Any = None
@@ -64,13 +67,14 @@ class WorkerProcess:
         self._watcher: threading.Thread | None = None
         self._report_line: list[bytes] = []
         self._keys: tuple[Any, Any] | None = None
-        self._failures = 0
+        self._probe: MemoryProbe | None = None
+        self._failures = self._reported_pid = 0
         self._started = self._answered = self._pinged = self._next_start = 0.0
 
     @property
     def pid(self) -> int:
-        """Process id, 0 when there is none."""
-        return self._process.pid if self._process else 0
+        """Process id, 0 when there is none; the one it reported, once it has: inside a sandbox ours is a client."""
+        return (self._reported_pid or self._process.pid) if self._process else 0
 
     @property
     def silent(self) -> bool:
@@ -127,27 +131,30 @@ class WorkerProcess:
         from mirage_lsd.shared.channel import new_key_pair  # zmq may be missing: then nobody calls this
 
         server, client = new_key_pair(), new_key_pair()
-        config = LaunchConfig(self._session_dir, self._doorbell, server.public, server.secret, client.public)
+        keys = server.public, server.secret, client.public
         self.launch += 1
         try:
+            self._probe = MemoryProbe(self._session_dir, f"probe-{self.launch}", self._doorbell)
+            config = LaunchConfig(self._session_dir, self._doorbell, *keys, probe=self._probe.name)
             self._process = spawn(self._install.worker_python, self._session_dir, self._log_path())
             self._process.stdin.write(config.to_line().encode())
             self._process.stdin.flush()
-        except OSError as error:
+        except (OSError, MirageError) as error:
             self._failed(f"the worker cannot be started: {error}")
             return
         self._watcher = watch(self._process, self._on_lost)
         self._keys = (server.public, client)
         self._report_line = read_first_line(self._process.stdout)
         self.state, self._started = STARTING, time.monotonic()
-        self._log(f"worker {self.launch} started, process {self.pid}")
+        self._log(f"worker {self.launch} started")
 
     def _watch(self) -> None:
         status = self._process.poll()
         now = time.monotonic()
         if status is not None:
             words = last_words(self._log_path()) if status > 0 else ""
-            self._failed(f"the worker ended ({ending(status)}){words}")
+            needed = advice(status, self._log_path())
+            self._failed(needed or f"the worker ended ({ending(status)}){words}", for_good=bool(needed))
         elif self.state == STARTING:
             if self._report_line:
                 self._connect(self._report_line[0])
@@ -160,15 +167,19 @@ class WorkerProcess:
         from mirage_lsd.shared.channel import ControlClient
 
         try:
+            if not self._probe.answered:
+                raise not_shared("its answer does not arrive here")
             server_key, keys = self._keys
-            self.client = ControlClient(LaunchReport.from_line(line), server_key, keys)
+            report = LaunchReport.from_line(line)
+            self._reported_pid = report.pid
+            self.client = ControlClient(report, server_key, keys)
             self.welcome = self.client.request(Hello(PROTOCOL, "obs"), timeout_s=5.0)
         except MirageError as error:
             self._failed(f"the worker does not answer properly: {error}{last_words(self._log_path())}")
             return
         self.state, self.problem, self.ready = RUNNING, "", None
         self._answered = time.monotonic()
-        self._log(f"worker {self.launch} runs after {self._answered - self._started:.1f} s")
+        self._log(f"worker {self.launch} runs after {self._answered - self._started:.1f} s, process {self.pid}")
 
     def _ping(self, now: float) -> None:
         self._pinged = now
@@ -192,27 +203,30 @@ class WorkerProcess:
             return HUNG_WHEN_STOPPED_S
         return HUNG_AFTER_S if self.ready else HUNG_WHILE_LOADING_S
 
-    def _failed(self, problem: str) -> None:
+    def _failed(self, problem: str, for_good: bool = False) -> None:
         self._log(problem)
         self._end(patience_s=0.0)
-        self._failures += 1
+        self.hopeless = for_good
+        self._failures += GIVE_UP_AFTER if for_good else 1
         self.problem = problem
         if self._failures >= GIVE_UP_AFTER:
             self.state = GIVEN_UP
-            self._log(f"gave up after {self._failures} failures; press Restart worker to try again")
+            self._log("gave up; press Restart worker to try again")
             return
         self.state = WAITING
         self._next_start = time.monotonic() + BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
 
     def _end(self, patience_s: float) -> None:
-        """Ask it to go, kill it when it has not gone in time, reap it. Its stdin is closed last of all: a
-        worker that finds it closed takes us for dead and removes the session folder."""
-        process, self._process = self._process, None
+        """Ask it to go, kill it when it has not gone in time, reap it. Its stdin is closed last of all: then a worker
+        that could not be killed ends by itself."""
+        process, self._process, self._reported_pid = self._process, None, 0
         client, self.client = self.client, None
         if client is not None:
             if patience_s and process is not None:
                 self._ask_to_end(client)
             client.close()
+        if self._probe is not None:
+            self._probe.close()
         if process is None:
             return
         try:
@@ -222,8 +236,7 @@ class WorkerProcess:
             process.wait()
         if self._watcher is not None:
             self._watcher.join()
-        close_quietly(process.stdin)
-        close_quietly(process.stdout)
+        close_pipes(process)
 
     @staticmethod
     def _ask_to_end(client: Any) -> None:

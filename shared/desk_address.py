@@ -58,8 +58,9 @@ class DeskAddress(LaunchLine):
 
 def find() -> DeskAddress:
     """The desk of the OBS started last by this user. Raises EndpointError (not_found, not_private, malformed)."""
-    root = os.environ.get(ROOT_VARIABLE) or session_folder.private_root()
-    paths = [os.path.join(root, name, FILE_NAME) for name in os.listdir(root)]
+    named = os.environ.get(ROOT_VARIABLE)
+    roots = [named] if named else session_folder.known_roots()
+    paths = [os.path.join(root, name, FILE_NAME) for root in roots for name in os.listdir(root)]
     alive = [path for path in paths if os.path.isfile(path) and session_folder.owner_is_alive(os.path.dirname(path))]
     if not alive:
         raise EndpointError("no OBS with the Mirage LSD script is running: start OBS first", "not_found")

@@ -57,7 +57,8 @@ class LaunchConfig(LaunchLine):
     """First line on the worker's stdin.
 
     session_dir: the session folder (absolute). doorbell: its file name there. The keys are CURVE keys in Z85,
-    made for this launch; the client's secret stays with the client. log_file: where to log, "" for stderr.
+    made for this launch; the client's secret stays with the client. log_file: where to log, "" for stderr. probe: file
+    name of a MemoryProbe that the worker shall answer before it reports, "" for none.
     """
 
     session_dir: str = string(MAX_PATH_CHARS, min_chars=1)
@@ -66,6 +67,7 @@ class LaunchConfig(LaunchLine):
     server_secret_key: str = key(secret=True)
     client_public_key: str = key()
     log_file: str = string(MAX_PATH_CHARS, default="")
+    probe: str = string(MAX_PATH_CHARS, default="")
     protocol: int = integer(PROTOCOL, PROTOCOL, default=PROTOCOL)
 
     @property

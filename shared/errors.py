@@ -92,6 +92,6 @@ class RequestRefused(ChannelError):
 
 class EndpointError(MirageError):
     """Launch data or the session folder is not acceptable. Codes: malformed, bad_field, unknown_version,
-    not_private, cannot_create."""
+    not_private, cannot_create, not_found, not_shared."""
 
     code = "endpoint_error"

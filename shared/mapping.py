@@ -150,7 +150,7 @@ def _explained(error: OSError, path: str) -> MappingError:
         errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC,
     ):
         return MappingError(
-            f"no room for shared memory at {path} ({error.strerror}): enlarge /dev/shm or use smaller frames",
+            f"no room for shared memory at {path} ({error.strerror}): make room there or use smaller frames",
             "no_space",
         )
     return MappingError(f"{path} cannot be used: {error.strerror or error}", "not_permitted")

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 
+from mirage_lsd.shared import sandbox
 from mirage_lsd.shared.errors import EndpointError
 
 LOCK_NAME = "owner.lock"
@@ -62,21 +63,26 @@ class SessionFolder:
 
 
 def private_root() -> str:
-    """This user's folder of session folders: in /dev/shm on Linux, else in the temporary folder.
+    """This user's folder of session folders: in /dev/shm on Linux, else in the temporary folder; inside a sandbox
+    where the host, on which the worker runs, sees it too.
 
     Made with mode 0700 if need be. Raises EndpointError (not_private) if another user sits on the name.
     """
-    user = str(os.getuid()) if hasattr(os, "getuid") else "user"  # Windows: the temporary folder is the user's
-    bases = [tempfile.gettempdir()]
-    if sys.platform == "linux" and os.access("/dev/shm", os.W_OK | os.X_OK):
-        bases.insert(0, "/dev/shm")
-    for base in bases:
-        root = os.path.join(base, f"mirage-lsd-{user}")
+    for base in _bases():
+        root = os.path.join(base, _root_name())
         if not os.path.lexists(root):
             os.makedirs(root, mode=0o700, exist_ok=True)
         if _is_private(root):
             return root
     raise EndpointError(f"{root} is not a private folder of this user: remove it", "not_private")
+
+
+def known_roots() -> list[str]:
+    """Every folder of session folders of this user that can be seen from here, those of sandboxes too."""
+    roots = [private_root()]
+    if sys.platform == "linux":
+        roots += [os.path.join(folder, _root_name()) for folder in sandbox.folders_of_sandboxes()]
+    return [root for root in roots if os.path.lexists(root) and _is_private(root)]
 
 
 def owner_is_alive(path: str) -> bool:
@@ -108,6 +114,20 @@ def sweep(root: str | None = None) -> list[str]:
 def remove(path: str) -> None:
     """Remove a session folder and all in it. Idempotent; what will not go is left for the next sweep."""
     shutil.rmtree(path, ignore_errors=True)
+
+
+def _root_name() -> str:
+    return f"mirage-lsd-{os.getuid() if hasattr(os, 'getuid') else 'user'}"  # Windows: its temporary folder is private
+
+
+def _bases() -> list[str]:
+    bases = [tempfile.gettempdir()]
+    surrounding = sandbox.inside() if sys.platform == "linux" else None
+    if surrounding is not None:
+        return surrounding.shared_folders() + bases  # the last one is not shared: the worker's status says so
+    if sys.platform == "linux" and os.access(sandbox.SHARED_MEMORY, os.W_OK | os.X_OK):
+        bases.insert(0, sandbox.SHARED_MEMORY)
+    return bases
 
 
 def _is_being_made(path: str, name: str) -> bool:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import demo
 import demo_stage
-import install
 import install_places
 import install_system
+import obs_installations
 import pytest
 from demo_figures import Meter, control_block_of
 from install_places import Places
@@ -89,22 +89,15 @@ def test_remove_leaves_a_folder_that_is_not_ours(
 
 def test_a_package_without_a_ready_made_build_is_named_with_the_way_out() -> None:
     output = "CMAKE_C_COMPILER not set\n  ERROR: Failed building wheel for pocketsphinx\nerror: failed-wheel-build"
-    hint = install.compiler_hint(output)
+    hint = install_system.compiler_hint(output)
     assert "pocketsphinx has no ready-made build for Python 3." in hint
     assert "build-essential" in hint
-    assert install.compiler_hint("ERROR: No matching distribution found for nothing") == ""
-
-
-def test_obs_on_this_machine_tells_its_python() -> None:
-    """Read from the libraries OBS is linked to: a version whose library the loader really finds."""
-    versions = install_system.obs_python_versions()
-    assert versions
-    assert all(version.startswith("3.") and version[2:].isdigit() for version in versions)
+    assert install_system.compiler_hint("ERROR: No matching distribution found for nothing") == ""
 
 
 def test_the_user_may_name_the_python_of_obs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIRAGE_LSD_OBS_PYTHON", "3.9,3.12")
-    assert install_system.obs_python_versions() == ["3.9", "3.12"]
+    assert obs_installations.python_versions() == ["3.9", "3.12"]
 
 
 def test_nothing_is_missing_on_a_machine_that_runs_the_tests() -> None:

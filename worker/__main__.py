@@ -2,8 +2,8 @@
 """`python -m mirage_lsd.worker`: one persistent process that restyles the frames of every filter.
 
 Started by the OBS half, which writes one line of launch data to its standard input and keeps that pipe open.
-Invariant: when the pipe ends, its owner is gone: the session folder is removed and the process ends, whatever
-it is doing.
+Invariant: when the pipe ends, its owner is gone or has let go of it: the process ends, whatever it is doing, and
+removes the session folder unless the owner still lives.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import logging
 import os
 import sys
 import threading
+import time
 
-from mirage_lsd.shared import session_folder
+from mirage_lsd.shared import memory_probe, session_folder
 from mirage_lsd.shared.channel import ControlServer
 from mirage_lsd.shared.doorbell import Doorbell
 from mirage_lsd.shared.endpoints import LaunchConfig, LaunchReport
-from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.shared.errors import DoorbellError, MirageError
 from mirage_lsd.worker.control import ControlThread
 from mirage_lsd.worker.loop import serve
 from mirage_lsd.worker.models_host import ModelsHost
@@ -26,6 +27,7 @@ from mirage_lsd.worker.service import Service
 log = logging.getLogger("mirage_lsd.worker")
 EXIT_BAD_LAUNCH = 2
 EXIT_OWNER_GONE = 3
+OWNER_ENDS_WITHIN_S = 0.5
 
 
 def main() -> int:
@@ -39,7 +41,7 @@ def main() -> int:
         run(launch, report_to)
     except MirageError as error:
         log.error("the worker cannot start: %s (%s)", error, error.code)
-        return EXIT_BAD_LAUNCH
+        return memory_probe.EXIT_NOT_SHARED if error.code == "not_shared" else EXIT_BAD_LAUNCH
     return 0
 
 
@@ -47,7 +49,7 @@ def run(launch: LaunchConfig, report_to) -> None:
     """Opens the sockets, reports where they are, and serves until told to stop."""
     server = ControlServer(launch)
     _end_with_owner(launch.session_dir)
-    doorbell = Doorbell.open(launch.doorbell_path)
+    doorbell = _shared_doorbell(launch)
     models = ModelsHost()
     control = ControlThread(server, doorbell)
     service = Service(doorbell, control, models, launch.path_of)
@@ -63,17 +65,42 @@ def run(launch: LaunchConfig, report_to) -> None:
         doorbell.close()
 
 
+def _shared_doorbell(launch: LaunchConfig):
+    """The doorbell; where the owner asked for it, with proof that memory and doorbell are the owner's."""
+    try:
+        doorbell = Doorbell.open(launch.doorbell_path)
+    except DoorbellError as error:
+        raise memory_probe.not_shared(str(error)) from error
+    if launch.probe:
+        memory_probe.answer(launch.path_of(launch.probe), doorbell)
+    return doorbell
+
+
 def _end_with_owner(session_dir: str) -> None:
     """Watches the launch pipe from its own thread, so that even a frame in progress cannot delay the end."""
 
     def watch() -> None:
         while sys.stdin.readline():
             pass
-        log.warning("the owner is gone: removing its session folder and ending")
-        session_folder.remove(session_dir)
+        if _owner_ends(session_dir):
+            log.warning("the owner is gone: removing its session folder and ending")
+            session_folder.remove(session_dir)
+        else:
+            log.warning("the owner closed the pipe: ending")
         os._exit(EXIT_OWNER_GONE)
 
     threading.Thread(target=watch, name="owner-watch", daemon=True).start()
+
+
+def _owner_ends(session_dir: str) -> bool:
+    """A process that dies loses its pipes and its lock one after the other. An owner that keeps the lock lives: it has
+    given up this worker alone (from inside a sandbox it cannot kill a process of the host)."""
+    until = time.monotonic() + OWNER_ENDS_WITHIN_S
+    while session_folder.owner_is_alive(session_dir):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 if __name__ == "__main__":
