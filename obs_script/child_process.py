@@ -25,7 +25,7 @@ def spawn(python: str, folder: str, log_path: str, module: str = WORKER_MODULE) 
 
     Never sys.executable: inside OBS that is some other program.
     """
-    with open(log_path, "wb") as log:
+    with open(log_path, "wb", opener=_for_this_user) as log:
         return subprocess.Popen(
             [python, "-m", module],
             stdin=subprocess.PIPE,
@@ -35,6 +35,10 @@ def spawn(python: str, folder: str, log_path: str, module: str = WORKER_MODULE) 
             env=environment_for_the_worker(),
             creationflags=window_flags(),
         )
+
+
+def _for_this_user(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def start_and_forget(command: list[str], folder: str) -> None:
