@@ -54,8 +54,7 @@ def attempts(user: str, zmq_folder: str, target: Mapping[str, object]) -> list[s
 def _try_all(target: Mapping[str, list]) -> Iterator[str]:
     for folder in target["folders"]:
         yield from _succeeded(f"list {folder}", lambda folder=folder: os.listdir(folder))
-        new, fresh = os.path.join(folder, "planted"), os.O_CREAT | os.O_EXCL
-        yield from _succeeded(f"plant a file in {folder}", lambda new=new: os.close(os.open(new, fresh)))
+        yield from _succeeded(f"plant a file in {folder}", lambda folder=folder: _plant(folder))
     for path in target["files"]:
         for what, attempt in {
             "read": lambda path=path: os.close(os.open(path, os.O_RDONLY)),
@@ -73,6 +72,10 @@ def _try_all(target: Mapping[str, list]) -> Iterator[str]:
             read = os.listdir if name in ("fd", "map_files") else _first_byte
             yield from _succeeded(f"look into {path}", lambda path=path, read=read: read(path))
         yield from _succeeded(f"stop process {pid}", lambda pid=pid: os.kill(pid, 19))
+
+
+def _plant(folder: str) -> None:
+    os.close(os.open(os.path.join(folder, "planted"), os.O_CREAT | os.O_EXCL))
 
 
 def _first_byte(path: str) -> bytes:
