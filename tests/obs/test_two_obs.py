@@ -42,7 +42,8 @@ def test_two_obs_do_not_meet_and_a_controller_says_which_it_means(tmp_path):
         refused = ctl(first, "--obs", "1", "status")
         assert refused.returncode == 2 and str(first.pid) in refused.stderr and str(second.pid) in refused.stderr
         assert largest_difference(first.grab("First"), forest) == 0
-        assert len(first.worker_pids()) == len(second.worker_pids()) == 1
+        for studio in (first, second):
+            studio.wait_until(lambda studio=studio: len(studio.worker_pids()) == 1, "a worker of its own")
         assert second.quit() == 0
         first.wait_until(lambda: len(first.sessions()) == 1, "the second session to be gone")
         assert f"First/{FILTER_NAME}" in ctl(first, "status").stdout
