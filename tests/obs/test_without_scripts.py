@@ -15,9 +15,12 @@ import pytest
 from look_studio import LookStudio
 from marking_worker import LOOK
 from obs_scene import Source, mirage_filter
-from studio import FILTER_NAME, largest_difference
+from studio import FILTER_NAME
 
+from mirage_lsd.shared.look import Look
 from mirage_lsd.shared.look_commands import ApplyPreset, ApplyWords
+from mirage_lsd.shared.settings import StreamSettings
+from mirage_lsd.worker.looks import prompt_of
 
 pytestmark = [pytest.mark.obs, pytest.mark.slow]
 OBS_MAJOR = int(re.search(r"(\d+)\.", subprocess.run(["obs", "--version"], capture_output=True, text=True).stdout)[1])
@@ -53,8 +56,8 @@ def collection_file(studio):
     return studio.folder / "obs-studio" / "basic" / "scenes" / "Mirage.json"
 
 
-def start_and_choose(studio) -> tuple[dict, dict, object]:
-    """Settings of all kinds, a preset and words on it; returns the settings, the desk's report and the picture."""
+def start_and_choose(studio) -> tuple[dict, Look]:
+    """Settings of all kinds, a preset and words on it; returns the settings and the look at the desk."""
     studio.start()
     studio.wait_presets("Night rider")
     studio.wait_styled("Clip")
@@ -66,8 +69,8 @@ def start_and_choose(studio) -> tuple[dict, dict, object]:
         worn = desk.ask().filters[0].look
     studio.wait_until(lambda: settings(studio).get("outfit") == "red leather jacket", "the look in OBS's settings")
     studio.wait_until(lambda: offset_ms(studio) > OFFSET_MS, "the sound to be delayed")
-    studio.wait_ticks(studio.wait_styled("Clip"), 3)
-    return chosen(studio), worn, studio.grab("Clip")
+    studio.wait_look("Clip", prompt_of(StreamSettings(layers=worn.layers)))
+    return chosen(studio), worn
 
 
 def is_as_before(studio, before) -> None:
@@ -77,7 +80,7 @@ def is_as_before(studio, before) -> None:
     assert chosen(studio) == before[0]
     with studio.controller() as desk:
         assert desk.ask().filters[0].look == before[1]
-    studio.wait_until(lambda: largest_difference(studio.grab("Clip"), before[2]) <= 1, "the look in the picture")
+    studio.wait_look("Clip", prompt_of(StreamSettings(layers=before[1].layers)))
     studio.wait_until(lambda: offset_ms(studio) > OFFSET_MS, "the sound to be delayed again")
     studio.set_filter("Clip", keep_in_sync=False)
     studio.wait_until(lambda: offset_ms(studio) == OFFSET_MS, "the user's own offset")
