@@ -34,6 +34,7 @@ from obs_scene import Collection
 from obs_websocket import NOT_READY, ObsRequestError, ObsWebSocket
 
 CLOSED_PORT_PROXY = "http://127.0.0.1:9"
+STARTED = "==== Startup complete"
 NOT_FOR_OBS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "QT_PLUGIN_PATH", "QT_QPA_PLATFORM_PLUGIN_PATH")
 
 
@@ -91,10 +92,12 @@ class ObsSession:
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def start(self, arguments: Sequence[str] = (), timeout_s: float = 60.0) -> None:
-        """Start OBS and wait until it answers requests; its log is then in `log_path` (one per start)."""
+    def start(self, arguments: Sequence[str] = (), timeout_s: float = 60.0, answers: bool = True) -> None:
+        """Start OBS and wait until it answers requests; its log is then in `log_path` (one per start). answers=False:
+        it opens no web socket, as in safe mode: wait for the end of its start alone."""
         if self.alive:
             raise ObsSessionError("OBS is already running in this session")
+        self._forget_unclean_end()
         command = ["obs", "--multi", "--disable-updater", "--disable-missing-files-check", *arguments]
         with self.log_path.open("wb") as log:
             self._process = subprocess.Popen(
@@ -107,6 +110,9 @@ class ObsSession:
                 start_new_session=True,  # its children are in its group: none is missed at the end
             )
         self._groups.append(self._process.pid)
+        if not answers:
+            self.wait_log(STARTED, timeout_s)
+            return
         self.wait_until(self._connect, "OBS to answer on its web socket", timeout_s)
         self.wait_until(self._is_ready, "OBS to be ready for requests", timeout_s)
 
@@ -172,6 +178,11 @@ class ObsSession:
             _end_group(group)
         self._groups.clear()
         self.display.close()
+
+    def _forget_unclean_end(self) -> None:
+        """OBS 30 and newer ask, after they were killed, whether to start in safe mode; nobody is here to answer."""
+        (self.folder / "obs-studio" / "safe_mode").unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "obs-studio" / ".sentinel", ignore_errors=True)  # OBS 32
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:

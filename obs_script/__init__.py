@@ -16,7 +16,8 @@ sync.py  keep picture and sound together                    status.py     the st
 control_block.py   where Python and Lua meet (its docstring is the layout)   libobs.py  libobs through ctypes
 filter.lua         the render half: filter_frame (one OBS frame), filter_age (when the source takes over),
                    filter_draw (graphics), filter_ring (frame rings), filter_block (control block),
-                   filter_properties (settings), filter_ffi (C and systems), filter_layout (offsets)
+                   filter_properties (settings), filter_ffi (C and systems), filter_layout (offsets),
+                   filter_refusal (in the filter's place where it must not run)
 
 No Python ever runs on OBS's graphics thread, and no Lua function waits.
 """

@@ -36,8 +36,12 @@ def spawn(python: str, folder: str, log_path: str, module: str = WORKER_MODULE) 
 
     Never sys.executable: inside OBS that is some other program.
     """
-    with open(log_path, "wb") as log:
+    with open(log_path, "wb", opener=_for_this_user) as log:
         return _started([python, "-m", module], folder, subprocess.PIPE, subprocess.PIPE, log)
+
+
+def _for_this_user(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def start_and_forget(command: list[str], folder: str) -> None:

@@ -5,7 +5,7 @@
 -- control block (control_block.py). No function here enters graphics outside `video_render`, does I/O, or
 -- waits: OBS holds this script's mutex around each of them, and the graphics thread needs it every frame.
 -- Script settings: control_block, worker_bell, plugin_bell (addresses or handles in this process, as decimal
--- text), defaults (an object).
+-- text), defaults (an object), layout_version and release of the Python half, refusal (see filter_refusal.lua).
 
 local obs = obslua
 local folder = script_path()
@@ -15,7 +15,7 @@ local function part(name, ...)
   return dofile(folder .. name)
 end
 
-local native, layout = part("filter_ffi.lua"), part("filter_layout.lua")
+local native, layout, refusal = part("filter_ffi.lua"), part("filter_layout.lua"), part("filter_refusal.lua")
 local C = native.C
 local block, frames, properties, draw
 
@@ -162,6 +162,11 @@ end
 
 -- OBS calls this with the settings the script was created with; without them (added by hand) it refuses.
 function script_load(settings)
-  connect(settings)
+  local why = refusal.why(settings, layout.LAYOUT_VERSION)
+  if why == "" then
+    connect(settings)
+  else
+    info = refusal.source(native, info.id, why, { info.get_width, info.get_height })
+  end
   obs.obs_register_source(info)
 end

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Callable
 
-from mirage_lsd.obs_script.control_block import ControlBlock, address_of
+from mirage_lsd.obs_script.control_block import LAYOUT_VERSION, ControlBlock, address_of
 from mirage_lsd.obs_script.desk import Desk
 from mirage_lsd.obs_script.libobs import LibObs
 from mirage_lsd.obs_script.status import refresh_window
@@ -23,6 +23,7 @@ from mirage_lsd.obs_script.streams import FilterStream
 from mirage_lsd.obs_script.worker_process import WorkerProcess
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.mapping import Mapping, open_mapping
+from mirage_lsd.shared.release import RELEASE
 from mirage_lsd.shared.settings import StreamSettings
 
 LUA_FILE = "filter.lua"
@@ -38,9 +39,13 @@ class FilterHost:
         self._bell_mappings: list[Mapping] = []
         self.streams: dict[int, FilterStream] = {}
 
-    def load(self, folder: str, worker_bell: Any, plugin_bell: Any) -> None:
-        """Load filter.lua; its filters appear. Raises MirageError if OBS refuses it (see OBS's script log)."""
+    def load(self, folder: str, worker_bell: Any, plugin_bell: Any, refusal: str = "") -> None:
+        """Load filter.lua; its filters appear. Raises MirageError if OBS refuses it (see OBS's script log). `refusal`:
+        why the filters shall do nothing but show their source and say this."""
         content = {
+            "refusal": refusal,
+            "release": RELEASE,
+            "layout_version": LAYOUT_VERSION,
             "control_block": str(self._block.address()),
             "worker_bell": str(self._handle(worker_bell)),
             "plugin_bell": str(self._handle(plugin_bell)),

@@ -3,6 +3,7 @@
 -- A test compares the two files. Everything is in bytes; `words` are u64, `texts` are {offset, capacity}.
 
 return {
+  LAYOUT_VERSION = 3,
   HEADER_BYTES = 32768,
   SLOT_BYTES = 131072,
   SLOT_COUNT = 16,

@@ -6,7 +6,7 @@ only while zmq is imported.
 
 install.json: {"layout": 1, "worker_python": path, "zmq_paths": {"3.11": folder, ...}, "version": text}. Looked
 for at $MIRAGE_LSD_INSTALL, then in the checkout's .venv, then in the user's data folder (inside Flatpak's sandbox: the
-one of the host, where the installer ran).
+one of the host, where the installer ran); one of another release is passed over, unless it is the one that was named.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ from dataclasses import dataclass, field
 
 from mirage_lsd.shared import sandbox
 from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.shared.release import OTHER_RELEASE, VERSION
 
 LAYOUT = 1
 FILE_NAME = "install.json"
+VARIABLE = "MIRAGE_LSD_INSTALL"
 CHECKOUT_FILE = os.path.join(".venv", "mirage-lsd-install.json")
 RUN_INSTALLER = "run installers/install from the Mirage LSD folder, then restart OBS"
+REPAIR = "run ./installers/install.sh repair in the Mirage LSD folder, then restart OBS"
 
 
 class InstallError(MirageError):
-    """The installation is missing or unusable. Codes: not_installed, bad_record, no_python, no_zmq."""
+    """The installation is missing or unusable. Codes: not_installed, bad_record, other_release, no_python, no_zmq."""
 
     code = "not_installed"
 
@@ -42,11 +45,16 @@ class InstallRecord:
 
     @classmethod
     def find(cls, script_folder: str) -> InstallRecord:
-        """Read the first record there is. Raises InstallError with what to do."""
-        for path in candidates(script_folder):
-            if os.path.isfile(path):
+        """Read the first record of this release, or say what is wrong with the first there is."""
+        first = InstallError(f"Mirage LSD's worker is not installed: {RUN_INSTALLER}")
+        for path in filter(os.path.isfile, candidates(script_folder)):
+            try:
                 return cls.read(path)
-        raise InstallError(f"Mirage LSD's worker is not installed: {RUN_INSTALLER}")
+            except InstallError as error:
+                first = error if first.code == "not_installed" else first
+                if error.code != OTHER_RELEASE or path == os.environ.get(VARIABLE):
+                    break
+        raise first
 
     @classmethod
     def read(cls, path: str) -> InstallRecord:
@@ -59,8 +67,11 @@ class InstallRecord:
         python = content.get("worker_python") if isinstance(content, dict) else None
         if not isinstance(python, str) or content.get("layout") != LAYOUT:
             raise InstallError(f"{path} is not of this release: {RUN_INSTALLER}", "bad_record")
+        if content.get("version") != VERSION:
+            of = f"is of Mirage LSD {content.get('version')}, this script of {VERSION}"
+            raise InstallError(f"the installation ({path}) {of}: {RUN_INSTALLER}", OTHER_RELEASE)
         if not (os.path.isfile(python) or is_on_the_host(python)):
-            raise InstallError(f"the worker's Python is gone ({python}): {RUN_INSTALLER}", "no_python")
+            raise InstallError(f"the worker's Python is gone ({python}): {REPAIR}", "no_python")
         zmq_paths = content.get("zmq_paths")
         return cls(python, zmq_paths if isinstance(zmq_paths, dict) else {}, str(content.get("version", "")))
 
@@ -73,9 +84,7 @@ class InstallRecord:
         try:
             importlib.import_module("zmq")
         except ImportError as error:
-            raise InstallError(
-                f"pyzmq for OBS's Python {version} is missing ({error}): {RUN_INSTALLER}", "no_zmq"
-            ) from error
+            raise InstallError(f"pyzmq for OBS's Python {version} is missing ({error}): {REPAIR}", "no_zmq") from error
         finally:
             if folder:
                 sys.path.remove(folder)  # only ours: other scripts may have added theirs meanwhile
@@ -96,6 +105,6 @@ def candidates(script_folder: str) -> list[str]:
     else:
         variable = "XDG_DATA_HOME" if sandbox.inside() is None else "HOST_XDG_DATA_HOME"  # Flatpak changes the first
         data = os.environ.get(variable) or os.path.join(home, ".local", "share")
-    named = os.environ.get("MIRAGE_LSD_INSTALL")
+    named = os.environ.get(VARIABLE)
     checkout = os.path.join(os.path.dirname(script_folder), CHECKOUT_FILE)
     return ([named] if named else []) + [checkout, os.path.join(data, "mirage-lsd", FILE_NAME)]

@@ -20,6 +20,7 @@ from mirage_lsd.obs_script.child_process import close_quietly, ending, is_stoppe
 from mirage_lsd.shared.endpoints import LaunchLine
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.process_lines import CANNOT_WORK, Failed, Lines, Started
+from mirage_lsd.shared.release import OTHER_RELEASE, disagreement
 
 BACK_OFF_S = (0.2, 1.0, 3.0, 10.0)
 HEALTHY_AFTER_S = 20.0
@@ -110,6 +111,8 @@ class LineProcess:
                 message = self._lines.read(line.decode("utf-8", "replace"))
             except MirageError as error:
                 message = Failed(error.code, str(error))
+            if isinstance(message, Failed) and message.code == OTHER_RELEASE:
+                message = Failed(OTHER_RELEASE, disagreement(message.text))
             if isinstance(message, Started):
                 self.ready, self.problem = True, ""
             elif isinstance(message, Failed):

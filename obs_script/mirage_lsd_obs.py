@@ -2,8 +2,9 @@
 """Mirage LSD for OBS Studio: the one file to add in Tools → Scripts.
 
 OBS imports it, and imports it anew at "Reload scripts"; every hook runs on OBS's UI thread with the GIL held.
-Invariant: all that lives longer than a hook is in the mirage_lsd packages, which a reload leaves alone (after
-an update, restart OBS). They are found beside this file: in ../shared and in this folder.
+Invariants: all that lives longer than a hook is in the mirage_lsd packages, which a reload leaves alone; they are found
+beside this file, in ../shared and in this folder. So after an upgrade under a running OBS a reload meets the packages
+of the former release: then, and when OBS has this script twice, nothing runs and the status says what to do.
 """
 
 from __future__ import annotations
@@ -20,9 +21,23 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 SCENE_KEY = "scene:"
 
 _plugin = None
+_refusing = None
 _problem = ""
+_settings_address = 0
 _connected = False
 _obs_is_ending = False
+
+
+SHARED = os.path.join(os.path.dirname(FOLDER), "shared")
+TWICE = "Mirage LSD is in the list of scripts twice: remove one of the two and press Reload Scripts"
+
+
+def _release_on_disk() -> str:
+    """The release of the files that lie here now, as they say it themselves."""
+    spec = importlib.util.spec_from_file_location("mirage_lsd_on_disk", os.path.join(SHARED, "release.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.release_of(SHARED, FOLDER)
 
 
 def _make_packages() -> None:
@@ -30,8 +45,9 @@ def _make_packages() -> None:
     if "mirage_lsd" not in sys.modules:
         parent = types.ModuleType("mirage_lsd")
         parent.__path__ = []
+        parent.release = _release_on_disk()  # what OBS runs from now on until it ends
         sys.modules["mirage_lsd"] = parent
-    for name, folder in (("shared", os.path.join(os.path.dirname(FOLDER), "shared")), ("obs_script", FOLDER)):
+    for name, folder in (("shared", SHARED), ("obs_script", FOLDER)):
         full_name = f"mirage_lsd.{name}"
         if full_name in sys.modules:
             continue
@@ -56,14 +72,28 @@ def _on_event(event):
 
 
 def _stop():
-    global _plugin
-    if _plugin is not None:
-        _plugin.stop(wait=_obs_is_ending)
-        _plugin = None
+    global _plugin, _refusing
+    for stopped in (_plugin, _refusing):
+        if stopped is not None:
+            stopped.stop(wait=_obs_is_ending)
+    _plugin = _refusing = None
 
 
 def _describe():
     return _plugin.describe() if _plugin is not None else f"Not running. {_problem}"
+
+
+def _address(settings):
+    """By this one entry of the list of scripts is known from another: each has settings of its own."""
+    return int(getattr(settings, "this", settings))  # a SWIG object, or a proxy of one
+
+
+def _why_not():
+    """Why the plugin must not run, "" if it may."""
+    from mirage_lsd.shared.release import UNKNOWN, upgraded
+
+    running, now = getattr(sys.modules["mirage_lsd"], "release", UNKNOWN), _release_on_disk()
+    return upgraded(now, running) if now != running else ""
 
 
 def script_description():  # asked for before script_load, so the status is in the properties
@@ -74,22 +104,33 @@ def script_description():  # asked for before script_load, so the status is in t
 
 
 def script_load(settings):
-    global _plugin, _problem, _connected
-    _problem, _connected = "", False  # another scene collection loads this same module again
+    global _plugin, _refusing, _problem, _connected, _settings_address
+    if _plugin is not None:  # a second entry of the same name is the same module to Python
+        _problem = _plugin.notes["twice"] = TWICE
+        obs.script_log(obs.LOG_ERROR, TWICE)
+        return
+    _connected, _settings_address = False, _address(settings)  # another scene collection loads this same module again
     _make_packages()
     from mirage_lsd.obs_script.plugin import Plugin
     from mirage_lsd.shared.errors import MirageError
 
+    _problem = _why_not()
     try:
-        _plugin = Plugin(FOLDER)
+        if not _problem:
+            _plugin = Plugin(FOLDER)
+        elif hasattr(sys.modules["mirage_lsd"], "release"):  # else its plugin is too old to refuse
+            _refusing = Plugin(FOLDER, _problem)
     except MirageError as error:
         _problem = str(error)
+    if _problem:
         obs.script_log(obs.LOG_ERROR, _problem)
 
 
 def script_update(settings):
     """OBS calls this right after script_load, and at every change."""
-    if _plugin is None:
+    if _refusing is not None and not _connected:
+        _start(_refusing)
+    if _plugin is None or _address(settings) != _settings_address:
         return
     first = not _connected
     if first:
@@ -97,7 +138,7 @@ def script_update(settings):
     _plugin.scenes.carried = _carried(settings)
     _set_senses(_plugin, settings)
     if first:
-        _start()
+        _start(_plugin)
 
 
 def _connect(plugin):
@@ -113,14 +154,15 @@ def _connect(plugin):
     _connected = True
 
 
-def _start():
-    global _plugin, _problem
+def _start(plugin):
+    global _plugin, _refusing, _problem, _connected
     from mirage_lsd.shared.errors import MirageError
 
+    _connected = True
     try:
-        _plugin.start()
+        plugin.start()
     except MirageError as error:
-        _plugin, _problem = None, str(error)
+        _plugin, _refusing, _problem = None, None, str(error)
         obs.script_log(obs.LOG_ERROR, _problem)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 class NoWorker:
     """In place of WorkerProcess."""
 
-    state, problem, launch, pid, welcome, ready = "not looked for yet", "", 0, 0, None, None
+    state, problem, no_use, launch, pid, welcome, ready = "not looked for yet", "", "", 0, 0, None, None
     silent = lost = False
 
     def step(self, wanted: bool) -> None:

@@ -52,18 +52,18 @@ _ending: list[threading.Thread] = []
 class Plugin:
     """One load of the script. `unusable` says why there can be no worker, or is empty. `desk` takes look commands
     from any thread. `voice` listens, `gestures` looks. `notes`: more lines for every filter's status, each by who says
-    it."""
+    it. `refusal`: why it shall do nothing but say this. The entry file of any later release uses a refusing plugin,
+    so these stay as they are: Plugin(script_folder, refusal), start(), stop(wait)."""
 
-    def __init__(self, script_folder: str) -> None:
+    def __init__(self, script_folder: str, refusal: str = "") -> None:
         self._folder = script_folder
         self._libobs = LibObs()
-        self.unusable = ""
+        self.unusable = self._refusal = refusal
         self.notes: dict[str, str] = {}
         self._worker: Any = NoWorker()
         self._presets: Any = NoPresets()
         self._server: DeskServer | None = None
         self._install: InstallRecord | None = None
-        self._preset_listeners: list[Callable[[Any], None]] = []
         self._talk_listeners: list[Callable[[bool], None]] = []
         self._stopping, self._restart_pressed, self._awake = threading.Event(), threading.Event(), threading.Event()
         self.desk = Desk(self._awake.set)
@@ -90,7 +90,7 @@ class Plugin:
             self._host = FilterHost(self._libobs, self._block, self._session.path_of, self.desk)
             self._sync, self._board = KeepInSync(self._libobs), status.StatusBoard(self._libobs)
             self._buttons = Buttons(self._block, self.desk, self.open_presets)
-            self._host.load(self._folder, self._worker_bell, self._plugin_bell)
+            self._host.load(self._folder, self._worker_bell, self._plugin_bell, self._refusal)
         except MirageError:
             self._session.close()
             raise
@@ -118,11 +118,7 @@ class Plugin:
 
     def describe(self) -> str:
         """Status of the whole plugin in one line."""
-        return status.overall(self._host.streams, self._worker, self.unusable, self.desk.problem)
-
-    def on_presets(self, listener: Callable[[Any], None]) -> None:
-        """Call `listener` with the PresetList, on the supervisor thread, whenever there is another one."""
-        self._preset_listeners.append(listener)
+        return status.overall(self._host.streams, self._worker, self._why_unusable(), self.desk.problem)
 
     def on_talk(self, listener: Callable[[bool], None]) -> None:
         """Call `listener` when the push-to-talk key goes down (True) or up; it must only queue."""
@@ -168,7 +164,8 @@ class Plugin:
             self._awake.set()
 
     def _supervise(self) -> None:
-        self._find_worker()  # here, because importing zmq takes a while
+        if not self._refusal:
+            self._find_worker()  # here, because importing zmq takes a while
         while not self._stopping.is_set():
             self._awake.wait(WAKE_S)
             self._awake.clear()
@@ -207,7 +204,10 @@ class Plugin:
         self.gestures.step(self._host.streams)
         self._follow_presets()
         self._sync.step(self._host.streams, running)
-        self._board.step(self._host.streams, self._worker, self.unusable, self._remarks())
+        self._board.step(self._host.streams, self._worker, self._why_unusable(), self._remarks())
+
+    def _why_unusable(self) -> str:
+        return self.unusable or self._worker.no_use
 
     def _follow_presets(self) -> None:
         if self._presets.step():
@@ -216,8 +216,6 @@ class Plugin:
             choices.publish_presets(self._block, found)
             if found.problem:
                 self._libobs.log(f"presets: {found.problem}")
-            for listener in list(self._preset_listeners):
-                listener(found)
             self._host.refresh_windows()
         if self.hotkeys.needed():
             self.script_call.call()

@@ -21,6 +21,7 @@ from mirage_lsd.obs_script.install_record import InstallRecord
 from mirage_lsd.shared.errors import FieldError
 from mirage_lsd.shared.fields import build
 from mirage_lsd.shared.look import Preset
+from mirage_lsd.shared.release import RELEASE, UNKNOWN, disagreement
 
 LOOK_EVERY_S = 0.25
 GIVE_UP_S = 20.0
@@ -89,11 +90,13 @@ class PresetReader:
             return self._failed(f"the presets cannot be read: {answer}")
         try:
             content = json.loads(answer)
+            if content.get("release") != RELEASE:
+                return self._of_another_release(str(content.get("release", UNKNOWN)))
             presets = [build(Preset, one) for one in content["presets"]]
             problem, files = str(content["problem"])[:MAX_PROBLEM_CHARS], tuple(content["files"])
             found = PresetList({one.id: one for one in presets}, problem, files, content["thumbnails"])
             seen = tuple(content["stamps"])
-        except (ValueError, KeyError, TypeError, FieldError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, FieldError) as error:
             return self._failed(f"the list of presets is not usable: {error}")
         self._seen = seen  # of what was read: a save since then is seen at the next look
         if self.found is not None and self.found.files and found.problem:
@@ -101,6 +104,12 @@ class PresetReader:
             found = PresetList(self.found.presets, found.problem, found.files, found.thumbnails)
         self.found = found
         return True
+
+    def _of_another_release(self, theirs: str) -> bool:
+        """To ask again is of no use before something changes."""
+        told = self._failed(disagreement(theirs))
+        self._seen = stamps(self.found.files)
+        return told
 
     def _failed(self, problem: str) -> bool:
         before = self.found or PresetList({})

@@ -142,8 +142,6 @@ def _why(stream: FilterStream, worker: WorkerProcess | None, unusable: str) -> s
 
 
 def _worker_text(worker: WorkerProcess) -> str:
-    if worker.state == GIVEN_UP and worker.hopeless:
-        return worker.problem
     if worker.state == GIVEN_UP:
         return f"the worker failed repeatedly, press Restart worker ({worker.problem})"
     if worker.state == WAITING:

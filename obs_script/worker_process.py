@@ -28,10 +28,11 @@ from mirage_lsd.obs_script.child_process import (
 from mirage_lsd.obs_script.install_record import InstallRecord
 from mirage_lsd.shared.clock import now_ns
 from mirage_lsd.shared.commands import PROTOCOL, GetStatus, Hello, Ping, Shutdown
-from mirage_lsd.shared.endpoints import LaunchConfig, LaunchReport
-from mirage_lsd.shared.errors import ChannelTimeout, MirageError
+from mirage_lsd.shared.endpoints import EXIT_OTHER_RELEASE, LaunchConfig, LaunchReport
+from mirage_lsd.shared.errors import ChannelTimeout, MirageError, OtherRelease
 from mirage_lsd.shared.events import Ready, StatusReport, Welcome
 from mirage_lsd.shared.memory_probe import MemoryProbe, not_shared
+from mirage_lsd.shared.release import RELEASE, disagreement
 
 REPORT_TIMEOUT_S = 30.0
 PING_EVERY_S, PING_TIMEOUT_S = 0.4, 0.7
@@ -41,12 +42,15 @@ GIVE_UP_AFTER = 5
 HEALTHY_AFTER_S = 10.0
 END_TIMEOUT_S, SHUTDOWN_TIMEOUT_S = 1.5, 0.5
 
+NO_PACKAGE = "No module named"
+REPAIR = "the worker's Python has lost its packages (a system upgrade does that): run ./installers/install.sh repair"
+
 STOPPED, STARTING, RUNNING, WAITING, GIVEN_UP = "stopped", "starting", "running", "waiting", "given up"
 
 
 class WorkerProcess:
-    """`state` is one of the constants above, `problem` why it is not running (`hopeless`: and will not, before the user
-    has done what it says), `launch` counts the starts."""
+    """`state` is one of the constants above, `problem` why it is not running, `launch` counts the starts. `no_use`: why
+    to start it again is of no use until something is mended, or empty; then it is not, but on request."""
 
     def __init__(
         self,
@@ -59,7 +63,7 @@ class WorkerProcess:
         """`on_lost` is called from another thread as soon as the running worker is seen dead or stopped."""
         self._install, self._session_dir, self._doorbell = install, session_dir, doorbell
         self._log, self._on_lost = log, on_lost
-        self.state, self.problem, self.hopeless, self.launch = STOPPED, "", False, 0
+        self.state, self.problem, self.no_use, self.launch = STOPPED, "", "", 0
         self.welcome: Welcome | None = None
         self.ready: Ready | None = None
         self.client: Any = None
@@ -100,7 +104,7 @@ class WorkerProcess:
         """The user's wish: start afresh, also after giving up."""
         self._log("restarting the worker on request")
         self.stop()
-        self._failures, self._next_start = 0, 0.0
+        self._failures, self._next_start, self.no_use = 0, 0.0, ""
 
     def request(self, command: Any, timeout_s: float = 2.0) -> Any:
         """Ask the running worker. Raises as ControlClient.request does; ChannelTimeout when it is not running."""
@@ -125,7 +129,7 @@ class WorkerProcess:
         if self._process is not None:
             self._end(patience_s=END_TIMEOUT_S)
         if self.state != STOPPED:
-            self.state, self.problem = STOPPED, ""
+            self.state, self.problem, self.no_use = STOPPED, "", ""
 
     def _start(self) -> None:
         from mirage_lsd.shared.channel import new_key_pair  # zmq may be missing: then nobody calls this
@@ -151,10 +155,10 @@ class WorkerProcess:
     def _watch(self) -> None:
         status = self._process.poll()
         now = time.monotonic()
-        if status is not None:
+        if status is not None and status != EXIT_OTHER_RELEASE:
             words = last_words(self._log_path()) if status > 0 else ""
-            needed = advice(status, self._log_path())
-            self._failed(needed or f"the worker ended ({ending(status)}){words}", for_good=bool(needed))
+            needed = advice(status, self._log_path()) or (REPAIR if NO_PACKAGE in words else "")
+            self._failed(f"the worker ended ({ending(status)}){words}", needed)
         elif self.state == STARTING:
             if self._report_line:
                 self._connect(self._report_line[0])
@@ -167,13 +171,18 @@ class WorkerProcess:
         from mirage_lsd.shared.channel import ControlClient
 
         try:
-            if not self._probe.answered:
-                raise not_shared("its answer does not arrive here")
             server_key, keys = self._keys
             report = LaunchReport.from_line(line)
+            if not self._probe.answered:
+                raise not_shared("its answer does not arrive here")
             self._reported_pid = report.pid
             self.client = ControlClient(report, server_key, keys)
-            self.welcome = self.client.request(Hello(PROTOCOL, "obs"), timeout_s=5.0)
+            self.welcome = self.client.request(Hello(PROTOCOL, "obs", RELEASE), timeout_s=5.0)
+            if self.welcome.version != RELEASE:
+                raise OtherRelease(self.welcome.version, RELEASE)
+        except OtherRelease as error:
+            self._failed(str(error), disagreement(error.theirs))
+            return
         except MirageError as error:
             self._failed(f"the worker does not answer properly: {error}{last_words(self._log_path())}")
             return
@@ -203,12 +212,15 @@ class WorkerProcess:
             return HUNG_WHEN_STOPPED_S
         return HUNG_AFTER_S if self.ready else HUNG_WHILE_LOADING_S
 
-    def _failed(self, problem: str, for_good: bool = False) -> None:
+    def _failed(self, problem: str, no_use: str = "") -> None:
         self._log(problem)
         self._end(patience_s=0.0)
-        self.hopeless = for_good
-        self._failures += GIVE_UP_AFTER if for_good else 1
-        self.problem = problem
+        self._failures += 1
+        self.problem, self.no_use = problem, no_use
+        if no_use:
+            self.state = GIVEN_UP
+            self._log(no_use)
+            return
         if self._failures >= GIVE_UP_AFTER:
             self.state = GIVEN_UP
             self._log("gave up; press Restart worker to try again")

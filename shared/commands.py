@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mirage_lsd.shared.fields import check, integer, nested, string
+from mirage_lsd.shared.release import MAX_RELEASE_CHARS
 from mirage_lsd.shared.settings import MAX_NAME_CHARS, StreamSettings
 
 PROTOCOL = 1
@@ -25,10 +26,12 @@ class Command:
 
 @dataclass(frozen=True)
 class Hello(Command):
-    """First word of a client. Answer: Welcome, or ErrorReply if the protocols differ."""
+    """First word of a client. Answer: Welcome, or ErrorReply if the protocols differ. release: the client's, by which
+    the worker knows its own OBS half; "" for a program that is not part of this project."""
 
     protocol: int = integer(0, 1_000_000)
     client_name: str = string(MAX_NAME_CHARS)
+    release: str = string(MAX_RELEASE_CHARS, default="")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from mirage_lsd.shared.commands import PROTOCOL
 from mirage_lsd.shared.curve import KeyPair
 from mirage_lsd.shared.endpoints import LaunchLine, LaunchReport
 from mirage_lsd.shared.errors import EndpointError
-from mirage_lsd.shared.fields import integer, key
+from mirage_lsd.shared.fields import integer, key, string
+from mirage_lsd.shared.release import MAX_RELEASE_CHARS, RELEASE
 
 FILE_NAME = "desk.json"
 ROOT_VARIABLE = "MIRAGE_LSD_SESSION_ROOT"
@@ -26,8 +27,10 @@ ROOT_VARIABLE = "MIRAGE_LSD_SESSION_ROOT"
 
 @dataclass(frozen=True)
 class DeskAddress(LaunchLine):
-    """Ports on the loopback interface, the CURVE keys (Z85) a controller needs, and OBS's process id."""
+    """Ports on the loopback interface, the CURVE keys (Z85) a controller needs, OBS's process id and the release that
+    it runs. Controllers of other releases, and other programs, are let in: each message is checked for itself."""
 
+    one_release = False
     control_port: int = integer(1, 65535)
     events_port: int = integer(1, 65535)
     server_public_key: str = key()
@@ -35,6 +38,7 @@ class DeskAddress(LaunchLine):
     client_secret_key: str = key(secret=True)
     pid: int = integer(1)
     protocol: int = integer(PROTOCOL, PROTOCOL, default=PROTOCOL)
+    release: str = string(MAX_RELEASE_CHARS, default=RELEASE)
 
     @property
     def report(self) -> LaunchReport:
@@ -47,24 +51,42 @@ class DeskAddress(LaunchLine):
         return KeyPair(self.client_public_key, self.client_secret_key)
 
     def write(self, path: str) -> None:
-        """Make the file; it must not exist yet. Raises EndpointError."""
+        """Make the file, whole from its first moment on; it must not exist yet. Raises EndpointError."""
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(self)) + "\n")
+            os.rename(path + ".new", path)
         except OSError as error:
             raise EndpointError(f"{path} cannot be made: {error.strerror}", "cannot_create") from error
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(self)) + "\n")
 
 
-def find() -> DeskAddress:
-    """The desk of the OBS started last by this user. Raises EndpointError (not_found, not_private, malformed)."""
+def find(pid: int = 0) -> DeskAddress:
+    """The desk of the OBS started last by this user, or of the OBS with this process id.
+
+    Raises EndpointError (not_found, not_private, malformed, other_release).
+    """
+    paths = running()
+    if not paths:
+        raise EndpointError("no OBS with the Mirage LSD script is running: start OBS first", "not_found")
+    found = [_read(path) for path in (paths if pid else paths[:1])]
+    for one in found:
+        if pid in (0, one.pid):
+            return one
+    there = ", ".join(str(one.pid) for one in found)
+    raise EndpointError(f"process {pid} is no OBS with the Mirage LSD script: there is {there}", "not_found")
+
+
+def running() -> list[str]:
+    """The address files of all OBS of this user that run now, that of the one started last first."""
     named = os.environ.get(ROOT_VARIABLE)
     roots = [named] if named else session_folder.known_roots()
     paths = [os.path.join(root, name, FILE_NAME) for root in roots for name in os.listdir(root)]
     alive = [path for path in paths if os.path.isfile(path) and session_folder.owner_is_alive(os.path.dirname(path))]
-    if not alive:
-        raise EndpointError("no OBS with the Mirage LSD script is running: start OBS first", "not_found")
-    path = max(alive, key=os.path.getmtime)
+    return sorted(alive, key=os.path.getmtime, reverse=True)
+
+
+def _read(path: str) -> DeskAddress:
     if hasattr(os, "getuid") and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
         raise EndpointError(f"{path} can be read by others: restart OBS to get new keys", "not_private")
     with open(path, encoding="utf-8") as file:

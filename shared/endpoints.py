@@ -15,19 +15,25 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mirage_lsd.shared.commands import PROTOCOL
-from mirage_lsd.shared.errors import EndpointError, FieldError
+from mirage_lsd.shared.errors import EndpointError, FieldError, OtherRelease
 from mirage_lsd.shared.fields import build, check, integer, key, string
+from mirage_lsd.shared.release import MAX_RELEASE_CHARS, RELEASE, UNKNOWN
 from mirage_lsd.shared.strict_json import parse
 
 MAX_LINE_BYTES = 64 * 1024
 MAX_PATH_CHARS = 4096
+EXIT_OTHER_RELEASE = 4
+"""Exit status of a worker whose owner is of another release; it has written refusal_line()."""
 HOST = "127.0.0.1"
 
 _Line = TypeVar("_Line", bound="LaunchLine")
 
 
 class LaunchLine:
-    """Base of both lines: checks the fields, turns into a line and back."""
+    """Base of both lines: checks the fields, turns into a line and back. one_release: a line of another release is
+    refused, whatever else is in it."""
+
+    one_release = True
 
     def __post_init__(self) -> None:
         check(self)
@@ -38,10 +44,12 @@ class LaunchLine:
 
     @classmethod
     def from_line(cls: type[_Line], line: str | bytes) -> _Line:
-        """Read such a line. Raises EndpointError: malformed (also for an empty line: EOF), unknown_version,
-        bad_field. No error text holds the line itself, as it may hold a key."""
+        """Read such a line. Raises EndpointError: malformed (also for an empty line: EOF), other_release,
+        unknown_version, bad_field. No error text holds the line itself, as it may hold a key."""
         data = line.encode("utf-8", "replace") if isinstance(line, str) else line
         content = _content(data, cls.__name__)
+        if cls.one_release and content.get("release") != RELEASE:
+            raise OtherRelease(_release_in(content), RELEASE)
         protocol = content.get("protocol")
         if type(protocol) is int and protocol != PROTOCOL:
             text = f"launch protocol {protocol} is not known, only {PROTOCOL}: use one release on both sides"
@@ -49,6 +57,8 @@ class LaunchLine:
         try:
             return build(cls, content)
         except FieldError as error:
+            if content.get("release") != RELEASE:
+                raise OtherRelease(_release_in(content), RELEASE) from error
             raise EndpointError(f"{cls.__name__}: {error}", "bad_field") from error
 
 
@@ -69,6 +79,7 @@ class LaunchConfig(LaunchLine):
     log_file: str = string(MAX_PATH_CHARS, default="")
     probe: str = string(MAX_PATH_CHARS, default="")
     protocol: int = integer(PROTOCOL, PROTOCOL, default=PROTOCOL)
+    release: str = string(MAX_RELEASE_CHARS, default=RELEASE)
 
     @property
     def doorbell_path(self) -> str:
@@ -91,6 +102,17 @@ class LaunchReport(LaunchLine):
     events_port: int = integer(1, 65535)
     pid: int = integer(1)
     protocol: int = integer(PROTOCOL, PROTOCOL, default=PROTOCOL)
+    release: str = string(MAX_RELEASE_CHARS, default=RELEASE)
+
+
+def refusal_line() -> str:
+    """In place of a report, by a process that got a line of another release: says only of which it is."""
+    return json.dumps({"release": RELEASE}) + "\n"
+
+
+def _release_in(content: dict[str, Any]) -> str:
+    told = content.get("release")
+    return told[:MAX_RELEASE_CHARS] if type(told) is str else UNKNOWN
 
 
 def _content(data: bytes, name: str) -> dict[str, Any]:

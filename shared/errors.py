@@ -95,3 +95,13 @@ class EndpointError(MirageError):
     not_private, cannot_create, not_found, not_shared."""
 
     code = "endpoint_error"
+
+
+class OtherRelease(EndpointError):
+    """The other side is of another release than this program, which is told nothing else by it."""
+
+    code = "other_release"
+
+    def __init__(self, theirs: str, ours: str) -> None:
+        super().__init__(f"the other side is Mirage LSD {theirs}, this is {ours}: restart OBS")
+        self.theirs = theirs

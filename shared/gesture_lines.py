@@ -13,6 +13,7 @@ from mirage_lsd.shared.endpoints import MAX_PATH_CHARS, LaunchLine
 from mirage_lsd.shared.fields import choice, flag, integer, string
 from mirage_lsd.shared.look import GESTURES
 from mirage_lsd.shared.process_lines import LineMessage, Lines, Started
+from mirage_lsd.shared.release import MAX_RELEASE_CHARS, RELEASE
 
 ORIGIN = "gesture"
 
@@ -23,6 +24,7 @@ class GestureLaunch(LaunchLine):
 
     mirrored: bool = flag(default=False)
     protocol: int = integer(1, 1, default=1)
+    release: str = string(MAX_RELEASE_CHARS, default=RELEASE)
 
 
 @dataclass(frozen=True)

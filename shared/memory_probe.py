@@ -24,7 +24,7 @@ FILE_BYTES = 4096
 CHALLENGE_BYTES = 32
 ANSWER_AT = 64
 RUNG_WITHIN_S = 2.0
-EXIT_NOT_SHARED = 4
+EXIT_NOT_SHARED = 5
 """Exit status of a worker that could not answer. Trying again would not help."""
 
 

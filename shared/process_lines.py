@@ -40,7 +40,7 @@ class Started(LineMessage):
 
 @dataclass(frozen=True)
 class Failed(LineMessage):
-    """It cannot go on as asked; text says what to do."""
+    """It cannot go on as asked; text says what to do. With code other_release, text is the process's release."""
 
     code: str = string(100)
     text: str = string(4000)

@@ -15,6 +15,7 @@ from mirage_lsd.shared.endpoints import MAX_PATH_CHARS, LaunchLine
 from mirage_lsd.shared.fields import choice, flag, integer, number, string, strings
 from mirage_lsd.shared.look_commands import LookCommand
 from mirage_lsd.shared.process_lines import LineMessage, Lines, Started
+from mirage_lsd.shared.release import MAX_RELEASE_CHARS, RELEASE
 
 WAKE_WORD, PUSH_TO_TALK = "wake_word", "push_to_talk"
 MODES = (WAKE_WORD, PUSH_TO_TALK)
@@ -52,6 +53,7 @@ class VoiceLaunch(LaunchLine):
     cooldown_ms: int = integer(0, MAX_COOLDOWN_MS, default=700)
     threads: int = integer(1, 16, default=1)
     protocol: int = integer(1, 1, default=1)
+    release: str = string(MAX_RELEASE_CHARS, default=RELEASE)
 
 
 @dataclass(frozen=True)

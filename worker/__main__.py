@@ -17,8 +17,8 @@ import time
 from mirage_lsd.shared import memory_probe, session_folder
 from mirage_lsd.shared.channel import ControlServer
 from mirage_lsd.shared.doorbell import Doorbell
-from mirage_lsd.shared.endpoints import LaunchConfig, LaunchReport
-from mirage_lsd.shared.errors import DoorbellError, MirageError
+from mirage_lsd.shared.endpoints import EXIT_OTHER_RELEASE, LaunchConfig, LaunchReport, refusal_line
+from mirage_lsd.shared.errors import DoorbellError, MirageError, OtherRelease
 from mirage_lsd.worker.control import ControlThread
 from mirage_lsd.worker.loop import serve
 from mirage_lsd.worker.models_host import ModelsHost
@@ -39,6 +39,10 @@ def main() -> int:
     try:
         launch = LaunchConfig.from_line(sys.stdin.readline())
         run(launch, report_to)
+    except OtherRelease as error:
+        log.error("%s", error)
+        print(refusal_line(), end="", file=report_to, flush=True)
+        return EXIT_OTHER_RELEASE
     except MirageError as error:
         log.error("the worker cannot start: %s (%s)", error, error.code)
         return memory_probe.EXIT_NOT_SHARED if error.code == "not_shared" else EXIT_BAD_LAUNCH

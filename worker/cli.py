@@ -231,7 +231,7 @@ def _presets_thumbnails(options) -> int:
 
 
 def _version(_options) -> int:
-    from mirage_lsd.worker.service import release
+    from mirage_lsd.shared.release import RELEASE
 
-    print(release())
+    print(RELEASE)
     return 0

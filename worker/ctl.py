@@ -15,10 +15,13 @@ import sys
 import time
 from typing import Any
 
+from mirage_lsd.shared import desk_address
 from mirage_lsd.shared import look_commands as asked
 from mirage_lsd.shared import look_events as told
+from mirage_lsd.shared.desk_address import DeskAddress
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.look import FilterReport, Preset
+from mirage_lsd.shared.release import RELEASE, upgraded
 from mirage_lsd.shared.settings import LAYERS
 from mirage_lsd.worker.desk_client import DeskClient
 
@@ -40,6 +43,7 @@ def add_arguments(parser: Any) -> None:
     """The actions and their options."""
     parser.add_argument("--as", dest="who", default="cli", metavar="NAME", help='who you are: others see "ctl:NAME"')
     parser.add_argument("--json", action="store_true", help="print JSON, one value a line")
+    parser.add_argument("--obs", type=int, default=0, metavar="PID", help="which OBS, where several run (its process)")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="the presets, one a line")
     listing.add_argument("--offline", action="store_true", help="from the files; no OBS needed")
@@ -67,8 +71,20 @@ def run(options: Any) -> int:
     """Does one action."""
     if options.action == "list" and options.offline:
         return _list(_offline(), options)
-    with DeskClient(options.who, listen=options.action in ("watch", "batch")) as desk:
+    address = _address(options.obs)
+    with DeskClient(options.who, address, listen=options.action in ("watch", "batch")) as desk:
         return _batch(desk, options) if options.action == "batch" else _act(desk, options)
+
+
+def _address(pid: int) -> DeskAddress:
+    """Which OBS is meant; says so where that could be a surprise."""
+    address = desk_address.find(pid)
+    if not pid and len(desk_address.running()) > 1:
+        print(f"mirage-lsd: several OBS run; this is for process {address.pid}, started last: --obs says which",
+              file=sys.stderr)  # fmt: skip
+    if address.release != RELEASE:
+        print(f"mirage-lsd: {upgraded(RELEASE, address.release)}", file=sys.stderr)
+    return address
 
 
 def _act(desk: DeskClient, options: Any) -> int:

@@ -18,8 +18,9 @@ from typing import Protocol
 
 import psutil
 
-from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.shared.errors import MirageError, OtherRelease
 from mirage_lsd.shared.process_lines import CANNOT_WORK, Failed, LineMessage, Lines
+from mirage_lsd.shared.release import RELEASE
 
 LOW_PRIORITY = 10
 log = logging.getLogger(__name__)
@@ -46,6 +47,10 @@ def run(lines: Lines, make: Callable[[str, Callable[[LineMessage], None]], LineS
 
     try:
         make(sys.stdin.readline(), tell).run(_lines_from_owner())
+    except OtherRelease as error:
+        log.error("%s", error)
+        tell(Failed(error.code, RELEASE))
+        return CANNOT_WORK
     except MirageError as error:
         log.error("cannot work: %s (%s)", error, error.code)
         tell(Failed(error.code, str(error)))

@@ -11,14 +11,16 @@ import dataclasses
 import json
 from pathlib import Path
 
+from mirage_lsd.shared.release import RELEASE
 from mirage_lsd.worker.presets import LIBRARY, THUMBNAILS, load_presets, user_file
 
 
 def main() -> None:
-    """Prints {"presets": [...], "problem": text, "files": [...], "stamps": [...], "thumbnails": folder}."""
+    """Prints {"release": text, "presets": [...], "problem": text, "files": [...], "stamps": [...], "thumbnails": …}."""
     stamps = [number for path in (LIBRARY, user_file()) for number in stamp(path)]  # before they are read
     found = load_presets()
     content = {
+        "release": RELEASE,
         "presets": [dataclasses.asdict(preset) for preset in found.by_id.values()],
         "problem": found.problem,
         "files": [str(path) for path in found.files],

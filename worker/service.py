@@ -12,12 +12,12 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 
 import psutil
 
 from mirage_lsd.shared import commands, events
-from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.shared.errors import MirageError, OtherRelease
+from mirage_lsd.shared.release import RELEASE
 from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker import state as states
 from mirage_lsd.worker.control import ControlThread, error_reply
@@ -154,9 +154,11 @@ class Service:
                 f"{command.protocol}; install one release on both sides",
                 "wrong_protocol",
             )
+        if command.release not in ("", RELEASE):
+            raise OtherRelease(command.release, RELEASE)
         return events.Welcome(
             commands.PROTOCOL,
-            release(),
+            RELEASE,
             os.getpid(),
             tuple(PIPELINES),
             self._models.devices(),
@@ -224,11 +226,3 @@ class Service:
         if self._models.tiny.ready and told != self._ready_told:
             self._ready_told = told
             self._control.publish(events.Ready(host.device, host.model, host.engine, host.load_ms))
-
-
-def release() -> str:
-    """The installed release of mirage-lsd."""
-    try:
-        return version("mirage-lsd")
-    except PackageNotFoundError:
-        return "unknown"

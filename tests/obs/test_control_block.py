@@ -38,7 +38,7 @@ def test_lua_and_python_agree_on_every_offset(name):
 def test_lua_and_python_agree_on_sizes_and_reasons():
     sizes = {key: int(value) for key, value in re.findall(r"^  ([A-Z_]+) = (\d+),$", LUA, re.M)}
     assert sizes == {key: getattr(control_block, key) for key in sizes}
-    assert len(sizes) == 8
+    assert len(sizes) == 9
     assert lua_table("reasons") == {name: (number,) for number, name in enumerate(control_block.REASONS)}
 
 

@@ -20,6 +20,8 @@ from flatpak_studio import FlatpakStudio
 from obs_scene import Script, image_source, mirage_filter
 from studio import MIRAGE_SCRIPT, alive, inverted, largest_difference, picture_file
 
+from mirage_lsd.shared.release import VERSION
+
 pytestmark = [
     pytest.mark.obs,
     pytest.mark.slow,
@@ -182,7 +184,7 @@ def flatpaks_obs(folder: Path, monkeypatch, door: Path | None):
     (home / "python").symlink_to(sys.executable)  # leads nowhere inside
 
     def record(zmq_paths: dict[str, str]) -> None:
-        content = {"layout": 1, "worker_python": str(home / "python"), "zmq_paths": zmq_paths}
+        content = {"layout": 1, "worker_python": str(home / "python"), "zmq_paths": zmq_paths, "version": VERSION}
         (home / "install.json").write_text(json.dumps(content))
 
     return obs_installations.look_for()[-1], record

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from mirage_lsd.obs_script.install_record import InstallError, InstallRecord, candidates
+from mirage_lsd.shared.release import VERSION
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def home(tmp_path, monkeypatch):
 
 
 def write(path, **changed):
-    record = {"layout": 1, "worker_python": sys.executable, "zmq_paths": {}, "version": "9"} | changed
+    record = {"layout": 1, "worker_python": sys.executable, "zmq_paths": {}, "version": VERSION} | changed
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record))
     return path
@@ -29,12 +30,26 @@ def write(path, **changed):
 
 def test_the_named_file_comes_before_the_checkouts_and_the_users(home, monkeypatch):
     script_folder = str(home / "checkout" / "obs_script")
-    for place, version in zip(candidates(script_folder), ("checkout", "user"), strict=True):
-        write(home / place, version=version)
-    assert InstallRecord.find(script_folder).version == "checkout"
-    monkeypatch.setenv("MIRAGE_LSD_INSTALL", str(write(home / "named.json", version="named")))
-    assert InstallRecord.find(script_folder).version == "named"
-    assert InstallRecord.find(str(home / "elsewhere" / "obs_script")).version == "named"
+    for place, name in zip(candidates(script_folder), ("checkout", "user"), strict=True):
+        write(home / place, zmq_paths={"of": name})
+    assert InstallRecord.find(script_folder).zmq_paths["of"] == "checkout"
+    monkeypatch.setenv("MIRAGE_LSD_INSTALL", str(write(home / "named.json", zmq_paths={"of": "named"})))
+    assert InstallRecord.find(script_folder).zmq_paths["of"] == "named"
+    assert InstallRecord.find(str(home / "elsewhere" / "obs_script")).zmq_paths["of"] == "named"
+
+
+def test_a_record_of_another_release_is_passed_over_for_one_of_this(home, monkeypatch):
+    script_folder = str(home / "checkout" / "obs_script")
+    checkout, user = candidates(script_folder)
+    write(home / checkout, version="0.0.1")
+    with pytest.raises(InstallError, match=f"is of Mirage LSD 0.0.1, this script of {VERSION}") as error:
+        InstallRecord.find(script_folder)
+    assert error.value.code == "other_release"
+    write(home / user, zmq_paths={"of": "user"})
+    assert InstallRecord.find(script_folder).zmq_paths["of"] == "user"
+    monkeypatch.setenv("MIRAGE_LSD_INSTALL", str(write(home / "named.json", version="0.0.2")))
+    with pytest.raises(InstallError, match="is of Mirage LSD 0.0.2"):
+        InstallRecord.find(script_folder)
 
 
 def test_nothing_installed_says_what_to_run(home):
@@ -50,13 +65,14 @@ def test_nothing_installed_says_what_to_run(home):
         ("[]", "bad_record"),
         ('{"layout": 2, "worker_python": "/bin/sh"}', "bad_record"),
         ('{"layout": 1}', "bad_record"),
-        ('{"layout": 1, "worker_python": "/nonexistent/python"}', "no_python"),
+        ('{"layout": 1, "worker_python": "/bin/sh"}', "other_release"),
+        (f'{{"layout": 1, "worker_python": "/nonexistent/python", "version": "{VERSION}"}}', "no_python"),
     ],
 )
 def test_an_unusable_record_is_refused(home, content, code):
     path = home / "install.json"
     path.write_text(content)
-    with pytest.raises(InstallError, match="run installers/install") as error:
+    with pytest.raises(InstallError, match="run (./)?installers/install") as error:
         InstallRecord.read(str(path))
     assert error.value.code == code
 

@@ -21,6 +21,8 @@ from flatpak_sandbox import APP_ID, Permissions, entering, python_inside, write_
 from obs_scene import Source
 from studio import MARKING_WORKER, Studio
 
+from mirage_lsd.shared.release import VERSION
+
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>session</type><listen>unix:path={path}</listen>
@@ -119,7 +121,7 @@ class FlatpakStudio(Studio):
         (data / "python").symlink_to(python)
         paths = {python_inside(): str(data / "zmq")}
         shutil.copytree(zmq_folder, data / "zmq")
-        record = {"layout": 1, "worker_python": str(data / "python"), "zmq_paths": paths, "version": "test"}
+        record = {"layout": 1, "worker_python": str(data / "python"), "zmq_paths": paths, "version": VERSION}
         (data / "install.json").write_text(json.dumps(record), encoding="utf-8")
 
     def _start_bus(self) -> None:

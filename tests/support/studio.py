@@ -25,6 +25,7 @@ from obs_session import ObsSession
 
 from mirage_lsd.obs_script.control_block import Area, ControlBlock
 from mirage_lsd.obs_script.install_record import InstallRecord
+from mirage_lsd.shared.release import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 MIRAGE_SCRIPT = ROOT / "obs_script" / "mirage_lsd_obs.py"
@@ -141,7 +142,7 @@ def _install_record(folder: Path, worker: str | Sequence[str] | None) -> Path:
     others = f"[ \"$2\" = mirage_lsd.worker ] || exec '{installed.worker_python}' \"$@\""  # such as the preset list
     wrapper.write_text(f"#!/bin/sh\n{others}\nexec {quoted}\n", encoding="utf-8")
     wrapper.chmod(0o755)
-    content = {"layout": 1, "worker_python": str(wrapper), "zmq_paths": installed.zmq_paths, "version": "test"}
+    content = {"layout": 1, "worker_python": str(wrapper), "zmq_paths": installed.zmq_paths, "version": VERSION}
     record.write_text(json.dumps(content), encoding="utf-8")
     return record
 

@@ -19,6 +19,7 @@ import pytest
 from mirage_lsd.shared import session_folder
 from mirage_lsd.shared.endpoints import LaunchConfig, LaunchReport
 from mirage_lsd.shared.errors import EndpointError, FieldError
+from mirage_lsd.shared.release import RELEASE
 from mirage_lsd.shared.session_folder import SessionFolder, owner_is_alive, private_root, sweep
 
 KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
@@ -32,7 +33,8 @@ def test_lines_round_trip() -> None:
         text = line.to_line()
         assert text.count("\n") == 1 and text.endswith("\n")
         assert type(line).from_line(text) == line == type(line).from_line(text.encode())
-    assert json.loads(report.to_line()) == {"protocol": 1, "control_port": 40001, "events_port": 40002, "pid": 77}
+    told = {"protocol": 1, "release": RELEASE, "control_port": 40001, "events_port": 40002, "pid": 77}
+    assert json.loads(report.to_line()) == told
 
 
 def without(content: dict, name: str) -> dict:
@@ -54,6 +56,9 @@ GOOD = json.loads(CONFIG.to_line())
         (" " * 70_000, "malformed"),
         (json.dumps(GOOD) + " " * 70_000, "malformed"),
         (json.dumps({**GOOD, "protocol": 2}), "unknown_version"),
+        (json.dumps({**GOOD, "release": "0.0.1+00000000"}), "other_release"),
+        (json.dumps({"release": "0.0.1+00000000", "whatever": "it says"}), "other_release"),
+        (json.dumps(without(GOOD, "release")), "other_release"),
         (json.dumps({**GOOD, "protocol": "1"}), "bad_field"),
         (json.dumps({**GOOD, "extra": 1}), "bad_field"),
         (json.dumps(without(GOOD, "doorbell")), "bad_field"),

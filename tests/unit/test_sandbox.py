@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from mirage_lsd.shared.doorbell import Doorbell
 from mirage_lsd.shared.endpoints import LaunchConfig
 from mirage_lsd.shared.errors import EndpointError
 from mirage_lsd.shared.memory_probe import ANSWER_AT, EXIT_NOT_SHARED, MemoryProbe, answer
+from mirage_lsd.shared.release import VERSION
 from mirage_lsd.shared.sandbox import Sandbox
 from mirage_lsd.shared.session_folder import SessionFolder
 
@@ -114,7 +116,8 @@ def test_the_record_of_the_host_is_found(inside, tmp_path, monkeypatch) -> None:
     data = tmp_path / "home/.local/share/mirage-lsd"
     data.mkdir(parents=True)
     (data / "python").symlink_to("/usr/bin/python-of-the-host")
-    (data / "install.json").write_text(f'{{"layout": 1, "worker_python": "{data / "python"}"}}')
+    record = {"layout": 1, "worker_python": str(data / "python"), "version": VERSION}
+    (data / "install.json").write_text(json.dumps(record))
     assert InstallRecord.find(str(tmp_path / "nowhere")).worker_python == str(data / "python")
     monkeypatch.setenv("HOST_XDG_DATA_HOME", str(tmp_path / "elsewhere"))
     assert str(tmp_path / "elsewhere/mirage-lsd/install.json") in install_record.candidates("/nowhere")

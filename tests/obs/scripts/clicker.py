@@ -57,8 +57,9 @@ def _click(wanted):
     found = _libobs.obs_source_get_filter_by_name(parent, wanted["filter"].encode())
     properties = _libobs.obs_source_properties(found)
     status = _libobs.obs_property_description(_libobs.obs_properties_get(properties, b"status")).decode()
-    lists = {name: _items(_libobs.obs_properties_get(properties, name.encode())) for name in LISTS}
     names = _names(properties)
+    there = [name for name in LISTS if name in names]
+    lists = {name: _items(_libobs.obs_properties_get(properties, name.encode())) for name in there}
     if wanted["button"]:
         _libobs.obs_property_button_clicked(_libobs.obs_properties_get(properties, wanted["button"].encode()), found)
     _libobs.obs_properties_destroy(properties)
