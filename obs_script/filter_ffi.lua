@@ -75,11 +75,12 @@ const char *glGetString(unsigned int);
 
 local M = { ffi = ffi }
 
+-- OBS's executable is linked to libobs, so on Linux and macOS its names are visible to the whole process, whatever
+-- the file is called and also after an upgrade has replaced it (a path would then load a second copy). Windows' loader
+-- looks among the loaded modules by this name first; it is given no path, since LuaJIT's ffi.load takes only paths in
+-- the system's code page.
 local function libobs()
-  if ffi.os == "Windows" then
-    return ffi.load("obs")
-  end
-  return ffi.C -- on Linux and macOS libobs is loaded with its names visible to the whole process
+  return ffi.os == "Windows" and ffi.load("obs") or ffi.C
 end
 
 M.C = libobs()

@@ -7,37 +7,21 @@ holding the GIL can stop OBS for good); no function here takes a callback, for t
 audio_tap.py, which runs on a source's audio thread; every reference that a function returns is released by the
 context managers below or where it was taken.
 
-Libraries are found among those already loaded into OBS. Only Linux has been run; the other names are from
-OBS's documentation and builds.
+The libraries are those that OBS has loaded, see loaded_libraries.py.
 """
 
 from __future__ import annotations
 
 import ctypes
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.obs_script.loaded_libraries import STEMS, open_library
 
 LOG_ERROR, LOG_WARNING, LOG_INFO = 100, 200, 300
 _POINTER, _TEXT, _NUMBER = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_longlong
-
-_NAMES = {
-    "linux": {
-        "obs": ("libobs.so.0", "libobs.so"),
-        "scripting": ("libobs-scripting.so.1", "libobs-scripting.so"),
-        "frontend": ("libobs-frontend-api.so.0", "libobs-frontend-api.so"),
-    },
-    "win32": {"obs": ("obs.dll",), "scripting": ("obs-scripting.dll",), "frontend": ("obs-frontend-api.dll",)},
-    "darwin": {
-        "obs": ("@executable_path/../Frameworks/libobs.framework/Versions/A/libobs", "libobs.framework/libobs"),
-        "scripting": ("@executable_path/../Frameworks/libobs-scripting.dylib", "libobs-scripting.dylib"),
-        "frontend": ("@executable_path/../Frameworks/obs-frontend-api.dylib", "obs-frontend-api.dylib"),
-    },
-}
 
 # name: (library, result, arguments)
 _TABLE: dict[str, tuple[str, Any, tuple[Any, ...]]] = {
@@ -94,8 +78,7 @@ class LibObs:
     """The functions of _TABLE as attributes. Raises MirageError where this process is not OBS."""
 
     def __init__(self) -> None:
-        names = _NAMES.get(sys.platform, _NAMES["linux"])
-        libraries = {kind: _open(candidates) for kind, candidates in names.items()}
+        libraries = {kind: open_library(kind) for kind in STEMS}
         for name, (library, result, arguments) in _TABLE.items():
             function = getattr(libraries[library], name)
             function.restype, function.argtypes = result, arguments
@@ -158,13 +141,3 @@ class LibObs:
                 free[kind](pointer)
         finally:
             self.obs_leave_graphics()
-
-
-def _open(candidates: tuple[str, ...]) -> ctypes.CDLL:
-    problems = []
-    for name in candidates:
-        try:
-            return ctypes.CDLL(name)
-        except OSError as error:
-            problems.append(str(error))
-    raise MirageError("libobs was not found, is this script running in OBS? " + "; ".join(problems), "not_in_obs")
