@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import desktop_obs
 import install_system as system
 from install_places import CHECKOUT, Places, checkout_places, engine_cache, read_record, user_places, write_record
 from install_system import InstallError
@@ -48,7 +49,8 @@ def run(command: list[str | Path], what: str) -> None:
     """Run a step, its output shown only when it fails."""
     ran = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if ran.returncode != 0:
-        raise InstallError(f"{what} failed:\n{ran.stdout[-2000:]}{ran.stderr[-4000:]}")
+        output = f"{ran.stdout[-2000:]}{ran.stderr[-4000:]}"
+        raise InstallError(f"{what} failed:\n{output}{desktop_obs.hint(output)}")
 
 
 def check(wish: Wish) -> bool:
@@ -132,6 +134,8 @@ def verify(wish: Wish) -> bool:
             program = f"import sys; sys.path.insert(0, {folder!r}); import zmq; assert zmq.has('curve')"
             run([python, "-I", "-c", program], f"importing pyzmq with OBS's Python {version}")
         say(f"pyzmq for OBS's Python {version}: {folder}")
+    for note in desktop_obs.notes():
+        say(note)
     say(f"add this file in OBS (Tools, Scripts): {script_path(places)}")
     return True
 

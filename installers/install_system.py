@@ -14,6 +14,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import desktop_obs
+
 OLDEST_PYTHON = (3, 11)
 OBS_WITHOUT_OWN_PYTHON = "OBS Studio on this machine was built without Python scripts"
 
@@ -43,7 +45,7 @@ TEST_TOOLS = {
 def missing(headless: bool, for_tests: bool = False) -> list[Need]:
     """What is not there yet. headless: OBS will have to run on a virtual screen."""
     if sys.platform != "linux":
-        return []  # windows/install.ps1 and macos/install.sh look for OBS themselves
+        return []  # nothing is installed for the user there; desktop_obs.notes() says what is missing
     needs = [Need(*TEST_TOOLS[tool]) for tool in TEST_TOOLS if for_tests and shutil.which(tool) is None]
     if for_tests and not any(Path("/usr/lib").glob("*/libEGL.so.1")):
         needs.append(Need("libegl1", "the synthetic world is drawn without a screen"))
@@ -98,12 +100,17 @@ def install_debian_packages(packages: list[str]) -> None:
 def obs_python_versions() -> list[str]:
     """The Python versions ("3.11") that the installed OBS is linked to; usually one. Raises InstallError.
 
-    On Windows and macOS the user chooses OBS's Python in the Scripts dialog: MIRAGE_LSD_OBS_PYTHON says which.
+    On Windows and macOS the user chooses it in OBS (desktop_obs.py); MIRAGE_LSD_OBS_PYTHON says which one.
     """
     if named := os.environ.get("MIRAGE_LSD_OBS_PYTHON"):
+        if wrong := desktop_obs.unknown_to_obs(named.split(","), sys.platform):
+            raise InstallError(f"OBS cannot load Python {' and '.join(wrong)}. {desktop_obs.explain(sys.platform)}")
         return named.split(",")
     if sys.platform != "linux":
-        return [f"{sys.version_info.major}.{sys.version_info.minor}"]
+        version, _ = desktop_obs.obs_python(sys.platform)
+        if not version:
+            raise InstallError(desktop_obs.explain(sys.platform))
+        return [version]
     obs = shutil.which("obs")
     if obs is None:
         raise InstallError("OBS Studio is not installed: apt-get install obs-studio")
