@@ -67,7 +67,7 @@ def hint(output: str) -> str:
     """What a failed step's output means on Windows, "" if it is not known."""
     if "DLL load failed" not in output:
         return ""
-    return "\nA Windows library is missing: install Microsoft's newest Visual C++ Redistributable (x64), then start again"
+    return "\nA Windows library is missing: install Microsoft's newest Visual C++ Redistributable (x64), then try again"
 
 
 def unknown_to_obs(versions: list[str], system: str = sys.platform) -> list[str]:

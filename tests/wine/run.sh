@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs what is Windows' own with a Windows Python under Wine: rings, doorbells, channel, worker process, the Lua half.
 #   tests/wine/run.sh [FOLDER]
-# FOLDER (default ~/.cache/mirage-lsd-wine) keeps Wine's files, the Python and its packages, some 600 MB: delete it when
-# done. Debian's wine64 and gcc-mingw-w64 are installed if they are missing. Needs the checkout's .venv.
+# FOLDER (default ~/.cache/mirage-lsd-wine) keeps Wine's files, the Python and its packages, some 900 MB: delete it when
+# done. Debian's wine64 and gcc-mingw-w64 are installed if they are missing. Needs the checkout's .venv. Some minutes.
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
@@ -41,7 +41,7 @@ install_python() {
 
 # Wine's Python wants pipes for its standard streams. Wine's own server ends with the last program.
 windows_python() {
-  timeout 500 wine "$folder/cp311/python.exe" "$@" < /dev/null 2>&1 | cat
+  timeout 1200 wine "$folder/cp311/python.exe" "$@" < /dev/null 2>&1 | cat
 }
 
 install_programs
