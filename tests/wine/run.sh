@@ -39,9 +39,9 @@ install_python() {
   touch "$folder/ready"
 }
 
-# Wine's Python wants pipes for its standard streams. Wine's own server ends with the last program.
+# Wine's Python wants pipes for its standard streams; Wine's own server, which ends with the last program, lists objects.
 windows_python() {
-  timeout 1200 wine "$folder/cp311/python.exe" "$@" < /dev/null 2>&1 | cat
+  timeout 1200 wine "$folder/cp311/python.exe" "$@" < /dev/null 2>&1 | { grep --line-buffered -v '^0x[0-9a-f]*:' || true; }
 }
 
 install_programs
