@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import desktop_obs
 import install_system as system
 import obs_installations
 from install_places import CHECKOUT, Places, checkout_places, engine_cache, read_record, user_places, write_record
@@ -51,8 +52,9 @@ def run(command: list[str | Path], what: str) -> None:
     """Run a step, its output shown only when it fails."""
     ran = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if ran.returncode != 0:
-        output = ran.stdout + ran.stderr
-        raise InstallError(f"{what} failed:\n{ran.stdout[-2000:]}{ran.stderr[-4000:]}{system.compiler_hint(output)}")
+        output = f"{ran.stdout[-2000:]}{ran.stderr[-4000:]}"
+        hints = system.compiler_hint(ran.stdout + ran.stderr) + desktop_obs.hint(output)
+        raise InstallError(f"{what} failed:\n{output}{hints}")
 
 
 def check(wish: Wish) -> bool:
@@ -147,7 +149,7 @@ def verify(wish: Wish) -> bool:
     for version, folder in (read_record(places) or {})["zmq_paths"].items():
         say(f"pyzmq for OBS's Python {version}: {folder}")
     trials = obs_installations.try_all(script_path(places), places.python)
-    for line in [line for trial in trials for line in trial.lines]:
+    for line in [line for trial in trials for line in trial.lines] + desktop_obs.notes():
         say(line)
     say(f"add this file in OBS (Tools, Scripts): {script_path(places)}")
     return not any(trial.problems for trial in trials)

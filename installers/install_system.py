@@ -47,7 +47,7 @@ TEST_LIBRARIES = {
 def missing(headless: bool, for_tests: bool = False, wants_obs: bool = True) -> list[Need]:
     """What is not there yet. headless: OBS will have to run on a virtual screen. wants_obs: Debian's own OBS."""
     if sys.platform != "linux":
-        return []  # windows/install.ps1 and macos/install.sh look for OBS themselves
+        return []  # nothing is installed for the user there; desktop_obs.notes() says what is missing
     needs = [Need(*TEST_TOOLS[tool]) for tool in TEST_TOOLS if for_tests and shutil.which(tool) is None]
     needs += [need for name, need in TEST_LIBRARIES.items() if for_tests and not any(Path("/usr/lib").glob(name))]
     if for_tests and (obs := shutil.which("obs")) and (need := wayland_plugin(Path(obs))):

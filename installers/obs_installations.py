@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import desktop_obs
 from install_system import InstallError
 
 PROBE = Path(__file__).with_name("obs_probe.py")
@@ -96,12 +97,17 @@ def look_for() -> tuple[Obs, ...]:
 def python_versions() -> list[str]:
     """The Python versions ("3.11") that the OBS on this machine are linked to. Raises InstallError where there is none.
 
-    On Windows and macOS the user chooses OBS's Python in the Scripts dialog: MIRAGE_LSD_OBS_PYTHON says which.
+    On Windows and macOS the user chooses it in OBS (desktop_obs.py). MIRAGE_LSD_OBS_PYTHON says which one anywhere.
     """
     if named := os.environ.get("MIRAGE_LSD_OBS_PYTHON"):
+        if wrong := desktop_obs.unknown_to_obs(named.split(","), sys.platform):
+            raise InstallError(f"OBS cannot load Python {' and '.join(wrong)}. {desktop_obs.explain(sys.platform)}")
         return named.split(",")
     if sys.platform != "linux":
-        return [f"{sys.version_info.major}.{sys.version_info.minor}"]
+        version, _ = desktop_obs.obs_python(sys.platform)
+        if not version:
+            raise InstallError(desktop_obs.explain(sys.platform))
+        return [version]
     if not find():
         raise InstallError("OBS Studio is not installed: apt-get install obs-studio")
     versions = {obs.python for obs in find() if obs.python and not obs.problem}

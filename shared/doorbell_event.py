@@ -2,7 +2,7 @@
 """The doorbell on Windows: a named auto-reset event.
 
 Called through doorbell.Doorbell in both processes. Invariant: setting an event that is set already changes
-nothing, so rings cannot pile up. It cannot be run on the other systems; tests pass their own kernel32.
+nothing, so rings cannot pile up. tests/wine runs it; on the other systems tests pass their own kernel32.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class EventDoorbell(AnyDoorbell):
     """`kernel` is kernel32. The event lives as long as one process has it open."""
 
     _MODIFY_AND_WAIT = 0x00100002
-    _SIGNALED, _TIMED_OUT = 0, 0x102
+    _SIGNALED, _TIMED_OUT, _ALREADY_EXISTS = 0, 0x102, 183
 
     def __init__(self, path: str, handle: int, kernel: Any) -> None:
         self.path = path
@@ -29,7 +29,11 @@ class EventDoorbell(AnyDoorbell):
     @classmethod
     def create(cls, path: str, kernel: Any = None) -> EventDoorbell:
         kernel = kernel or _kernel32()
-        return cls._checked(path, kernel.CreateEventW(None, False, False, windows_name(path)), kernel)
+        handle = kernel.CreateEventW(None, False, False, windows_name(path))
+        if handle and kernel.last_error() == cls._ALREADY_EXISTS:
+            kernel.CloseHandle(handle)
+            raise DoorbellError(f"{path} exists already: choose another name", "exists")
+        return cls._checked(path, handle, kernel)
 
     @classmethod
     def open(cls, path: str, kernel: Any = None) -> EventDoorbell:
@@ -76,4 +80,5 @@ def _kernel32() -> Any:
     for name, (arguments, result) in _EVENT_TABLE.items():
         function = getattr(library, name)
         function.argtypes, function.restype = arguments, result
+    library.last_error = ctypes.get_last_error
     return library

@@ -16,18 +16,27 @@ from __future__ import annotations
 import ctypes
 import platform
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable
 
 _SEQ_CST = 5
 _ARM64_LINUX_MEMBARRIER = 283
 _MEMBARRIER_GLOBAL_EXPEDITED = 2
-_X86 = ("x86_64", "amd64", "i386", "i686", "x86")
+_X86 = ("x86_64", "amd64", "i386", "i686", "x86", "win32")
 
 
 def new_fence() -> Callable[[], object]:
     """A function without arguments that fences. One for each thread: the x86 one must be uncontended."""
-    return choose_fence(platform.machine(), sys.platform, ctypes.CDLL)
+    return choose_fence(machine(), sys.platform, ctypes.CDLL)
+
+
+def machine() -> str:
+    """The processor that this process runs on. Windows: without the query to WMI that platform.machine() makes,
+    which can hang OBS."""
+    if sys.platform == "win32":
+        return sysconfig.get_platform().rpartition("-")[2]  # win-amd64, win-arm64, win32
+    return platform.machine()
 
 
 def choose_fence(machine: str, system: str, load: Callable) -> Callable[[], object]:

@@ -26,6 +26,8 @@ from mirage_lsd.shared.errors import MappingError
 _MAP_POPULATE = 0x8000 if sys.platform == "linux" else 0
 _PAGE_BYTES = 4096
 _MAX_SIZE_LINE_BYTES = 32
+_NO_SPACE = (errno.ENOSPC, errno.ENOMEM, getattr(errno, "EDQUOT", errno.ENOSPC))
+_COMMITMENT_LIMIT = 1455  # Windows: the paging file is too small
 
 
 class Mapping:
@@ -121,13 +123,15 @@ def _open_file(path: str, writable: bool, prefault: bool) -> Mapping:
 
 
 def _create_windows(path: str, size_bytes: int, make: object = mmap.mmap) -> Mapping:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        memory = make(-1, size_bytes, tagname=windows_name(path))
-        os.write(descriptor, b"%d\n" % size_bytes)
-        return Mapping(path, memory)
-    finally:
-        os.close(descriptor)
+    with open(path, "xb") as file:  # binary: as text, Windows would write the line's end as two bytes
+        try:
+            memory = make(-1, size_bytes, tagname=windows_name(path))
+            file.write(b"%d\n" % size_bytes)
+            return Mapping(path, memory)
+        except OSError:
+            file.close()
+            os.unlink(path)
+            raise
 
 
 def _open_windows(path: str, writable: bool, make: object = mmap.mmap) -> Mapping:
@@ -144,13 +148,10 @@ def _explained(error: OSError, path: str) -> MappingError:
         return MappingError(f"{path} exists already: remove it or choose another name", "exists")
     if isinstance(error, FileNotFoundError):
         return MappingError(f"{path} does not exist: its owner has gone or not made it yet", "not_found")
-    if error.errno in (
-        errno.ENOSPC,
-        errno.ENOMEM,
-        errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC,
-    ):
+    if error.errno in _NO_SPACE or getattr(error, "winerror", 0) == _COMMITMENT_LIMIT:
+        room = "enlarge the paging file" if sys.platform == "win32" else "make room there"
         return MappingError(
-            f"no room for shared memory at {path} ({error.strerror}): make room there or use smaller frames",
+            f"no room for shared memory at {path} ({error.strerror}): {room} or use smaller frames",
             "no_space",
         )
     return MappingError(f"{path} cannot be used: {error.strerror or error}", "not_permitted")

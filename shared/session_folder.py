@@ -3,7 +3,7 @@
 
 Made by the OBS half, removed by it at the end; by the worker if the owner died; by the next start (`sweep`)
 if both did. Invariants: the folder is 0700, below a 0700 folder of this user, under an unguessable name; as
-long as its owner lives, a lock on its `owner.lock` is held, which the system drops however the owner ends;
+long as its owner lives, its `owner.lock` is held (held_file.py), which the system drops however the owner ends;
 a folder whose lock is held is never removed by anyone else.
 """
 
@@ -19,10 +19,13 @@ import time
 
 from mirage_lsd.shared import sandbox
 from mirage_lsd.shared.errors import EndpointError
+from mirage_lsd.shared.held_file import hold_new, is_held
 
 LOCK_NAME = "owner.lock"
 _UNFINISHED = ".new-"
 _UNFINISHED_MAX_AGE_S = 60.0
+_CAN_RENAME_WHILE_OPEN = sys.platform != "win32"
+"""Windows renames no folder in which a file is open: there, one without a lock is unfinished."""
 
 
 class SessionFolder:
@@ -37,17 +40,15 @@ class SessionFolder:
         """Make and lock a folder below `root` (default: private_root()). Raises EndpointError."""
         root = root or private_root()
         name = secrets.token_hex(16)
-        unfinished = os.path.join(root, _UNFINISHED + name)
+        path = os.path.join(root, name)
+        unfinished = os.path.join(root, _UNFINISHED + name) if _CAN_RENAME_WHILE_OPEN else path
         try:
             os.mkdir(unfinished, 0o700)
-            lock = os.open(os.path.join(unfinished, LOCK_NAME), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            lock = hold_new(os.path.join(unfinished, LOCK_NAME))
         except OSError as error:
-            raise EndpointError(f"{unfinished} cannot be made: {error.strerror}", "cannot_create") from error
-        if not _try_lock(lock):
-            os.close(lock)
-            raise EndpointError(f"the new lock in {unfinished} is taken: no file locks here?", "cannot_create")
-        path = os.path.join(root, name)
-        os.rename(unfinished, path)  # only now may a sweep look at it
+            raise EndpointError(f"{unfinished} cannot be made: {error.strerror or error}", "cannot_create") from error
+        if unfinished != path:
+            os.rename(unfinished, path)  # only now may a sweep look at it
         return cls(path, lock)
 
     def path_of(self, name: str) -> str:
@@ -88,13 +89,9 @@ def known_roots() -> list[str]:
 def owner_is_alive(path: str) -> bool:
     """True while the process that made the session folder lives."""
     try:
-        lock = os.open(os.path.join(path, LOCK_NAME), os.O_RDWR)
+        return is_held(os.path.join(path, LOCK_NAME))
     except FileNotFoundError:
         return False
-    try:
-        return not _try_lock(lock)
-    finally:
-        os.close(lock)
 
 
 def sweep(root: str | None = None) -> list[str]:
@@ -131,7 +128,8 @@ def _bases() -> list[str]:
 
 
 def _is_being_made(path: str, name: str) -> bool:
-    if not name.startswith(_UNFINISHED):
+    without_lock = not _CAN_RENAME_WHILE_OPEN and not os.path.exists(os.path.join(path, LOCK_NAME))
+    if not name.startswith(_UNFINISHED) and not without_lock:
         return False
     try:
         return time.time() - os.stat(path).st_mtime < _UNFINISHED_MAX_AGE_S
@@ -145,18 +143,3 @@ def _is_private(path: str) -> bool:
         return stat.S_ISDIR(status.st_mode)
     mine = status.st_uid == os.getuid()
     return stat.S_ISDIR(status.st_mode) and mine and stat.S_IMODE(status.st_mode) & 0o077 == 0
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

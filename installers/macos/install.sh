@@ -1,19 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs Mirage LSD on macOS. UNPROVEN: written with care, never run on a Mac yet.
+# Installs Mirage LSD on macOS. Run with macOS's bash 3.2 on another system, never run on a Mac yet.
 #   ./installers/macos/install.sh [OBS_PYTHON]
-# OBS_PYTHON: the version of the Python chosen in OBS (Tools, Scripts, Python Settings), such as 3.11; OBS on
-# macOS is not linked to one. Without it, the version of the Python that this script finds.
+# OBS_PYTHON: the version of the Python chosen in OBS (Tools, Scripts, Python Settings), such as 3.11, if it is not
+# found by itself.
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 
 if [ "$(uname -s)" != "Darwin" ]; then
   echo "[mirage-lsd] this is not macOS: run ./installers/install.sh" >&2
-  exit 1
-fi
-if [ ! -d /Applications/OBS.app ]; then
-  echo "[mirage-lsd] OBS Studio is not in /Applications: install it, then start again" >&2
   exit 1
 fi
 if [ $# -gt 0 ]; then

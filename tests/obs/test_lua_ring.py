@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from mirage_lsd.shared.frame import FrameHeader
+from mirage_lsd.shared.mapping import windows_name
 from mirage_lsd.shared.ring import Ring
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,16 +21,23 @@ DRIVER = ROOT / "tests" / "obs" / "scripts" / "ring_half.lua"
 MAX_WIDTH_PX, MAX_HEIGHT_PX = 320, 180
 
 
+def luajit() -> list[str]:
+    """The command of this system's LuaJIT."""
+    if sys.platform == "win32":
+        return [sys.executable, str(ROOT / "tests" / "wine" / "luajit.py")]
+    if found := shutil.which("luajit"):
+        return [found]
+    pytest.fail("luajit is not installed: run the tests with ./tests/run.sh, which installs it")
+
+
 class LuaHalf:
     """filter_ring.lua in a process of its own."""
 
     def __init__(self, ring: Ring) -> None:
-        luajit = shutil.which("luajit")
-        if luajit is None:
-            pytest.fail("luajit is not installed: run the tests with ./tests/run.sh, which installs it")
-        arguments = [str(ROOT / "obs_script" / "filter_ring.lua"), ring.path, str(len(ring.buffer))]
+        name = windows_name(ring.path) if sys.platform == "win32" else ring.path
+        arguments = [str(ROOT / "obs_script" / "filter_ring.lua"), name, str(len(ring.buffer))]
         self._process = subprocess.Popen(
-            [luajit, str(DRIVER), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*luajit(), str(DRIVER), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self.greeting = self._process.stdout.readline().strip()
 

@@ -17,11 +17,14 @@ from pathlib import Path
 
 import pytest
 
+from mirage_lsd.shared.doorbell_event import EventDoorbell
 from mirage_lsd.shared.doorbell_fifo import FifoDoorbell
 from mirage_lsd.shared.doorbell_semaphore import SemaphoreDoorbell
 from mirage_lsd.shared.errors import DoorbellError
 
-KINDS = {"semaphore": SemaphoreDoorbell, "fifo": FifoDoorbell}
+WINDOWS = sys.platform == "win32"
+KINDS = {"event": EventDoorbell} if WINDOWS else {"semaphore": SemaphoreDoorbell, "fifo": FifoDoorbell}
+posix = pytest.mark.skipif(WINDOWS, reason="signals and descriptors are POSIX's")
 
 
 @pytest.fixture(params=KINDS)
@@ -130,6 +133,7 @@ def test_other_threads_run_while_one_waits(bell) -> None:
     thread.join()
 
 
+@posix
 def test_a_signal_does_not_end_the_wait(bell) -> None:
     caught = []
     previous = signal.signal(signal.SIGALRM, lambda *_: caught.append(1))
@@ -160,12 +164,14 @@ def test_what_is_not_there_or_exists_is_refused(kind, tmp_path: Path) -> None:
     with pytest.raises(DoorbellError) as caught:
         kind.open(str(tmp_path / "none"))
     assert caught.value.code == "not_found"
-    kind.create(str(tmp_path / "bell")).close()
+    made = kind.create(str(tmp_path / "bell"))
     with pytest.raises(DoorbellError) as caught:
         kind.create(str(tmp_path / "bell"))
     assert caught.value.code == "exists"
+    made.close()
 
 
+@posix
 def test_bells_leave_no_descriptor_open(kind, tmp_path: Path) -> None:
     gc.collect()
     before = len(os.listdir("/proc/self/fd"))

@@ -72,12 +72,16 @@ class FakeKernel:
     """kernel32's five functions over one Python event a name, auto-reset."""
 
     def __init__(self) -> None:
-        self.events, self.closed = {}, []
+        self.events, self.closed, self.error = {}, [], 0
 
     def CreateEventW(self, security, manual_reset, initial_state, name):
         assert (security, manual_reset, initial_state) == (None, False, False)
-        self.events[name] = threading.Event()
-        return len(self.events)
+        self.error = 183 if name in self.events else 0
+        self.events.setdefault(name, threading.Event())
+        return list(self.events).index(name) + 1
+
+    def last_error(self):
+        return self.error
 
     def OpenEventW(self, access, inherit, name):
         assert access == 0x00100002 and not inherit
@@ -105,13 +109,16 @@ def test_the_windows_event() -> None:
     made = EventDoorbell.create(r"C:\t\0a1b\bell", kernel)
     opened = EventDoorbell.open(r"C:\t\0a1b\bell", kernel)
     assert list(kernel.events) == [r"Local\mirage-lsd-0a1b-bell"]
+    with pytest.raises(DoorbellError) as caught:
+        EventDoorbell.create(made.path, kernel)
+    assert caught.value.code == "exists" and kernel.closed == [1]
     made.ring()
     made.ring()
     assert opened.wait(0)
     assert not opened.wait(0.01)
     made.close()
     made.close()
-    assert kernel.closed == [1]
+    assert kernel.closed == [1, 1]
     with pytest.raises(DoorbellError) as caught:
         made.ring()
     assert caught.value.code == "closed"

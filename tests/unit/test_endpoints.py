@@ -137,7 +137,7 @@ def test_a_child_of_the_owner_does_not_keep_it_alive(tmp_path: Path) -> None:
         "import subprocess, sys\n"
         "from mirage_lsd.shared.session_folder import SessionFolder\n"
         f"folder = SessionFolder.create({str(tmp_path)!r})\n"
-        "child = subprocess.Popen(['sleep', '60'])\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
         "print(folder.path, child.pid, flush=True)\n"
         "sys.stdin.read()\n"
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -45,11 +46,11 @@ def check_frame(n: int, header: FrameHeader, pixels: bytes) -> None:
 
 
 def write_until_stdin_closes(path: str) -> dict[str, int]:
-    import select
-
     ring = Ring.open(path)
     n = ring.head
-    while not select.select([sys.stdin], [], [], 0)[0]:
+    reading = threading.Thread(target=sys.stdin.read)
+    reading.start()
+    while reading.is_alive():
         for _ in range(1000):
             n += 1
             ring.write(*make_frame(n))

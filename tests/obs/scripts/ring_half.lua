@@ -1,11 +1,15 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Runs filter_ring.lua outside OBS for test_lua_ring.py: commands on stdin, one answer line each on stdout.
--- Usage: luajit ring_half.lua FILTER_RING_LUA RING_FILE RING_BYTES
+-- Usage: luajit ring_half.lua FILTER_RING_LUA RING RING_BYTES; RING: the file, on Windows the mapping's name
 
 local ffi = require("ffi")
 ffi.cdef [[
 int open(const char *, int, ...);
 void *mmap(void *, size_t, int, int, int, long);
+void *OpenFileMappingA(unsigned, int, const char *);
+void *MapViewOfFile(void *, unsigned, unsigned, unsigned, size_t);
+int QueryPerformanceCounter(int64_t *);
+int QueryPerformanceFrequency(int64_t *);
 int memcmp(const void *, const void *, size_t);
 typedef struct { long seconds, nanoseconds; } clock_time;
 int clock_gettime(int, clock_time *);
@@ -19,8 +23,26 @@ function native.now_ns()
   return tonumber(clock.seconds) * 1e9 + tonumber(clock.nanoseconds)
 end
 
+local function map(name, bytes)
+  return ffi.C.mmap(nil, bytes, 3, 1, ffi.C.open(name, 2), 0)
+end
+
+if ffi.os == "Windows" then
+  local ticks, per_second = ffi.new("int64_t[1]"), ffi.new("int64_t[1]")
+  ffi.C.QueryPerformanceFrequency(per_second)
+
+  function native.now_ns()
+    ffi.C.QueryPerformanceCounter(ticks)
+    return tonumber(ticks[0]) * 1e9 / tonumber(per_second[0])
+  end
+
+  function map(name, bytes)
+    return ffi.C.MapViewOfFile(ffi.C.OpenFileMappingA(6, 0, name), 6, 0, 0, bytes)
+  end
+end
+
 local rings = dofile(arg[1])(native)
-local memory = ffi.C.mmap(nil, tonumber(arg[3]), 3, 1, ffi.C.open(arg[2], 2), 0)
+local memory = map(arg[2], tonumber(arg[3]))
 local ring = rings.attach(tonumber(ffi.cast("uintptr_t", memory)))
 local commands = {}
 
