@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import json
 import os
 import shutil
 import sys
@@ -16,6 +17,8 @@ import pytest
 from install_places import Places
 from install_system import InstallError
 from obs_installations import NO_SCRIPTING, SNAP_PROBLEM, Obs, look_for, try_out
+
+from mirage_lsd.shared.release import VERSION
 
 PYTHON = Path(sys.executable)
 
@@ -84,7 +87,9 @@ def test_pyzmq_that_does_not_load_is_told(debians: Obs, script: Path, tmp_path: 
     (tmp_path / "zmq").mkdir()
     (tmp_path / "zmq/__init__.py").write_text("import no_such_wheel\n")
     record = tmp_path / "install.json"
-    record.write_text(f'{{"layout": 1, "worker_python": "/bin/sh", "zmq_paths": {{"{debians.python}": "{tmp_path}"}}}}')
+    paths = {debians.python: str(tmp_path)}
+    content = {"layout": 1, "worker_python": "/bin/sh", "zmq_paths": paths, "version": VERSION}
+    record.write_text(json.dumps(content))
     monkeypatch.setenv("MIRAGE_LSD_INSTALL", str(record))
     (problem,) = try_out(debians, script, PYTHON).problems
     assert "no_such_wheel" in problem and "run installers/install" in problem
