@@ -57,6 +57,9 @@ return {
     clear_presses = 200,
     open_presets_presses = 208,
     shown_generation = 216,
+    shows = 224,
+    source = 232,
+    apart = 240,
     epoch = 28672,
     generation = 28680,
     hold_ns = 28688,
@@ -64,6 +67,10 @@ return {
     input_address = 28704,
     output_address = 28712,
     off = 28720,
+    served = 28728,
+    settings_read = 28736,
+    look_written = 28744,
+    join = 28752,
   },
 
   slot_texts = {
@@ -84,5 +91,13 @@ return {
     stale = 6,
     settling = 7,
     script_error = 8,
+    hdr = 9,
+  },
+
+  shows = {
+    source = 0,
+    styled = 1,
+    last = 2,
+    nothing = 3,
   },
 }
