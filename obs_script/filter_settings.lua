@@ -28,6 +28,7 @@ local FIELDS = {
   { "structure_lock", "double" },
   { "edit_region", "string" },
   { "when_unstyled", "string" },
+  { "hdr_hidden", "bool" },
   { "sync_saved", "bool" },
   { "sync_original_ns", "int" },
 }
@@ -99,15 +100,15 @@ return function(obs, layout)
   end
 
   -- The settings as a value. text: for the Python half; look: the revision of the look in them, 0 = none; agreed: the
-  -- same text for two filters whose settings agree (what sync.py keeps in there is no setting); the others: what the
-  -- render half itself needs.
+  -- same text for two filters whose settings agree (what sync.py and hdr.py keep in there is no setting); the others:
+  -- what the render half itself needs.
   function M.read(settings)
     local fps, text = obs.obs_data_get_int(settings, "target_fps"), json(settings)
     local mode = obs.obs_data_get_string(settings, "capture_mode")
     local look = obs.obs_data_get_string(settings, "look") or ""
     return {
       text = text,
-      agreed = mode .. text:gsub(',"sync_[^,}]*', ""),
+      agreed = mode .. text:gsub(',"sync_[^,}]*', ""):gsub(',"hdr_[^,}]*', ""),
       look = tonumber(look:match('^{"revision": (%d+)')) or 0,
       enabled = obs.obs_data_get_bool(settings, "enabled"),
       target_fps = fps > 0 and fps or 30,

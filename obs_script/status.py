@@ -19,7 +19,8 @@ EVERY_S = 1.0
 NS_PER_MS, NS_PER_S = 1e6, 1e9
 NOT_DRAWN_NS = 2 * 10**9
 RECENT = 60
-_STAND_INS = {"last": "the last styled picture", "nothing": "nothing", "source": "the source", "styled": "the source"}
+HDR_CANVAS = "an HDR canvas is not styled; choose an SDR colour space in Settings, Advanced"
+_STAND_INS = {"source": "Showing the source", "last": "Showing the last styled picture", "nothing": "Showing nothing"}
 
 
 class StatusBoard:
@@ -50,7 +51,7 @@ class StatusBoard:
 
     def _write(self, stream: FilterStream, worker: WorkerProcess | None, unusable: str, remarks: list[str]) -> None:
         styled = bool(stream.slot.get("showing_styled")) and not _not_drawn(stream)
-        text = self._styled(stream) if styled else f"Showing {_shown(stream)}: {_why(stream, worker, unusable)}"
+        text = self._styled(stream) if styled else f"{_shown(stream)}: {_why(stream, worker, unusable)}"
         if styled and stream.state is not None and stream.state.state == "running" and stream.state.text != "running":
             text += f"\n{stream.state.text}"
         if styled and stream.problem:
@@ -116,7 +117,9 @@ def _not_drawn(stream: FilterStream) -> bool:
 
 
 def _shown(stream: FilterStream) -> str:
-    return _STAND_INS[SHOWS[min(stream.slot.get("shows"), len(SHOWS) - 1)]]
+    """What was on screen when the filter was last drawn."""
+    shows = SHOWS[min(stream.slot.get("shows"), len(SHOWS) - 1)]
+    return _STAND_INS.get(shows, "Not on screen") if stream.slot.get("render_count") else "Not shown yet"
 
 
 def _why(stream: FilterStream, worker: WorkerProcess | None, unusable: str) -> str:
@@ -127,8 +130,8 @@ def _why(stream: FilterStream, worker: WorkerProcess | None, unusable: str) -> s
         return "switched off"
     if unusable:
         return unusable
-    if reason == "hdr":
-        return "HDR canvas: shown untouched" if _shown(stream) == "the source" else "HDR canvas, which is not styled"
+    if reason == "hdr" or stream.raw.get("hdr_hidden"):
+        return HDR_CANVAS
     if worker.state != RUNNING:
         return _worker_text(worker)
     if worker.silent:

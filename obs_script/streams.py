@@ -13,7 +13,7 @@ import json
 import time
 from typing import Any, Callable
 
-from mirage_lsd.obs_script.control_block import Area
+from mirage_lsd.obs_script.control_block import SHOWS, Area
 from mirage_lsd.obs_script.desk import WORKER, Desk
 from mirage_lsd.obs_script.look_settings import LookSettings
 from mirage_lsd.obs_script.ring_pair import RingKeeper
@@ -64,6 +64,7 @@ class FilterStream:
         self._rings = RingKeeper(slot, path_of, self.instance, log)
         self._opened = self._applied = (0, 0)
         self._declined = (0, 0, 0)
+        self._undressed = False
         self._retry_at = self._applied_at = self._refused_at = 0.0
         for name in ("ready", "generation", "hold_ns", "off", "settings_read", "look_written", "join"):
             slot.put(name, 0)
@@ -195,8 +196,9 @@ class FilterStream:
         typing = origin == f"{WORKER}:{WINDOW}"
         if self.look_settings.shows_prompt(look) and (typing or not origin.startswith(WORKER)):
             self._problems.pop("look", None)
-        elif not typing and time.monotonic() - self._refused_at > REFUSAL_TOLD_S:
+        elif not typing and not self._undressed and time.monotonic() - self._refused_at > REFUSAL_TOLD_S:
             self._problems.pop("look", None)  # it was put back: whoever asked has had an answer
+        self._undressed = self._undressed and origin.startswith(WORKER)
         if self._look_revision != self.look_settings.written and not typing:
             self.to_write = {**self.to_write, **self.look_settings.to_write(look, self._look_revision)}
             self.slot.put("look_written", self._look_revision)
@@ -221,7 +223,9 @@ class FilterStream:
             self._desk.drawn(self.instance, self._look_revision, self.generation)
         elif self._declined != (*asked, self._look_revision) and self._last_one_is_seen():
             self._apply(worker)
-        self.slot.put("ready", 1)
+        # A look refused at the start leaves the picture bare, which whoever hides behind the look does not want seen.
+        hiding = self._undressed and self.raw.get("when_unstyled", SHOWS[0]) != SHOWS[0]
+        self.slot.put("ready", int(not hiding))
 
     def _last_one_is_seen(self) -> bool:
         """Whether a frame of the last settings was shown, or none will be. A slider that is being dragged, or a crowd
@@ -239,7 +243,7 @@ class FilterStream:
         except RequestRefused as error:
             self._declined = (*asked, self._look_revision)
             self._note_problem("look", error)
-            self._refused_at = time.monotonic()
+            self._refused_at, self._undressed = time.monotonic(), self._undressed or self._applied == (0, 0)
             self._desk.refused(self.instance, self._look, self._look_revision, error)
             return
         self._applied = asked

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A source that changes its size while it is on air, in real OBS: what the recording shows, and what the status says."""
+"""A source that changes its size on air, in real OBS: what the recording shows, and what the status says."""
 
 from __future__ import annotations
 

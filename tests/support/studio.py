@@ -30,6 +30,17 @@ MIRAGE_SCRIPT = ROOT / "obs_script" / "mirage_lsd_obs.py"
 MARKING_WORKER = Path(__file__).with_name("marking_worker.py")
 FILTER_NAME = "Mirage LSD"
 SMALL = Video(320, 180, 30)
+FAULT = """
+local load_really = script_load
+function script_load(settings)
+  load_really(settings)
+  local step = frames.step
+  function frames.step(state, ...)
+    assert(state.tick < 60, "a fault for this test")
+    step(state, ...)
+  end
+end
+"""
 
 
 class Studio(ObsSession):
@@ -141,6 +152,15 @@ def _install_record(folder: Path, worker: str | Sequence[str] | None) -> Path:
     content = {"layout": 1, "worker_python": str(wrapper), "zmq_paths": installed.zmq_paths, "version": "test"}
     record.write_text(json.dumps(content), encoding="utf-8")
     return record
+
+
+def faulty_script(folder: Path) -> Script:
+    """A copy of the script whose render half meets an error after two seconds."""
+    for part in ("obs_script", "shared"):
+        shutil.copytree(ROOT / part, folder / part)
+    with (folder / "obs_script" / "filter.lua").open("a") as file:
+        file.write(FAULT)
+    return Script(folder / "obs_script" / MIRAGE_SCRIPT.name)
 
 
 def alive(pid: int) -> bool:
