@@ -74,9 +74,10 @@ class ModelContext:
         return masks.result()
 
     def fit(self, width_px: int, height_px: int, working_size: str) -> bool:
-        """Chooses the working size for a source; True when it changed, so that the history must go."""
+        """Chooses the working size for a source; True when it changed, so that the history must go. Where one runs, the
+        next is waited for: a source may go through many sizes."""
         shapes = self.host.shapes_for(width_px, height_px, working_size)
-        if shapes == self._shapes:
+        if shapes == self._shapes or (self._engine is not None and not self.host.prepare(shapes)):
             return False
         self._shapes, self._engine = shapes, None
         self.forget()
