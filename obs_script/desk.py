@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from mirage_lsd.obs_script.control_block import Area
+from mirage_lsd.obs_script.ticket import Ticket
 from mirage_lsd.shared import look_state, wire
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.events import MAX_TEXT_CHARS, ErrorReply
@@ -25,31 +26,8 @@ from mirage_lsd.shared.look_commands import AS_IT_IS, ApplyPreset, LookCommand, 
 from mirage_lsd.shared.look_events import LookChanged, LookDone, LookRefused, LooksReport, PresetsChanged
 from mirage_lsd.shared.look_state import LookState
 
-ANSWER_WITHIN_S = 3.0
 WORKER = "worker"
 """Origin of a change that puts a refused look back."""
-
-
-class Ticket:
-    """A command's way to the worker. `needs`: the revision each filter's look must be drawn at."""
-
-    def __init__(self, command: LookCommand, revision: int, needs: dict[int, int]) -> None:
-        self.command, self.revision, self.needs = command, revision, needs
-        self.deadline = time.monotonic() + ANSWER_WITHIN_S
-        self._answer: Any = None
-        self._listener: Callable[[Any], None] | None = None
-
-    def done(self, listener: Callable[[Any], None]) -> None:
-        """Call `listener` with the LookDone or ErrorReply, now or as soon as there is one, from any thread."""
-        self._listener = listener
-        if self._answer is not None:
-            listener(self._answer)
-
-    def close(self, answer: Any) -> None:
-        """The desk's part: the answer is there."""
-        self._answer = answer
-        if self._listener is not None:
-            self._listener(answer)
 
 
 @dataclasses.dataclass

@@ -57,7 +57,7 @@ class FilterHost:
             raise MirageError(f"OBS could not load {path}: see Tools, Scripts, Script Log", "lua_not_loaded")
 
     def unload(self) -> None:
-        """Unload filter.lua. Its filters pass the source through until it is loaded again."""
+        """Unload filter.lua. OBS draws nothing for its filters until it is loaded again."""
         if self._script:
             self._libobs.obs_script_destroy(self._script)
             self._script = None

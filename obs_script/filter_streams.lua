@@ -6,9 +6,9 @@
 -- pictures below them are the same; else each has its own, and a new one begins with its twin's picture. The stream
 -- is captured where it is drawn first in an OBS frame, and OBS draws the program before any preview.
 --
--- May be called on any of OBS's threads, under the script's mutex; nothing here enters graphics or waits. Invariants: a
--- stream has at least one filter, the oldest first; a stream whose settings the user changes in one filter's window
--- changes for that filter alone; what the Python half writes into the settings changes it for all of them.
+-- Called on any of OBS's threads, under the script's mutex; nothing here enters graphics or waits. Invariants: a stream
+-- has at least one filter, the oldest first; what the user changes in one filter's window changes for that filter
+-- alone, what the Python half writes into the settings for all that share the stream.
 
 local NAME_TICKS = 30
 
@@ -40,12 +40,13 @@ return function(native, block, frames, draw)
     stream.slot.words.source[0] = ffi.cast("uintptr_t", stream.members[1].source)
   end
 
+  local function older(one, other)
+    return one.number < other.number
+  end
+
   local function add(stream, filter)
-    local place = 1
-    while stream.members[place] and stream.members[place].number < filter.number do
-      place = place + 1
-    end
-    table.insert(stream.members, place, filter)
+    table.insert(stream.members, filter)
+    table.sort(stream.members, older)
     filter.stream = stream
     note_oldest(stream)
   end
@@ -94,19 +95,14 @@ return function(native, block, frames, draw)
     block.free_slot(stream.slot)
   end
 
-  -- Nothing of a filter's own comparison with its twin stays.
-  local function forget_comparison(filter)
-    if filter.gpu then
-      draw.discard(filter.gpu, block.discard)
-    end
-    filter.gpu, filter.staged_id, filter.compare_tick = nil, nil, nil
-  end
-
   local function take_out(filter)
     local stream = filter.stream
     filter.stream = nil
     remove(stream.members, filter)
-    forget_comparison(filter)
+    if filter.gpu then
+      draw.discard(filter.gpu, block.discard) -- what it was compared with its twin by
+    end
+    filter.gpu, filter.staged_id, filter.compare_tick = nil, nil, nil
     if #stream.members == 0 then
       dissolve(stream)
     else
@@ -124,8 +120,8 @@ return function(native, block, frames, draw)
   local function agreeing(key, options)
     local found
     for _, stream in ipairs(M.all) do
-      if stream.key == key and stream.options.agreed == options.agreed
-        and not (found and found.members[1].number < stream.members[1].number) then
+      local agrees = stream.key == key and stream.options.agreed == options.agreed
+      if agrees and not (found and older(found.members[1], stream.members[1])) then
         found = stream
       end
     end
@@ -153,7 +149,6 @@ return function(native, block, frames, draw)
         return M.all[index]
       end
     end
-    return nil
   end
 
   -- All filters of a stream go over to the one that the Python half names, since their settings agree again.
@@ -163,7 +158,7 @@ return function(native, block, frames, draw)
     if not other or other == stream then
       return
     end
-    if stream.members[1].number < other.members[1].number then
+    if older(stream.members[1], other.members[1]) then
       take_settings(other, stream.options)
     end
     for index = #stream.members, 1, -1 do
@@ -245,16 +240,14 @@ return function(native, block, frames, draw)
   end
 
   -- A twin's stream whose picture may stand in for this one's, or nil.
-  function M.find_lender(stream, now)
+  function frames.find_lender(stream, now)
     for index = 1, #M.all do
       local other = M.all[index]
       if other ~= stream and other.key == stream.key and frames.lends(other, now) then
         return other
       end
     end
-    return nil
   end
 
-  frames.find_lender = M.find_lender
   return M
 end

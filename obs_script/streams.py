@@ -113,10 +113,10 @@ class FilterStream:
 
     def may_join(self, other: FilterStream) -> bool:
         """Whether this stream and its twin `other` do the same thing twice."""
-        agree = self._look == other._look and self.settings == other.settings
+        agree = (self._look, self.settings) == (other._look, other.settings)
         alike = self.raw.get("when_unstyled") == other.raw.get("when_unstyled")
-        settled = self._at_desk and other._at_desk and not self._problems and not other._problems
-        return bool(agree and alike and settled) and not self.slot.get("apart") and not other.slot.get("apart")
+        apart = any(one._problems or not one._at_desk or one.slot.get("apart") for one in (self, other))
+        return agree and alike and not apart
 
     def close(self, worker: WorkerProcess) -> None:
         """The filter is gone, or the Lua half is: give everything back."""
