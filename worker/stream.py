@@ -128,8 +128,8 @@ class Stream:
             self._switch((settings.pipeline, None))
             return True
         self.choice = choice = self._models.choose(settings)
-        # While another size's engine is being made, the one that runs goes on.
-        if choice.model and (choice.v1 is not None or self._models.tiny.prepare(self._shapes()) or self._runs_tiny):
+        # Where an engine runs it goes on until that of another size is there (ModelContext.fit).
+        if choice.model and (choice.v1 is not None or self._runs_tiny or self._models.tiny.prepare(self._shapes())):
             self._switch((settings.pipeline, choice.v1))
             return True
         if not choice.model or not isinstance(self._carrier, HostCarrier):
