@@ -34,6 +34,8 @@ class Buttons:
         for _, slot in self._block.used():
             instance = slot.get("instance")
             present.add(instance)
+            if not self._desk.has(instance):
+                continue  # a press waits until its filter is at the desk
             for name in BUTTONS:
                 presses = slot.get(f"{name}_presses")
                 for _ in range(presses - self._seen.get((instance, name), 0)):
@@ -47,6 +49,6 @@ class Buttons:
             return
         target = f"{slot.text('parent_name')}/{slot.text('filter_name')}"
         try:
-            self._desk.submit(_COMMANDS[name](target=target, origin=WINDOW))
+            self._desk.submit(_COMMANDS[name](target=target, origin=WINDOW), slot.get("instance"))
         except MirageError:
             return  # the desk has told everyone

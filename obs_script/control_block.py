@@ -7,7 +7,7 @@ the same user (tests, benchmarks, the demo) may open it to read. All words are u
 
 header, 32768 bytes
        0  8s   magic "MIRAGECB"
-       8  u32  layout_version = 3;  12 u32 slot_count = 16;  16 u64 slot bytes = 131072;  24 u64 total bytes
+       8  u32  layout_version = 4;  12 u32 slot_count = 16;  16 u64 slot bytes = 131072;  24 u64 total bytes
       64  Lua: restart_requests, next_instance (instances made so far), trash_head
      128  Python: trash_tail, worker_running (0 or 1)
     1024  Python, text: pictures, the folder of the presets' pictures, then the ids that have one, a line each
@@ -18,20 +18,24 @@ header, 32768 bytes
    20480  Python, text: choices, what each layer can be: layer TAB words TAB label
    28672  Python, text: presets_note, the user's preset file and what is wrong with it
 
-slot i at 32768 + i * 131072, one filter each
+slot i at 32768 + i * 131072, one stream each: a filter, or twins that share it (filter_streams.lua)
        0  Lua: instance (0 = slot free; else a number never used before in this block), want_width_px,
           want_height_px, mapped_epoch, refused_epoch, frames_captured, frames_shown, results_torn,
-          results_skipped (newer one was there), showing_styled (0 or 1), reason (REASONS, why the source is
-          shown), last_render_ns, render_count, render_total_ns, render_max_ns (time in the render callback,
+          results_skipped (newer one was there), showing_styled (0 or 1), reason (REASONS, why there is no
+          styled picture), last_render_ns, render_count, render_total_ns, render_max_ns (time in the render callback,
           once per OBS frame, without drawing the source itself when that is what is shown),
-          fallbacks (changes from styled to source), latency_head (entries written so far), tick, lua_errors,
+          fallbacks (changes from styled to what stands in), latency_head (entries written so far), tick, lua_errors,
           how often each button of the window was pressed (BUTTONS), shown_generation (of the last
-          result that was put up)
+          result that was put up), shows (SHOWS, what is on screen), source (address of the stream's oldest
+          filter), apart (1 = the stream has twins with the same settings and another picture)
      512  Lua, texts: parent_name, filter_name, error; 4096 settings (a JSON object)
    28672  Python: epoch, generation (newest acknowledged by the worker; Lua shows no older result from then on),
           hold_ns (show a frame this long after its capture; 0 = at once), ready (1 = the worker serves this
           epoch), input_address, output_address (where the two rings of `epoch` are mapped in OBS's process),
-          off (1 = show the source, whatever else)
+          off (1 = show the source, whatever else), served (the instance that all words here are about; until
+          it is the slot's they count as 0), settings_read (revision of the settings that `off` answers),
+          look_written (revision of the look written into OBS's settings last), join (instance of the stream
+          that this one's filters go over to; 0 = none)
    29184  Python, text: status
    32768  Lua: latency log, 1024 entries of 9 words, the fields of Latency; entry n (from 0) at n % 1024
 
@@ -55,7 +59,7 @@ from mirage_lsd.shared.fence import new_fence
 from mirage_lsd.shared.mapping import Mapping, create_mapping, open_mapping
 
 FILE_NAME = "control.bin"
-MAGIC, LAYOUT_VERSION = b"MIRAGECB", 3
+MAGIC, LAYOUT_VERSION = b"MIRAGECB", 4
 HEADER_BYTES, SLOT_BYTES, SLOT_COUNT = 32768, 131072, 16
 TOTAL_BYTES = HEADER_BYTES + SLOT_COUNT * SLOT_BYTES
 TRASH_OFFSET, TRASH_ENTRIES = 2048, 128
@@ -85,8 +89,9 @@ SLOT_WORDS = {
     **_words(40, "frames_captured", "frames_shown", "results_torn", "results_skipped", "showing_styled"),
     **_words(80, "reason", "last_render_ns", "render_count", "render_total_ns", "render_max_ns"),
     **_words(120, "fallbacks", "latency_head", "tick", "lua_errors"),
-    **_words(152, *(f"{name}_presses" for name in BUTTONS), "shown_generation"),
+    **_words(152, *(f"{name}_presses" for name in BUTTONS), "shown_generation", "shows", "source", "apart"),
     **_words(28672, "epoch", "generation", "hold_ns", "ready", "input_address", "output_address", "off"),
+    **_words(28728, "served", "settings_read", "look_written", "join"),
 }
 SLOT_TEXTS = {
     "parent_name": (512, 496),
@@ -95,7 +100,10 @@ SLOT_TEXTS = {
     "settings": (4096, 24560),
     "status": (29184, 3568),
 }
-REASONS = ("none", "disabled", "no_size", "no_worker", "no_ring", "waiting", "stale", "settling", "script_error")
+REASONS = (
+    "none", "disabled", "no_size", "no_worker", "no_ring", "waiting", "stale", "settling", "script_error", "hdr",
+)  # fmt: skip
+SHOWS = ("source", "styled", "last", "nothing")
 
 
 @dataclass(frozen=True)
@@ -217,7 +225,7 @@ class ControlBlock:
         return address_of(self._mapping)
 
     def used(self) -> Iterator[tuple[int, Area]]:
-        """(number, slot) of every filter that exists now."""
+        """(number, slot) of every stream that exists now."""
         return ((number, slot) for number, slot in enumerate(self.slots) if slot.get("instance"))
 
     def trash(self) -> list[tuple[int, int]]:

@@ -13,10 +13,11 @@ import dataclasses
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from mirage_lsd.obs_script.control_block import Area
+from mirage_lsd.obs_script.ticket import Ticket
 from mirage_lsd.shared import look_state, wire
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.events import MAX_TEXT_CHARS, ErrorReply
@@ -25,38 +26,17 @@ from mirage_lsd.shared.look_commands import AS_IT_IS, ApplyPreset, LookCommand, 
 from mirage_lsd.shared.look_events import LookChanged, LookDone, LookRefused, LooksReport, PresetsChanged
 from mirage_lsd.shared.look_state import LookState
 
-ANSWER_WITHIN_S = 3.0
 WORKER = "worker"
 """Origin of a change that puts a refused look back."""
 
 
-class Ticket:
-    """A command's way to the worker. `needs`: the revision each filter's look must be drawn at."""
-
-    def __init__(self, command: LookCommand, revision: int, needs: dict[int, int]) -> None:
-        self.command, self.revision, self.needs = command, revision, needs
-        self.deadline = time.monotonic() + ANSWER_WITHIN_S
-        self._answer: Any = None
-        self._listener: Callable[[Any], None] | None = None
-
-    def done(self, listener: Callable[[Any], None]) -> None:
-        """Call `listener` with the LookDone or ErrorReply, now or as soon as there is one, from any thread."""
-        self._listener = listener
-        if self._answer is not None:
-            listener(self._answer)
-
-    def close(self, answer: Any) -> None:
-        """The desk's part: the answer is there."""
-        self._answer = answer
-        if self._listener is not None:
-            self._listener(answer)
-
-
 @dataclasses.dataclass
 class _Seat:
-    """A filter at the desk. good: the last look that the worker drew. drawn, generation: what it acknowledged."""
+    """A filter at the desk. good: the last look that the worker drew. drawn, generation: what it acknowledged.
+    previewed: it has a twin on air, which is the one to tell of."""
 
     slot: Area
+    previewed: bool = False
     origin: str = ""
     good: Look | None = None
     drawn: int = 0
@@ -85,20 +65,21 @@ class Desk:
         """Call `listener` with every event of look_events.py; it must not wait."""
         self._listeners.append(listener)
 
-    def submit(self, command: LookCommand) -> Ticket:
-        """Do a command. Raises LookError, and then nothing has changed."""
+    def submit(self, command: LookCommand, instance: int = 0) -> Ticket:
+        """Do a command; `instance`: for this filter alone, whatever its target. Raises LookError, and then nothing has
+        changed."""
         with self._lock:
             if isinstance(command, RandomPreset) and command.draw == AS_IT_IS:
                 command = dataclasses.replace(command, draw=random.randrange(1 << 30))
             try:
-                after = look_state.apply(self._state, command)
+                numbers = [instance] if instance in self._state.filters else self._state.targets(command.target)
+                after = look_state.apply(self._state, command, numbers)
             except MirageError as error:
                 self._tell(LookRefused(self._state.revision, command.origin, name_of(command), error.code, _cut(error)))
                 raise
-            targets = after.targets(command.target)
             self._take(after, command.origin, name_of(command))
-            self._wish_scene(command, targets)
-            needs = {number: after.filters[number].revision for number in targets}
+            self._wish_scene(command, numbers)
+            needs = {number: after.filters[number].revision for number in numbers}
             ticket = Ticket(command, after.revision, needs)
             self._waiting.append(ticket)
             self._answer_waiting()
@@ -111,6 +92,27 @@ class Desk:
             self._seats[instance] = _Seat(slot)
             slot.put("off", int(look.off))
             self._take(look_state.with_filter(self._state, instance, name, look), "obs", "appeared")
+
+    def add_twin(self, instance: int, twin: int, slot: Area) -> None:
+        """A filter appears that begins as its twin is now."""
+        with self._lock:
+            self._seats[instance] = _Seat(slot, good=self._seats[twin].good)
+            slot.put("off", int(self._state.filters[twin].look.off))
+            self._take(look_state.with_twin(self._state, instance, twin), "obs", "appeared")
+
+    def has(self, instance: int) -> bool:
+        """Whether a filter is at the desk."""
+        return instance in self._seats
+
+    def set_previewed(self, instances: set[int]) -> None:
+        """Which filters have a twin on air."""
+        with self._lock:
+            shown = [n for n, seat in self._seats.items() if seat.previewed and n not in instances]
+            for number, seat in self._seats.items():
+                seat.previewed = number in instances
+            if shown:  # its look is on air now, and nobody has been told of it
+                after = dataclasses.replace(self._state, revision=self._state.revision + 1)
+                self._take(after, "obs", "on_air", shown)
 
     def rename(self, instance: int, name: str) -> None:
         """A filter or its source is called otherwise now."""
@@ -173,10 +175,11 @@ class Desk:
             self._answer_waiting()
 
     def reports(self, instances: list[int] | None = None) -> tuple[FilterReport, ...]:
-        """All filters, or those of these instances that exist."""
+        """All filters, or those of these instances that exist; of twins the one on air."""
         with self._lock:
             numbers = self._state.filters if instances is None else instances
-            return tuple(self._report(number) for number in numbers if number in self._state.filters)
+            there = [number for number in numbers if number in self._seats and not self._seats[number].previewed]
+            return tuple(self._report(number) for number in there)
 
     def report(self) -> LooksReport:
         """Everything there is."""
@@ -192,8 +195,8 @@ class Desk:
             self._state = LookState()
             self._listeners.clear()
 
-    def _take(self, after: LookState, origin: str, command: str) -> None:
-        """Make `after` the state, write the off words, and tell who did what."""
+    def _take(self, after: LookState, origin: str, command: str, more: Sequence[int] = ()) -> None:
+        """Make `after` the state, write the off words, and tell who did what; `more`: further filters to tell of."""
         before, self._state = self._state, after
         changed = [n for n, one in after.filters.items() if one.revision > before.revision]
         for number in changed:
@@ -201,7 +204,7 @@ class Desk:
             seat.origin = origin
             seat.slot.put("off", int(after.filters[number].look.off))
         if after.revision != before.revision:
-            self._tell(LookChanged(after.revision, origin, command, self.reports(changed)))
+            self._tell(LookChanged(after.revision, origin, command, self.reports([*changed, *more])))
 
     def _wish_scene(self, command: LookCommand, targets: list[int]) -> None:
         """A preset may carry an OBS scene; never when a scene brought the preset, so that they cannot chase."""

@@ -9,15 +9,14 @@
 
 local obs = obslua
 local folder = script_path()
-local NAME_TICKS = 30
 
 local function part(name, ...)
   return dofile(folder .. name)
 end
 
 local native, layout, refusal = part("filter_ffi.lua"), part("filter_layout.lua"), part("filter_refusal.lua")
-local C = native.C
-local block, frames, properties, draw
+local C, shows = native.C, layout.shows
+local block, captures, frames, streams, settings_of, properties
 
 local function number_setting(settings, name)
   return assert(tonumber(obs.obs_data_get_string(settings, name)), name .. " is missing: load this script by the plugin")
@@ -25,25 +24,16 @@ end
 
 local function connect(settings)
   block = part("filter_block.lua")(native, layout, number_setting(settings, "control_block"))
-  draw = part("filter_draw.lua")(native)
-  frames = part("filter_frame.lua")(native, layout, block, part("filter_ring.lua")(native), draw,
-    part("filter_age.lua")(native))
-  properties = part("filter_properties.lua")(obs, native, block)
-  frames.ring_worker = native.doorbell(number_setting(settings, "worker_bell"))
-  frames.ring_plugin = native.doorbell(number_setting(settings, "plugin_bell"))
-  properties.ring_plugin = frames.ring_plugin
-  properties.read_defaults(settings)
-end
-
-local function note_names(state)
-  local parent = C.obs_filter_get_parent(state.source)
-  if parent ~= nil and state.slot then
-    local changed = block.put_c_string(state.slot, "parent_name", C.obs_source_get_name(parent))
-    changed = block.put_c_string(state.slot, "filter_name", C.obs_source_get_name(state.source)) or changed
-    if changed then
-      frames.ring_plugin()
-    end
-  end
+  local draw, rings, ages = part("filter_draw.lua")(native), part("filter_ring.lua")(native), part("filter_age.lua")(native)
+  captures = part("filter_capture.lua")(native, rings, draw, ages)
+  frames = part("filter_frame.lua")(native, layout, block, rings, draw, ages, captures)
+  streams = part("filter_streams.lua")(native, block, frames, draw)
+  settings_of = part("filter_settings.lua")(obs, layout)
+  properties = part("filter_properties.lua")(obs, native, block, streams)
+  captures.ring_worker = native.doorbell(number_setting(settings, "worker_bell"))
+  captures.ring_plugin = native.doorbell(number_setting(settings, "plugin_bell"))
+  streams.ring_plugin, properties.ring_plugin = captures.ring_plugin, captures.ring_plugin
+  settings_of.read_defaults(settings)
 end
 
 -- Width or height of what is below the filter, in pixels; 0 while there is nothing.
@@ -52,36 +42,54 @@ local function size_below(source, measure)
   return target ~= nil and measure(target) or 0
 end
 
-local function render(state)
-  local target, parent = C.obs_filter_get_target(state.source), C.obs_filter_get_parent(state.source)
-  if target == nil or parent == nil then
-    return
-  end
-  local width_px, height_px = C.obs_source_get_base_width(target), C.obs_source_get_base_height(target)
-  if width_px == 0 or height_px == 0 then
-    state.styled = false
-    state.slot.words.showing_styled[0], state.slot.words.reason[0] = 0, layout.reasons.no_size
-    C.obs_source_skip_video_filter(state.source)
-    return
-  end
-  if state.rendered_tick ~= state.tick then
-    state.rendered_tick = state.tick
-    frames.step(state, target, parent, width_px, height_px)
-  end
-  if state.styled then
-    frames.draw(state, width_px, height_px)
-  else
-    C.obs_source_skip_video_filter(state.source)
+local function show(filter, width_px, height_px)
+  local stream = filter.stream
+  if stream.shows == shows.source then
+    C.obs_source_skip_video_filter(filter.source)
+  elseif stream.shows ~= shows.nothing then
+    frames.draw(stream, width_px, height_px)
   end
 end
 
--- After an error in a frame the filter stays out of the picture: a source untouched is the safe state.
-local function give_up(state, message)
-  state.broken = true
-  state.slot.words.lua_errors[0] = tonumber(state.slot.words.lua_errors[0]) + 1
-  state.slot.words.reason[0], state.slot.words.showing_styled[0] = layout.reasons.script_error, 0
-  block.put_text(state.slot, "error", tostring(message))
-  frames.ring_plugin()
+local function render(filter)
+  local target, parent = C.obs_filter_get_target(filter.source), C.obs_filter_get_parent(filter.source)
+  if target == nil or parent == nil then
+    return
+  end
+  local stream = filter.stream
+  local width_px, height_px = C.obs_source_get_base_width(target), C.obs_source_get_base_height(target)
+  if width_px == 0 or height_px == 0 then
+    frames.no_size(stream)
+  elseif stream.rendered_tick ~= stream.tick then
+    stream.rendered_tick, stream.drawn_by = stream.tick, filter
+    frames.step(stream, target, parent, width_px, height_px)
+  elseif stream.drawn_by ~= filter and not captures.agrees(stream, filter, target, parent, width_px, height_px)
+    and streams.split(filter, true) then
+    frames.step(filter.stream, target, parent, width_px, height_px)
+  end
+  show(filter, width_px, height_px)
+end
+
+-- After an error in a frame the stream's figures stand still; what is shown is safe (see without_stream).
+local function give_up(stream, message)
+  stream.broken = true
+  stream.slot.words.lua_errors[0] = tonumber(stream.slot.words.lua_errors[0]) + 1
+  stream.slot.words.reason[0], stream.slot.words.showing_styled[0] = layout.reasons.script_error, 0
+  stream.slot.words.shows[0] = stream.options.when_unstyled
+  block.put_text(stream.slot, "error", tostring(message))
+  captures.ring_plugin()
+end
+
+-- What a filter shows that has no stream (too many, or its first frame) or whose stream met an error.
+local function without_stream(filter)
+  local stream = filter.stream
+  local options = stream and stream.options or filter.options
+  if not options.enabled or options.when_unstyled == shows.source then
+    C.obs_source_skip_video_filter(filter.source)
+  elseif stream and options.when_unstyled == shows.last and stream.gpu.shown then
+    local width_px = size_below(filter.source, C.obs_source_get_base_width)
+    pcall(frames.draw, stream, width_px, size_below(filter.source, C.obs_source_get_base_height))
+  end
 end
 
 local info = {
@@ -95,65 +103,46 @@ function info.get_name()
 end
 
 function info.create(settings, source)
-  local state = frames.new(native.pointer(source), properties.options(settings))
-  state.slot = block.take_slot(function(slot)
-    block.put_text(slot, "settings", properties.json(settings))
-    block.put_text(slot, "error", "")
-  end)
-  state.broken = state.slot == nil
-  frames.ring_plugin()
-  return state
+  return streams.new_filter(native.pointer(source), settings_of.read(settings))
 end
 
-function info.destroy(state)
-  draw.discard(state.gpu, block.discard)
-  if state.slot then
-    block.free_slot(state.slot)
-    state.slot, state.broken = nil, true
-  end
-  frames.ring_plugin()
+function info.destroy(filter)
+  streams.leave(filter)
 end
 
-function info.update(state, settings)
-  state.options = properties.options(settings)
-  if state.slot then
-    block.put_text(state.slot, "settings", properties.json(settings))
-    frames.ring_plugin()
-  end
+function info.update(filter, settings)
+  streams.update(filter, settings_of.read(settings))
 end
 
 function info.get_defaults(settings)
-  properties.set_defaults(settings)
+  settings_of.set_defaults(settings)
 end
 
-function info.get_properties(state)
-  return properties.build(state)
+function info.get_properties(filter)
+  return properties.build(filter)
 end
 
-function info.get_width(state)
-  return size_below(state.source, C.obs_source_get_base_width)
+function info.get_width(filter)
+  return size_below(filter.source, C.obs_source_get_base_width)
 end
 
-function info.get_height(state)
-  return size_below(state.source, C.obs_source_get_base_height)
+function info.get_height(filter)
+  return size_below(filter.source, C.obs_source_get_base_height)
 end
 
-function info.video_tick(state)
-  frames.tick(state)
-  if state.tick % NAME_TICKS == 1 then
-    note_names(state)
-  end
+function info.video_tick(filter)
+  streams.tick(filter)
 end
 
-function info.video_render(state)
-  if not state.broken then
-    local fine, message = pcall(render, state)
+function info.video_render(filter)
+  if filter.stream and not filter.stream.broken then
+    local fine, message = pcall(render, filter)
     if fine then
       return
     end
-    give_up(state, message)
+    give_up(filter.stream, message)
   end
-  C.obs_source_skip_video_filter(state.source)
+  without_stream(filter)
 end
 
 function script_description()

@@ -57,5 +57,12 @@ return function(native)
     return age <= self.limit_ns
   end
 
+  -- Show from now on what `other` showed.
+  function M.inherit(self, other)
+    self.captured_ns = other.captured_ns
+    self.captured_stalled_ns = self.stalled_ns - (other.stalled_ns - other.captured_stalled_ns)
+    self.limit_ns = math.max(self.limit_ns, other.limit_ns)
+  end
+
   return M
 end

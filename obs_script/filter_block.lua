@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The control block as the Lua half sees it: words and texts of the header and of one slot per filter.
+-- The control block as the Lua half sees it: words and texts of the header and of one slot per stream.
 --
 -- All functions may be called on any of OBS's threads; the script's own mutex, held by OBS around every
 -- callback, makes it one at a time. control_block.py says who writes what.
@@ -60,7 +60,7 @@ return function(native, layout, address)
     return text_at(base, layout.header_texts[name])
   end
 
-  -- Take a free slot for a new filter; nil when all are in use. The settings must be there before `instance`
+  -- Take a free slot for a new stream; nil when all are in use. The settings must be there before `instance`
   -- is, hence `fill`, which is called in between.
   function M.take_slot(fill)
     for number = 0, layout.SLOT_COUNT - 1 do
@@ -75,7 +75,7 @@ return function(native, layout, address)
         local slot = { start = start, words = words, number = number, epoch = tonumber(words.epoch[0]) }
         fill(slot)
         local instance = tonumber(M.header.next_instance[0]) + 1
-        M.header.next_instance[0] = instance
+        M.header.next_instance[0], slot.instance = instance, instance
         native.fence()
         words.instance[0] = instance
         return slot
@@ -95,6 +95,10 @@ return function(native, layout, address)
 
   function M.slot_text(slot, name)
     return text_at(slot.start, layout.slot_texts[name])
+  end
+
+  function M.revision(slot, name)
+    return tonumber(ffi.cast("volatile uint64_t *", slot.start + layout.slot_texts[name][1])[0])
   end
 
   -- Write a C string if it differs from what is there; makes no Lua string. True if it was written.

@@ -21,7 +21,7 @@ return function(native)
   local M = {}
 
   function M.new()
-    return { width_px = 0, height_px = 0, objects = nil, tex_width_px = 0, tex_height_px = 0 }
+    return { width_px = 0, height_px = 0 } -- of the capture objects
   end
 
   local function find_effect()
@@ -127,32 +127,49 @@ return function(native)
   local function free_textures(self)
     if self.shown then
       C.gs_texture_destroy(self.shown)
+    end
+    if self.hidden then
       C.gs_texture_destroy(self.hidden)
     end
     self.shown, self.hidden = nil, nil
   end
 
-  -- Upload into the hidden texture. Nothing that is on screen changes before swap().
+  -- Upload into the hidden texture; false if there is none to be had. What is on screen changes in swap() only, also
+  -- when the size does.
   function M.upload(self, pixels, width_px, height_px, stride_bytes)
-    if not self.shown or self.tex_width_px ~= width_px or self.tex_height_px ~= height_px then
+    if not self.hidden or self.hidden_width_px ~= width_px or self.hidden_height_px ~= height_px then
       find_effect()
-      free_textures(self)
-      self.shown = C.gs_texture_create(width_px, height_px, GS_BGRA, 1, nil, GS_DYNAMIC)
-      self.hidden = C.gs_texture_create(width_px, height_px, GS_BGRA, 1, nil, GS_DYNAMIC)
-      self.tex_width_px, self.tex_height_px = width_px, height_px
-      self.blank = true
+      if self.hidden then
+        C.gs_texture_destroy(self.hidden)
+      end
+      local made = C.gs_texture_create(width_px, height_px, GS_BGRA, 1, nil, GS_DYNAMIC)
+      self.hidden = made ~= nil and made or nil
+      self.hidden_width_px, self.hidden_height_px = width_px, height_px
     end
-    C.gs_texture_set_image(self.hidden, pixels, stride_bytes, false)
+    if self.hidden then
+      C.gs_texture_set_image(self.hidden, pixels, stride_bytes, false)
+    end
+    return self.hidden ~= nil
   end
 
   function M.swap(self)
     self.shown, self.hidden = self.hidden, self.shown
-    self.blank = false
+    self.hidden_width_px, self.shown_width_px = self.shown_width_px, self.hidden_width_px
+    self.hidden_height_px, self.shown_height_px = self.shown_height_px, self.hidden_height_px
   end
 
-  -- False when there is no whole picture to draw (never uploaded, or the one of a new size was torn).
+  -- Whether there is a whole picture to draw.
   function M.can_draw(self)
-    return self.shown ~= nil and not self.blank
+    return self.shown ~= nil
+  end
+
+  -- Outside the graphics thread: let another stream have the picture that is on screen; its own goes to `give`.
+  function M.hand_over(self, heir, give)
+    if heir.shown then
+      give(KIND_TEXTURE, heir.shown)
+    end
+    heir.shown, heir.shown_width_px, heir.shown_height_px = self.shown, self.shown_width_px, self.shown_height_px
+    self.shown = nil
   end
 
   function M.draw(self, width_px, height_px)
@@ -172,6 +189,8 @@ return function(native)
     end
     if self.shown then
       give(KIND_TEXTURE, self.shown)
+    end
+    if self.hidden then
       give(KIND_TEXTURE, self.hidden)
     end
     self.drawn, self.straight, self.stage, self.shown, self.hidden = nil, nil, nil, nil, nil

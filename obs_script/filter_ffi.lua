@@ -60,7 +60,18 @@ bool gs_set_linear_srgb(bool);
 bool gs_framebuffer_srgb_enabled(void);
 void gs_enable_framebuffer_srgb(bool);
 
+typedef struct {
+  const char *graphics_module;
+  uint32_t fps_num, fps_den, base_width, base_height, output_width, output_height;
+  int output_format;
+  uint32_t adapter;
+  bool gpu_conversion;
+  int colorspace, range, scale_type;
+} mirage_video_info;
+bool obs_get_video_info(mirage_video_info *);
+
 int strncmp(const char *, const char *, size_t);
+int memcmp(const void *, const void *, size_t);
 size_t strlen(const char *);
 int sem_post(void *);
 int sem_getvalue(void *, int *);
@@ -144,6 +155,15 @@ function M.software_rendered()
     end
   end
   return software
+end
+
+local VIDEO_CS_2100_PQ, VIDEO_CS_2100_HLG = 4, 5
+local canvas = ffi.new("mirage_video_info")
+
+-- True while OBS's canvas is an HDR one.
+function M.canvas_is_hdr()
+  return M.C.obs_get_video_info(canvas)
+    and (canvas.colorspace == VIDEO_CS_2100_PQ or canvas.colorspace == VIDEO_CS_2100_HLG)
 end
 
 -- The libobs pointer inside what SWIG hands to a script.

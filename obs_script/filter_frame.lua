@@ -1,40 +1,40 @@
 -- SPDX-License-Identifier: Apache-2.0
--- What one filter does in one OBS frame: capture, present, and decide between styled picture and source.
+-- What one stream does in one OBS frame: capture, present, and decide between styled picture and what stands in for it.
 --
 -- Called on OBS's graphics thread inside `video_render`; nothing here waits. The rules:
--- * The source is read back at most once per OBS frame and no more often than the target rate asks.
--- * Between results the last processed picture stays, until filter_age.lua finds it stale; the source is shown
---   at once when the worker is gone or the filter is off.
+-- * Between results the last processed picture stays, until filter_age.lua finds it stale; something else is shown at
+--   once when the worker is gone or the filter is off.
+-- * Off, or where the user chose it (the default), that is the source. Otherwise it is the last styled picture or
+--   nothing, and then no way leads to the source but the user's own "off".
 -- * A result of older settings than the worker has acknowledged is never shown.
--- * Back from the source only at the third steady frame: results that came before the one before went stale.
+-- * Back from what stood in only at the third steady frame: results that came before the one before went stale. A
+--   stream that shows its twin's picture meanwhile goes on with its own first result.
 
-local STEADY_FRAMES, SECOND_NS = 3, 1e9
+local STEADY_FRAMES = 3
 local EARLY_NS = 2e6 -- a frame this much before its time counts as in time
-local FRAMES_KEPT = 256
+local BORROWED_AT_MOST_NS = 3e9
 
-return function(native, layout, block, rings, draw, ages)
-  local reasons, ffi = layout.reasons, native.ffi
+return function(native, layout, block, rings, draw, ages, captures)
+  local reasons, shows, ffi = layout.reasons, layout.shows, native.ffi
   local M = {}
 
-  function M.new(source, options)
-    return {
-      source = source,
+  -- `options`: see filter_properties.lua.
+  function M.new(options)
+    local stream = {
       options = options,
       gpu = draw.new(),
       tick = 0,
       rendered_tick = -1,
-      frame_id = 0,
-      ticks = ffi.new("double[?]", FRAMES_KEPT),
-      staged_at = ffi.new("double[2]"),
-      staged_id = ffi.new("double[2]"),
       log_ticks = ffi.new("double[2]"), -- captured, shown
-      index = 0, -- of the staging surface used last
       seen = 0, -- newest result taken
       steady = 0,
       styled = false,
-      next_capture_ns = 0,
+      shows = shows.source,
+      borrowed_ns = 0, -- since when it shows a twin's picture; 0 = it does not
       age = ages.new(),
     }
+    captures.prepare(stream)
+    return stream
   end
 
   local function count(self, name)
@@ -52,83 +52,14 @@ return function(native, layout, block, rings, draw, ages)
     self.slot.epoch = epoch
     self.input = rings.attach(tonumber(words.input_address[0]))
     self.output = rings.attach(tonumber(words.output_address[0]))
-    self.seen, self.gpu.staged, self.steady = 0, nil, 0
+    self.seen = 0
     if self.input and self.output then
       words.mapped_epoch[0] = epoch
     else
       self.input, self.output = nil, nil
       words.refused_epoch[0] = epoch
     end
-    M.ring_plugin()
-  end
-
-  local function ask_for_size(self, width_px, height_px)
-    local words = self.slot.words
-    if self.asked_width_px ~= width_px or self.asked_height_px ~= height_px then
-      self.asked_width_px, self.asked_height_px = width_px, height_px
-      words.want_width_px[0], words.want_height_px[0] = width_px, height_px
-      M.ring_plugin()
-    end
-  end
-
-  -- Copy a staged picture into the input ring and wake the worker.
-  local function send(self, index)
-    local gpu = self.gpu
-    local pixels, stride = draw.map(gpu, index)
-    if pixels == nil then
-      return
-    end
-    local generation = tonumber(self.slot.words.generation[0])
-    local captured_ns, frame_id = self.staged_at[index], self.staged_id[index]
-    rings.publish(self.input, frame_id, captured_ns, generation, gpu.width_px, gpu.height_px, pixels, stride)
-    draw.unmap(gpu, index)
-    M.ring_worker()
-  end
-
-  -- Measured on OBS's own frame times, which lie on its grid however late this render comes.
-  local function capture_is_due(self)
-    local frame_ns = tonumber(native.C.obs_get_video_frame_time())
-    if frame_ns + EARLY_NS < self.next_capture_ns then
-      return false
-    end
-    self.next_capture_ns = math.max(self.next_capture_ns + SECOND_NS / self.options.target_fps, frame_ns)
-    return true
-  end
-
-  local function stage(self, target, parent, now)
-    local index = 1 - self.index
-    if not draw.stage(self.gpu, target, parent, index) then
-      return false
-    end
-    self.index = index
-    self.frame_id = self.frame_id + 1
-    self.staged_at[index], self.staged_id[index] = now, self.frame_id
-    self.ticks[self.frame_id % FRAMES_KEPT] = self.tick
-    ages.note_capture(self.age, self.frame_id)
-    self.slot.words.frames_captured[0] = self.frame_id
-    return true
-  end
-
-  local function capture(self, target, parent, width_px, height_px, now)
-    if tonumber(self.slot.words.ready[0]) == 0 or not rings.fits(self.input, width_px, height_px) then
-      self.gpu.staged = nil
-      return
-    end
-    if not draw.resize(self.gpu, width_px, height_px) then
-      return
-    end
-    if self.gpu.staged then
-      send(self, self.gpu.staged)
-      self.gpu.staged = nil
-    end
-    if capture_is_due(self) and stage(self, target, parent, now) then
-      local mode = self.options.capture_mode
-      if mode == "same_frame" or mode == "auto" and native.software_rendered() then
-        send(self, self.index)
-      else
-        self.gpu.staged = self.index
-      end
-    end
+    captures.ring_plugin()
   end
 
   local function note_result(self, number, captured_ns, now)
@@ -138,7 +69,7 @@ return function(native, layout, block, rings, draw, ages)
     self.steady = ages.note_result(self.age, now, frame_id, captured_ns) and self.steady + 1 or 1
     if self.styled or self.steady >= STEADY_FRAMES then
       count(self, "frames_shown")
-      self.log_ticks[0], self.log_ticks[1] = self.ticks[frame_id % FRAMES_KEPT], self.tick
+      self.log_ticks[0], self.log_ticks[1] = captures.tick_of(self, frame_id), self.tick
       block.log_latency(self.slot, frame_id, captured_ns, tonumber(words[6]), tonumber(words[7]),
         tonumber(words[8]), now, self.log_ticks, tonumber(words[5]))
     end
@@ -169,9 +100,9 @@ return function(native, layout, block, rings, draw, ages)
     local width_px, height_px, stride_bytes = rings.shape(output, number)
     if width_px ~= nil then
       local captured_ns = tonumber(output.words[index][2])
-      draw.upload(self.gpu, output.pixels[index], width_px, height_px, stride_bytes)
+      local uploaded = draw.upload(self.gpu, output.pixels[index], width_px, height_px, stride_bytes)
       local shown_ns = native.now_ns()
-      if rings.still_whole(output, number) and not is_outdated(self, number) then
+      if uploaded and rings.still_whole(output, number) and not is_outdated(self, number) then
         draw.swap(self.gpu)
         note_result(self, number, captured_ns, shown_ns)
         words.results_skipped[0] = tonumber(words.results_skipped[0]) + number - self.seen - 1
@@ -182,14 +113,22 @@ return function(native, layout, block, rings, draw, ages)
     count(self, "results_torn")
   end
 
+  -- The window's box counts until the Python half has read it; from then on the look it keeps does.
   local function is_on(self)
-    return self.options.enabled and tonumber(self.slot.words.off[0]) == 0
+    local words = self.slot.words
+    if not self.served then
+      return self.options.enabled
+    end
+    local read = tonumber(words.settings_read[0]) == block.revision(self.slot, "settings")
+    return tonumber(words.off[0]) == 0 and (self.options.enabled or read)
   end
 
-  -- Why the source is shown now, or reasons.none for the styled picture.
-  local function verdict(self, now)
-    if not is_on(self) then
+  -- Why there is no styled picture now, or reasons.none.
+  local function verdict(self, on, hdr, now)
+    if not on then
       return reasons.disabled
+    elseif hdr then
+      return reasons.hdr
     elseif tonumber(block.header.worker_running[0]) == 0 then
       return reasons.no_worker
     elseif not self.output then
@@ -204,16 +143,40 @@ return function(native, layout, block, rings, draw, ages)
     return reasons.none
   end
 
-  local function decide(self, now)
-    local reason = verdict(self, now)
-    local styled = reason == reasons.none
+  -- A twin whose picture may stand in for a while, or nil.
+  local function lender_for(self, reason, now)
+    if reason == reasons.none then
+      self.borrowed_ns = 0
+    elseif reason ~= reasons.disabled and reason ~= reasons.hdr then
+      local lender = M.find_lender(self, now)
+      if lender and self.borrowed_ns == 0 then
+        self.borrowed_ns = now
+      end
+      return now - self.borrowed_ns < BORROWED_AT_MOST_NS and lender or nil
+    end
+    return nil
+  end
+
+  local function stand_in(self, reason)
+    local wish = self.options.when_unstyled
+    if reason == reasons.disabled or wish == shows.source then
+      return shows.source
+    end
+    return wish == shows.last and draw.can_draw(self.gpu) and shows.last or shows.nothing
+  end
+
+  local function decide(self, reason, now)
+    self.lender = lender_for(self, reason, now)
+    local styled = reason == reasons.none or self.lender ~= nil
     if self.styled and not styled then
       self.steady = 0
       count(self, "fallbacks")
     end
     self.styled = styled
-    self.slot.words.showing_styled[0] = styled and 1 or 0
-    self.slot.words.reason[0] = reason
+    self.shows = styled and shows.styled or stand_in(self, reason)
+    local words = self.slot.words
+    words.showing_styled[0], words.shows[0] = styled and 1 or 0, self.shows
+    words.reason[0] = styled and reasons.none or reason
   end
 
   local function account(self, started)
@@ -230,6 +193,7 @@ return function(native, layout, block, rings, draw, ages)
   -- Once per OBS frame, whether or not the filter is drawn in it.
   function M.tick(self)
     self.tick = self.tick + 1
+    self.served = tonumber(self.slot.words.served[0]) == self.slot.instance
     ages.tick(self.age)
   end
 
@@ -237,22 +201,46 @@ return function(native, layout, block, rings, draw, ages)
   function M.step(self, target, parent, width_px, height_px)
     local started = native.now_ns()
     follow_epoch(self)
-    local on = is_on(self)
-    if on and self.input then
-      capture(self, target, parent, width_px, height_px, started)
+    local on, hdr = is_on(self), native.canvas_is_hdr()
+    if on and not hdr and self.input then
+      captures.step(self, target, parent, width_px, height_px, started)
       present(self, native.now_ns())
     end
     if on then
-      ask_for_size(self, width_px, height_px)
+      captures.ask_for_size(self, width_px, height_px)
     else
       draw.free(self.gpu)
     end
-    decide(self, started)
+    decide(self, verdict(self, on, hdr, started), started)
     account(self, started)
   end
 
+  -- There is nothing to capture: the source has no size just now.
+  function M.no_size(self)
+    self.styled, self.lender, self.shows = false, nil, stand_in(self, is_on(self) and reasons.no_size or reasons.disabled)
+    local words = self.slot.words
+    words.showing_styled[0], words.shows[0], words.reason[0] = 0, self.shows, reasons.no_size
+  end
+
+  -- Whether another stream may show this one's picture.
+  function M.lends(self, now)
+    return self.styled and self.lender == nil and draw.can_draw(self.gpu) and not ages.is_stale(self.age, now)
+  end
+
+  -- This stream ends: its picture goes on in a twin that has none of its own.
+  function M.bequeath(self, heir)
+    local own = self.styled and self.lender == nil and draw.can_draw(self.gpu)
+    if own and is_on(heir) and (heir.lender == self or not heir.styled) then
+      draw.hand_over(self.gpu, heir.gpu, block.discard)
+      ages.inherit(heir.age, self.age)
+      heir.lender, heir.styled, heir.shows = nil, true, shows.styled
+    elseif heir.lender == self then
+      heir.lender, heir.styled, heir.shows = nil, false, stand_in(heir, reasons.waiting)
+    end
+  end
+
   function M.draw(self, width_px, height_px)
-    draw.draw(self.gpu, width_px, height_px)
+    draw.draw((self.lender or self).gpu, width_px, height_px)
   end
 
   return M

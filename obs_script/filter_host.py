@@ -62,7 +62,7 @@ class FilterHost:
             raise MirageError(f"OBS could not load {path}: see Tools, Scripts, Script Log", "lua_not_loaded")
 
     def unload(self) -> None:
-        """Unload filter.lua. Its filters pass the source through until it is loaded again."""
+        """Unload filter.lua. OBS draws nothing for its filters until it is loaded again."""
         if self._script:
             self._libobs.obs_script_destroy(self._script)
             self._script = None
@@ -74,9 +74,12 @@ class FilterHost:
             self._forget(instance, worker)
         for instance, slot in present.items():
             if instance not in self.streams:
-                self.streams[instance] = FilterStream(slot, self._path_of, self._libobs.log, self._desk)
+                self.streams[instance] = FilterStream(
+                    slot, self._path_of, self._libobs.log, self._desk, self._twin_of
+                )
             self.streams[instance].step(worker)
             self._write_settings(self.streams[instance])
+        self._follow_twins()
         self.free_graphics()
 
     def note(self, events: Iterable[Any]) -> None:
@@ -110,6 +113,33 @@ class FilterHost:
         for stream in self.streams.values():
             refresh_window(self._libobs, stream)
 
+    def _twin_of(self, name: str, instance: int) -> FilterStream | None:
+        """The newest other stream of this name."""
+        others = [one for one in self.streams.values() if one.name == name and one.instance != instance]
+        return max(others, key=lambda one: one.instance, default=None)
+
+    def _follow_twins(self) -> None:
+        """Of streams with one name (studio mode) the saved scene's is the one that is previewed. A younger one that
+        agrees with an older is given up: its filters go over."""
+        named: dict[str, list[FilterStream]] = {}
+        for stream in self.streams.values():
+            named.setdefault(stream.name, []).append(stream)
+        previewed: set[int] = set()
+        for twins in (group for name, group in named.items() if name and len(group) > 1):
+            saved = [one for one in twins if self._is_saved(one)]
+            on_air = max((one.instance for one in twins if one not in saved), default=twins[-1].instance)
+            previewed |= {one.instance for one in twins if one.instance != on_air}
+            for older, younger in zip(twins, twins[1:]):
+                if younger.may_join(older):
+                    younger.slot.put("join", older.instance)
+        self._desk.set_previewed(previewed)
+
+    def _is_saved(self, stream: FilterStream) -> bool:
+        """Whether one of the stream's filters is in the scene collection, and no copy of studio mode's."""
+        names = stream.parent_name, stream.filter_name
+        with self._libobs.source(names[0]) as parent, self._libobs.filter(parent, names[1]) as found:
+            return bool(found) and found == stream.slot.get("source")
+
     def _write_settings(self, stream: FilterStream) -> None:
         """Give OBS the look to save and to show."""
         content, stream.to_write = stream.to_write, {}
@@ -117,7 +147,7 @@ class FilterHost:
             return
         names = stream.parent_name, stream.filter_name
         with self._libobs.source(names[0]) as parent, self._libobs.filter(parent, names[1]) as found:
-            if found:
+            if found and found == stream.slot.get("source"):
                 self._libobs.update(found, content)
         if set(content) - {"look"}:
             refresh_window(self._libobs, stream)

@@ -3,7 +3,7 @@
 -- A test compares the two files. Everything is in bytes; `words` are u64, `texts` are {offset, capacity}.
 
 return {
-  LAYOUT_VERSION = 3,
+  LAYOUT_VERSION = 4,
   HEADER_BYTES = 32768,
   SLOT_BYTES = 131072,
   SLOT_COUNT = 16,
@@ -58,6 +58,9 @@ return {
     clear_presses = 200,
     open_presets_presses = 208,
     shown_generation = 216,
+    shows = 224,
+    source = 232,
+    apart = 240,
     epoch = 28672,
     generation = 28680,
     hold_ns = 28688,
@@ -65,6 +68,10 @@ return {
     input_address = 28704,
     output_address = 28712,
     off = 28720,
+    served = 28728,
+    settings_read = 28736,
+    look_written = 28744,
+    join = 28752,
   },
 
   slot_texts = {
@@ -85,5 +92,13 @@ return {
     stale = 6,
     settling = 7,
     script_error = 8,
+    hdr = 9,
+  },
+
+  shows = {
+    source = 0,
+    styled = 1,
+    last = 2,
+    nothing = 3,
   },
 }

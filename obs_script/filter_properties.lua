@@ -1,112 +1,13 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The filter's settings: names, kinds, limits, properties window, and their JSON for the Python half.
+-- The filter's properties window.
 --
 -- Called on OBS's UI thread or a request's thread, never per frame; does no I/O and waits for nothing.
--- Defaults come from the Python half (StreamSettings), so that they are stated once.
 
--- Sent to the Python half. Kinds: bool, int, double, string.
-local FIELDS = {
-  { "enabled", "bool" },
-  { "pipeline", "string" },
-  { "preset", "string" },
-  { "outfit", "string" },
-  { "hair", "string" },
-  { "scene", "string" },
-  { "light", "string" },
-  { "prompt", "string" },
-  { "look", "string" },
-  { "strength", "double" },
-  { "steps", "int" },
-  { "working_size", "string" },
-  { "device", "string" },
-  { "seed", "int" },
-  { "target_fps", "int" },
-  { "keep_in_sync", "bool" },
-  { "max_fps_for_tests", "double" },
-  { "model", "string" },
-  { "checkpoint", "string" },
-  { "structure_lock", "double" },
-  { "edit_region", "string" },
-  { "sync_saved", "bool" },
-  { "sync_original_ns", "int" },
-}
 local MAX_SEED = 2147483647
--- So that the JSON always fits its place; the Python half cuts at whole characters.
-local MAX_BYTES, MAX_TEXT_BYTES = { prompt = 4000, look = 8000 }, 2000
 local LAYERS = { { "outfit", "Outfit" }, { "hair", "Hair" }, { "scene", "Scene" }, { "light", "Light" } }
 
-local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
-
-local function json_string(text)
-  local escaped = text:gsub('[%c"\\]', function(c)
-    return ESCAPES[c] or string.format("\\u%04x", c:byte())
-  end)
-  return '"' .. escaped .. '"'
-end
-
-return function(obs, native, block)
+return function(obs, native, block, streams)
   local M = {}
-
-  local getters = {
-    bool = function(s, name) return tostring(obs.obs_data_get_bool(s, name)) end,
-    int = function(s, name) return string.format("%.0f", obs.obs_data_get_int(s, name)) end,
-    double = function(s, name) return string.format("%.17g", obs.obs_data_get_double(s, name)) end,
-    string = function(s, name)
-      return json_string((obs.obs_data_get_string(s, name) or ""):sub(1, MAX_BYTES[name] or MAX_TEXT_BYTES))
-    end,
-  }
-  local setters = {
-    bool = obs.obs_data_set_default_bool,
-    int = obs.obs_data_set_default_int,
-    double = obs.obs_data_set_default_double,
-    string = obs.obs_data_set_default_string,
-  }
-  local readers = {
-    bool = obs.obs_data_get_bool,
-    int = obs.obs_data_get_int,
-    double = obs.obs_data_get_double,
-    string = obs.obs_data_get_string,
-  }
-
-  -- The defaults as plain values, read from the settings the script was loaded with.
-  function M.read_defaults(load_settings)
-    local given = obs.obs_data_get_obj(load_settings, "defaults")
-    M.defaults = {}
-    for _, field in ipairs(FIELDS) do
-      if obs.obs_data_has_user_value(given, field[1]) then
-        M.defaults[field[1]] = readers[field[2]](given, field[1])
-      end
-    end
-    obs.obs_data_release(given)
-  end
-
-  function M.set_defaults(settings)
-    for _, field in ipairs(FIELDS) do
-      local value = M.defaults[field[1]]
-      if value ~= nil then
-        setters[field[2]](settings, field[1], value)
-      end
-    end
-    obs.obs_data_set_default_string(settings, "capture_mode", "auto")
-  end
-
-  function M.json(settings)
-    local parts = {}
-    for index, field in ipairs(FIELDS) do
-      parts[index] = json_string(field[1]) .. ":" .. getters[field[2]](settings, field[1])
-    end
-    return "{" .. table.concat(parts, ",") .. "}"
-  end
-
-  -- What the render half itself needs.
-  function M.options(settings)
-    local fps = obs.obs_data_get_int(settings, "target_fps")
-    return {
-      enabled = obs.obs_data_get_bool(settings, "enabled"),
-      target_fps = fps > 0 and fps or 30,
-      capture_mode = obs.obs_data_get_string(settings, "capture_mode"),
-    }
-  end
 
   local function choices(props, name, title, items)
     local list = obs.obs_properties_add_list(props, name, title, obs.OBS_COMBO_TYPE_LIST,
@@ -170,8 +71,8 @@ return function(obs, native, block)
     end
   end
 
-  local function add_look(props, state)
-    local worn = settings_now(state.source, "preset", "outfit", "hair", "scene", "light")
+  local function add_look(props, filter)
+    local worn = settings_now(filter.source, "preset", "outfit", "hair", "scene", "light")
     choices(props, "preset", "Preset", preset_items(worn.preset))
     add_picture(props, worn.preset)
     for _, layer in ipairs(LAYERS) do
@@ -181,10 +82,11 @@ return function(obs, native, block)
     obs.obs_properties_add_float_slider(props, "strength", "Strength", 0, 1, 0.01)
   end
 
-  local function add_press(props, state, name, title)
+  local function add_press(props, filter, name, title)
     obs.obs_properties_add_button(props, name, title, function()
-      if state.slot then
-        local word = state.slot.words[name .. "_presses"]
+      local stream = name == "open_presets" and filter.stream or streams.of_window(filter)
+      if stream then
+        local word = stream.slot.words[name .. "_presses"]
         word[0] = tonumber(word[0]) + 1
         M.ring_plugin()
       end
@@ -192,18 +94,18 @@ return function(obs, native, block)
     end)
   end
 
-  local function add_actions(props, state)
+  local function add_actions(props, filter)
     local group = obs.obs_properties_create()
-    add_press(group, state, "undo", "Undo")
-    add_press(group, state, "redo", "Redo")
-    add_press(group, state, "previous", "Previous preset")
-    add_press(group, state, "next", "Next preset")
-    add_press(group, state, "random", "Random preset")
-    add_press(group, state, "clear", "Take everything off")
-    add_press(group, state, "off", "Off: show the camera at once")
+    add_press(group, filter, "undo", "Undo")
+    add_press(group, filter, "redo", "Redo")
+    add_press(group, filter, "previous", "Previous preset")
+    add_press(group, filter, "next", "Next preset")
+    add_press(group, filter, "random", "Random preset")
+    add_press(group, filter, "clear", "Take everything off")
+    add_press(group, filter, "off", "Off: show the camera at once")
     obs.obs_properties_add_group(props, "actions", "Change the look", obs.OBS_GROUP_NORMAL, group)
     obs.obs_properties_add_text(props, "presets_note", block.header_text("presets_note"), obs.OBS_TEXT_INFO)
-    add_press(props, state, "open_presets", "Open my presets")
+    add_press(props, filter, "open_presets", "Open my presets")
   end
 
   local function add_quality(props)
@@ -242,6 +144,11 @@ return function(obs, native, block)
     local sync = obs.obs_properties_add_bool(props, "keep_in_sync", "Keep picture and sound in sync")
     obs.obs_property_set_long_description(sync,
       "Delays the picture evenly and the sound of this source by the same time. Off: lowest latency.")
+    local instead = choices(props, "when_unstyled", "When it cannot be styled, show",
+      { { "source", "The source, untouched" }, { "last", "The last styled picture" }, { "nothing", "Nothing" } })
+    obs.obs_property_set_long_description(instead,
+      "At the start, after a scene switch, when the worker is late, ends or has no model, and on an HDR canvas. " ..
+      "Off always shows the source.")
     local advanced = obs.obs_properties_create()
     local mode = choices(advanced, "capture_mode", "Read the picture back",
       { { "auto", "Automatic" }, { "next_frame", "In the next frame" }, { "same_frame", "In the same frame" } })
@@ -253,10 +160,10 @@ return function(obs, native, block)
     obs.obs_properties_add_group(props, "advanced", "Advanced", obs.OBS_GROUP_NORMAL, advanced)
   end
 
-  local function add_status(props, state)
-    local text = state.slot and block.slot_text(state.slot, "status") or ""
+  local function add_status(props, filter)
+    local text = filter.stream and block.slot_text(filter.stream.slot, "status") or ""
     if text == "" then
-      text = state.slot and "Starting" or "Too many Mirage LSD filters: 16 at most"
+      text = filter.homeless and "Too many Mirage LSD filters: 16 at most" or "Starting"
     end
     obs.obs_properties_add_text(props, "status", text, obs.OBS_TEXT_INFO)
   end
@@ -270,12 +177,12 @@ return function(obs, native, block)
     end)
   end
 
-  function M.build(state)
+  function M.build(filter)
     local props = obs.obs_properties_create()
     obs.obs_properties_add_bool(props, "enabled", "Enable")
-    add_status(props, state)
-    add_look(props, state)
-    add_actions(props, state)
+    add_status(props, filter)
+    add_look(props, filter)
+    add_actions(props, filter)
     add_quality(props)
     add_timing(props)
     add_model(props)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The filter when it must not run: it shows its source, keeps its settings, and says why in its window.
+-- The filter when it must not run: it shows its source (nothing, where the user chose that nothing untouched is shown),
+-- keeps its settings, and says why in its window.
 --
 -- For the Python half's wish (a refusal in the script settings), and for a Python half of another release, whose control
 -- block is then not touched. Called on any of OBS's threads; nothing here waits or allocates per frame.
@@ -20,6 +21,13 @@ function M.why(settings, layout_version)
     running ~= "" and running or "an older one", theirs, layout_version)
 end
 
+-- Whether the user hides what is not styled. The defaults are not known here: what was never set is on, and shown.
+local function hides(settings)
+  local off = obs.obs_data_has_user_value(settings, "enabled") and not obs.obs_data_get_bool(settings, "enabled")
+  local chosen = obs.obs_data_get_string(settings, "when_unstyled")
+  return not off and (chosen == "last" or chosen == "nothing")
+end
+
 -- The source that OBS gets in the filter's place. `sizes`: info.get_width and info.get_height.
 function M.source(native, id, why, sizes)
   local info = { id = id, type = obs.OBS_SOURCE_TYPE_FILTER, get_width = sizes[1], get_height = sizes[2] }
@@ -29,18 +37,25 @@ function M.source(native, id, why, sizes)
     return "Mirage LSD"
   end
 
-  function info.create(_, source)
-    return { source = native.pointer(source) }
+  function info.create(settings, source)
+    return { source = native.pointer(source), hides = hides(settings) }
   end
 
-  function info.get_properties()
+  function info.update(state, settings)
+    state.hides = hides(settings)
+  end
+
+  function info.get_properties(state)
     local shown = obs.obs_properties_create()
-    obs.obs_properties_add_text(shown, "status", "Showing the source: " .. why, obs.OBS_TEXT_INFO)
+    local showing = state.hides and "Showing nothing: " or "Showing the source: "
+    obs.obs_properties_add_text(shown, "status", showing .. why, obs.OBS_TEXT_INFO)
     return shown
   end
 
   function info.video_render(state)
-    native.C.obs_source_skip_video_filter(state.source)
+    if not state.hides then
+      native.C.obs_source_skip_video_filter(state.source)
+    end
   end
 
   obs.script_log(obs.LOG_ERROR, why)

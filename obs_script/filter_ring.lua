@@ -87,9 +87,24 @@ return function(native)
     return tonumber(ring.words[(number - 1) % ring.count][0]) == 2 * number
   end
 
+  -- Where the frame of this id lies, or nil if it is no longer there.
+  function M.index_of(ring, frame_id)
+    for index = 0, ring.count - 1 do
+      if tonumber(ring.words[index][1]) == frame_id and tonumber(ring.words[index][0]) > 0 then
+        return index
+      end
+    end
+    return nil
+  end
+
   -- width_px, height_px, stride_bytes of a frame; nil unless they are possible in this ring.
   function M.shape(ring, number)
-    local halves = ring.halves[(number - 1) % ring.count]
+    return M.shape_at(ring, (number - 1) % ring.count)
+  end
+
+  -- The same by the frame's place.
+  function M.shape_at(ring, index)
+    local halves = ring.halves[index]
     local width, height, stride = halves[6], halves[7], halves[8]
     if width < 1 or height < 1 or width > 16384 or height > 16384 or halves[9] ~= BGRA8
       or stride < width * 4 or stride * height > ring.payload_bytes then

@@ -33,6 +33,12 @@ class LookSettings:
         self.written = -1
         """The revision written last."""
 
+    def copy(self) -> LookSettings:
+        """The same for a twin, which goes on by itself."""
+        twin = LookSettings()
+        twin._bases, twin._now, twin.written = dict(self._bases), dict(self._now), self.written
+        return twin
+
     def first_look(self, raw: dict[str, Any], state: LookState) -> Look:
         """The look a filter comes with: as saved, or as its visible settings say."""
         shown, saved = shown_in(raw), _saved(raw)

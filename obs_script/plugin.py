@@ -23,6 +23,7 @@ from mirage_lsd.obs_script.desk import Desk
 from mirage_lsd.obs_script.desk_server import DeskServer
 from mirage_lsd.obs_script.filter_host import FilterHost
 from mirage_lsd.obs_script.gestures import Gestures
+from mirage_lsd.obs_script.hdr import HdrCanvas
 from mirage_lsd.obs_script.hotkeys import Hotkeys
 from mirage_lsd.obs_script.install_record import InstallRecord
 from mirage_lsd.obs_script.libobs import LOG_ERROR, LibObs
@@ -89,6 +90,7 @@ class Plugin:
             self._plugin_bell = Doorbell.create(self._session.path_of("plugin.bell"))
             self._host = FilterHost(self._libobs, self._block, self._session.path_of, self.desk)
             self._sync, self._board = KeepInSync(self._libobs), status.StatusBoard(self._libobs)
+            self._hdr = HdrCanvas(self._libobs)
             self._buttons = Buttons(self._block, self.desk, self.open_presets)
             self._host.load(self._folder, self._worker_bell, self._plugin_bell, self._refusal)
         except MirageError:
@@ -204,6 +206,7 @@ class Plugin:
         self.gestures.step(self._host.streams)
         self._follow_presets()
         self._sync.step(self._host.streams, running)
+        self._hdr.step(self._host.streams)
         self._board.step(self._host.streams, self._worker, self._why_unusable(), self._remarks())
 
     def _why_unusable(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 
-from mirage_lsd.obs_script.control_block import REASONS
+from mirage_lsd.obs_script.control_block import REASONS, SHOWS
 from mirage_lsd.obs_script.libobs import LibObs
 from mirage_lsd.obs_script.streams import FilterStream
 from mirage_lsd.obs_script.worker_process import GIVEN_UP, RUNNING, STARTING, WAITING, WorkerProcess
@@ -19,6 +19,8 @@ EVERY_S = 1.0
 NS_PER_MS, NS_PER_S = 1e6, 1e9
 NOT_DRAWN_NS = 2 * 10**9
 RECENT = 60
+HDR_CANVAS = "an HDR canvas is not styled; choose an SDR colour space in Settings, Advanced"
+_STAND_INS = {"source": "Showing the source", "last": "Showing the last styled picture", "nothing": "Showing nothing"}
 
 
 class StatusBoard:
@@ -49,7 +51,7 @@ class StatusBoard:
 
     def _write(self, stream: FilterStream, worker: WorkerProcess | None, unusable: str, remarks: list[str]) -> None:
         styled = bool(stream.slot.get("showing_styled")) and not _not_drawn(stream)
-        text = self._styled(stream) if styled else "Showing the source: " + _why(stream, worker, unusable)
+        text = self._styled(stream) if styled else f"{_shown(stream)}: {_why(stream, worker, unusable)}"
         if styled and stream.state is not None and stream.state.state == "running" and stream.state.text != "running":
             text += f"\n{stream.state.text}"
         if styled and stream.problem:
@@ -114,6 +116,12 @@ def _not_drawn(stream: FilterStream) -> bool:
     return now_ns() - stream.slot.get("last_render_ns") > NOT_DRAWN_NS
 
 
+def _shown(stream: FilterStream) -> str:
+    """What was on screen when the filter was last drawn."""
+    shows = SHOWS[min(stream.slot.get("shows"), len(SHOWS) - 1)]
+    return _STAND_INS.get(shows, "Not on screen") if stream.slot.get("render_count") else "Not shown yet"
+
+
 def _why(stream: FilterStream, worker: WorkerProcess | None, unusable: str) -> str:
     reason = REASONS[min(stream.slot.get("reason"), len(REASONS) - 1)]
     if reason == "script_error":
@@ -122,12 +130,16 @@ def _why(stream: FilterStream, worker: WorkerProcess | None, unusable: str) -> s
         return "switched off"
     if unusable:
         return unusable
+    if reason == "hdr" or stream.raw.get("hdr_hidden"):
+        return HDR_CANVAS
     if worker.state != RUNNING:
         return _worker_text(worker)
     if worker.silent:
         return "the worker does not answer; it will be restarted"
-    if stream.problem:
-        return stream.problem
+    return stream.problem or _why_no_frames(stream, worker, reason)
+
+
+def _why_no_frames(stream: FilterStream, worker: WorkerProcess, reason: str) -> str:
     if _not_drawn(stream):
         return "it is not in the picture just now"
     if reason == "no_size":

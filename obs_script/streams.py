@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One filter as the Python half sees it: its rings, its settings and look, and what the worker was told of them.
+"""One stream as the Python half sees it: its settings and look, and what the worker was told of them.
 
-Used by the supervisor thread (filter_host.py). Invariants: Lua is given a new epoch's rings before the old
-ones are unmapped, and the old ones go only after Lua has taken the new ones or the filter is gone; `ready`
-is 1 only while the worker serves the epoch that Lua was given; every change of settings is a new generation.
+A stream is one filter's, or that of twins which agree (filter_streams.lua). Used by the supervisor thread
+(filter_host.py). Invariants: `ready` is 1 only while the worker serves the epoch that Lua was given; every change of
+settings is a new generation; a problem is told until what it is about succeeds, and no longer.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import json
 import time
 from typing import Any, Callable
 
-from mirage_lsd.obs_script.control_block import Area
+from mirage_lsd.obs_script.control_block import SHOWS, Area
 from mirage_lsd.obs_script.desk import WORKER, Desk
 from mirage_lsd.obs_script.look_settings import LookSettings
-from mirage_lsd.obs_script.ring_pair import RingPair
+from mirage_lsd.obs_script.ring_pair import RingKeeper
 from mirage_lsd.obs_script.worker_process import RUNNING, WorkerProcess
 from mirage_lsd.shared.commands import ApplySettings, CloseStream, OpenStream
 from mirage_lsd.shared.errors import FieldError, MirageError, RequestRefused
@@ -25,42 +25,51 @@ from mirage_lsd.shared.look import OWN_SEED, Look
 from mirage_lsd.shared.look_state import WINDOW
 from mirage_lsd.shared.settings import StreamSettings
 
-SIZE_SETTLES_S = 0.15
 RETRY_S = 1.0
 SEEN_WITHIN_S = 0.4
 PRESETS_WITHIN_S = 5.0
+REFUSAL_TOLD_S = 10.0
 LOOK_FIELDS = ("enabled", "layers", "prompt", "fade_ms")
 _FIELDS = [field.name for field in dataclasses.fields(StreamSettings) if field.name not in LOOK_FIELDS]
+_PROBLEMS = ("settings", "size", "worker", "look", "window")
+"""What a problem may be about; the worst first."""
 
 
 class FilterStream:
     """`stats` and `problem` are for the status line; `raw` are the filter's settings as Lua sent them; `to_write` is
-    what OBS's copy of them lacks."""
+    what OBS's copy of them lacks. `twin`: a stream of the same names when this one appeared; it begins in that look."""
 
-    def __init__(self, slot: Area, path_of: Callable[[str], str], log: Callable[..., None], desk: Desk) -> None:
+    def __init__(
+        self,
+        slot: Area,
+        path_of: Callable[[str], str],
+        log: Callable[..., None],
+        desk: Desk,
+        twin_of: Callable[[str, int], FilterStream | None] = lambda name, instance: None,
+    ) -> None:
+        """`twin_of`: another stream of that name, for the instance that asks, or None."""
         self.slot, self.instance = slot, slot.get("instance")
-        self._path_of, self._log, self._desk = path_of, log, desk
+        self._path_of, self._log, self._desk, self._twin_of = path_of, log, desk, twin_of
         self.settings, self.raw, self.generation = StreamSettings(enabled=False), {}, 0
         self.stats: Stats | None = None
         self.state: State | None = None
-        self.problem = ""
         self.parent_name = self.filter_name = ""
         self.to_write: dict[str, Any] = {}
+        self.look_settings = LookSettings()
+        self._problems: dict[str, str] = {}
         self._own = self.settings
         self._at_desk, self._since = "", time.monotonic()
-        self._look_settings = LookSettings()
         self._look, self._look_revision = Look(), 0
         self._settings_revision = -1
-        self._rings: RingPair | None = None
-        self._former: list[RingPair] = []
-        self._wanted, self._wanted_since = (0, 0), 0.0
+        self._rings = RingKeeper(slot, path_of, self.instance, log)
         self._opened = self._applied = (0, 0)
         self._declined = (0, 0, 0)
-        self._retry_at = 0.0
-        self._applied_at, self._look_refused = 0.0, False
-        for name in ("ready", "generation", "hold_ns", "off"):
+        self._undressed = False
+        self._retry_at = self._applied_at = self._refused_at = 0.0
+        for name in ("ready", "generation", "hold_ns", "off", "settings_read", "look_written", "join"):
             slot.put(name, 0)
         slot.put_text("status", "Starting")
+        slot.put("served", self.instance)
 
     @property
     def name(self) -> str:
@@ -68,9 +77,14 @@ class FilterStream:
         return f"{self.parent_name}/{self.filter_name}" if self.parent_name and self.filter_name else ""
 
     @property
+    def problem(self) -> str:
+        """What keeps the user's wishes from being fulfilled, "" if nothing does; the worst first."""
+        return next((self._problems[what] for what in _PROBLEMS if what in self._problems), "")
+
+    @property
     def input_ring(self) -> str:
         """Path of the ring with the source's pictures, "" while there is none."""
-        return self._path_of(self._rings.input_name) if self._rings is not None else ""
+        return self._path_of(self._rings.now.input_name) if self._rings.now is not None else ""
 
     def step(self, worker: WorkerProcess) -> None:
         """Follow the filter's wishes. May wait for the worker's answer."""
@@ -78,16 +92,17 @@ class FilterStream:
         self._read_settings()
         self._follow_desk()
         self._follow_size()
-        if self._former and self.slot.get("mapped_epoch") == self._rings.epoch:
-            self._drop_former()
-        if worker.state == RUNNING and time.monotonic() >= self._retry_at:
-            try:
-                self._tell(worker)
-            except MirageError as error:
-                self._refused(error)
         if worker.state != RUNNING:
             self.slot.put("ready", 0)
-            self.stats = None
+            self.stats = self.state = None
+            self._problems.pop("worker", None)
+        elif time.monotonic() >= self._retry_at:
+            try:
+                self._tell(worker)
+                self._problems.pop("worker", None)
+            except MirageError as error:
+                self._retry_at = time.monotonic() + RETRY_S
+                self._note_problem("worker", error)
 
     def note(self, event: Any) -> None:
         """Take an event of the worker about this stream."""
@@ -95,6 +110,13 @@ class FilterStream:
             self.stats = event
         elif isinstance(event, State):
             self.state = event
+
+    def may_join(self, other: FilterStream) -> bool:
+        """Whether this stream and its twin `other` do the same thing twice."""
+        agree = (self._look, self.settings) == (other._look, other.settings)
+        alike = self.raw.get("when_unstyled") == other.raw.get("when_unstyled")
+        apart = any(one._problems or not one._at_desk or one.slot.get("apart") for one in (self, other))
+        return agree and alike and not apart
 
     def close(self, worker: WorkerProcess) -> None:
         """The filter is gone, or the Lua half is: give everything back."""
@@ -104,10 +126,7 @@ class FilterStream:
                 worker.request(CloseStream(self.instance, self._opened[1]))
             except MirageError as error:
                 self._log(f"stream {self.instance} was not closed: {error}")
-        self._drop_former()
-        if self._rings is not None:
-            self._rings.close()
-            self._rings = None
+        self._rings.close()
 
     def _read_names(self) -> None:
         self.parent_name = self.slot.text("parent_name") or self.parent_name
@@ -126,27 +145,34 @@ class FilterStream:
             own = StreamSettings(**{name: raw[name] for name in _FIELDS if name in raw})
         except (ValueError, TypeError, FieldError) as error:
             self._settings_revision = revision
-            self.problem = f"settings not usable: {error}"
+            self._problems["settings"] = f"settings not usable: {error}"
             return
         if not self._at_desk and not self._sit_down(raw):
             return  # look again: the name or the presets have not come yet
         self._settings_revision = revision
         self.raw, self._own = raw, own
-        if self.problem.startswith("settings"):
-            self.problem = ""
-        for command in self._look_settings.commands(raw, self.name):
+        self._problems.pop("settings", None)
+        self._problems.pop("window", None)
+        for command in self.look_settings.commands(raw, self.name):
             try:
-                self._desk.submit(command)
+                self._desk.submit(command, self.instance)
             except MirageError as error:
-                self._note_problem(error)
+                self._note_problem("window", error)
+        self.slot.put("settings_read", revision)
 
     def _sit_down(self, raw: dict[str, Any]) -> bool:
-        """Bring the filter to the desk with the look it was saved in."""
+        """Bring the filter to the desk with the look it was saved in, or with its twin's."""
         waited = time.monotonic() - self._since > PRESETS_WITHIN_S
         if not self.name or (raw.get("preset") and not self._desk.state.presets and not waited):
             return False
         self._at_desk = self.name
-        self._desk.add(self.instance, self.name, self._look_settings.first_look(raw, self._desk.state), self.slot)
+        twin = self._twin_of(self.name, self.instance)
+        if twin is not None and twin._at_desk:
+            self.look_settings = twin.look_settings.copy()
+            self._desk.add_twin(self.instance, twin.instance, self.slot)
+        else:
+            look = self.look_settings.first_look(raw, self._desk.state)
+            self._desk.add(self.instance, self.name, look, self.slot)
         return True
 
     def _follow_desk(self) -> None:
@@ -168,46 +194,27 @@ class FilterStream:
             self.generation += 1
         # What the user is just typing stays in the window although the worker does not know that word.
         typing = origin == f"{WORKER}:{WINDOW}"
-        if self._look_refused and self._look_settings.shows_prompt(look) and (typing or not origin.startswith(WORKER)):
-            self._look_refused, self.problem = False, ""
-        if self._look_revision != self._look_settings.written and not typing:
-            self.to_write = {**self.to_write, **self._look_settings.to_write(look, self._look_revision)}
+        if self.look_settings.shows_prompt(look) and (typing or not origin.startswith(WORKER)):
+            self._problems.pop("look", None)
+        elif not typing and not self._undressed and time.monotonic() - self._refused_at > REFUSAL_TOLD_S:
+            self._problems.pop("look", None)  # it was put back: whoever asked has had an answer
+        self._undressed = self._undressed and origin.startswith(WORKER)
+        if self._look_revision != self.look_settings.written and not typing:
+            self.to_write = {**self.to_write, **self.look_settings.to_write(look, self._look_revision)}
+            self.slot.put("look_written", self._look_revision)
 
     def _follow_size(self) -> None:
-        wanted = (self.slot.get("want_width_px"), self.slot.get("want_height_px"))
-        now = time.monotonic()
-        if wanted != self._wanted:
-            self._wanted, self._wanted_since = wanted, now
-        if 0 in wanted or (self._rings is not None and self._rings.size_px == wanted) or now < self._retry_at:
-            return
-        if self._rings is None or now - self._wanted_since >= SIZE_SETTLES_S:
-            self._replace_rings(wanted)
-
-    def _replace_rings(self, size_px: tuple[int, int]) -> None:
-        epoch = self.slot.get("epoch") + 1
         try:
-            rings = RingPair(self._path_of, self.instance, epoch, size_px)
+            if self._rings.follow():
+                self._problems.pop("size", None)
         except MirageError as error:
-            self._refused(error)
-            return
-        if self._rings is not None:
-            self._former.append(self._rings)
-        self._rings = rings
-        self.slot.put("ready", 0)
-        for name, address in zip(("input_address", "output_address"), rings.addresses()):
-            self.slot.put(name, address)
-        self.slot.put("epoch", epoch)
-        self._log(f"stream {self.instance}: rings {epoch} for {size_px[0]}x{size_px[1]}")
-
-    def _drop_former(self) -> None:
-        for rings in self._former:
-            rings.close()
-        self._former.clear()
+            self._note_problem("size", error)
 
     def _tell(self, worker: WorkerProcess) -> None:
-        if self._rings is None or not self._at_desk:
+        rings = self._rings.now
+        if rings is None or not self._at_desk:
             return
-        rings, opened = self._rings, (worker.launch, self._rings.epoch)
+        opened = (worker.launch, rings.epoch)
         if self._opened != opened:
             worker.request(OpenStream(self.instance, rings.epoch, rings.input_name, rings.output_name))
             self._opened = opened
@@ -216,7 +223,9 @@ class FilterStream:
             self._desk.drawn(self.instance, self._look_revision, self.generation)
         elif self._declined != (*asked, self._look_revision) and self._last_one_is_seen():
             self._apply(worker)
-        self.slot.put("ready", 1)
+        # A look refused at the start leaves the picture bare, which whoever hides behind the look does not want seen.
+        hiding = self._undressed and self.raw.get("when_unstyled", SHOWS[0]) != SHOWS[0]
+        self.slot.put("ready", int(not hiding))
 
     def _last_one_is_seen(self) -> bool:
         """Whether a frame of the last settings was shown, or none will be. A slider that is being dragged, or a crowd
@@ -233,22 +242,16 @@ class FilterStream:
             worker.request(ApplySettings(self.instance, self.generation, self.settings))
         except RequestRefused as error:
             self._declined = (*asked, self._look_revision)
-            self._note_problem(error)
-            self._look_refused = True
+            self._note_problem("look", error)
+            self._refused_at, self._undressed = time.monotonic(), self._undressed or self._applied == (0, 0)
             self._desk.refused(self.instance, self._look, self._look_revision, error)
             return
         self._applied = asked
         self.slot.put("generation", self.generation)
         self._desk.drawn(self.instance, self._look_revision, self.generation)
-        if not self._look_refused:
-            self.problem = ""
 
-    def _refused(self, error: MirageError) -> None:
-        self._retry_at = time.monotonic() + RETRY_S
-        self._note_problem(error)
-
-    def _note_problem(self, error: MirageError) -> None:
+    def _note_problem(self, what: str, error: MirageError) -> None:
         text = str(error)
-        if text != self.problem:
-            self.problem = text
+        if text != self._problems.get(what):
+            self._problems[what] = text
             self._log(f"stream {self.instance}: {text}")

@@ -68,12 +68,13 @@ class LookState:
         return self.presets[preset_id]
 
 
-def apply(state: LookState, command: asked.LookCommand) -> LookState:
-    """The state after a command. Raises LookError; the state is then unchanged."""
+def apply(state: LookState, command: asked.LookCommand, numbers: list[int] | None = None) -> LookState:
+    """The state after a command for these instances, by default those that its target means. Raises LookError; the
+    state is then unchanged."""
     if isinstance(command, asked.ApplyPreset):
         state.preset(command.preset)
-    changed = {number: _changed(state, state.filters[number], command) for number in state.targets(command.target)}
-    return _with(state, changed)
+    numbers = state.targets(command.target) if numbers is None else numbers
+    return _with(state, {number: _changed(state, state.filters[number], command) for number in numbers})
 
 
 def dressed(look: Look, layers: tuple[Layer, ...]) -> Look:
@@ -97,6 +98,11 @@ def with_preset(look: Look, preset: Preset, fade_ms: int = asked.AS_IT_IS) -> Lo
 def with_filter(state: LookState, instance: int, name: str, look: Look) -> LookState:
     """A filter appears in this look."""
     return _with(state, {instance: FilterLook(name, look)})
+
+
+def with_twin(state: LookState, instance: int, twin: int) -> LookState:
+    """A filter appears in the look of another of the same name, and with its history."""
+    return _with(state, {instance: state.filters[twin]})
 
 
 def renamed(state: LookState, instance: int, name: str) -> LookState:

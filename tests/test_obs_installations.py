@@ -92,7 +92,7 @@ def test_pyzmq_that_does_not_load_is_told(debians: Obs, script: Path, tmp_path: 
     record.write_text(json.dumps(content))
     monkeypatch.setenv("MIRAGE_LSD_INSTALL", str(record))
     (problem,) = try_out(debians, script, PYTHON).problems
-    assert "no_such_wheel" in problem and "run installers/install" in problem
+    assert "no_such_wheel" in problem and "install.sh repair" in problem
 
 
 def test_the_probe_is_python_3_9(checkout: Path) -> None:

@@ -27,6 +27,7 @@ from mirage_lsd.worker.pace import Pace
 log = logging.getLogger(__name__)
 NS_PER_MS = 1_000_000
 FIRST_SHAPES = GraphShapes((320, 192))  # 16:9 at medium quality: what most streams ask for
+SIZES_KEPT = 32
 ENGINES_KEPT = 2  # the size that runs and the one before, which "auto" may soon go back to
 
 
@@ -99,7 +100,8 @@ class EngineHost:
         wanted, present = shapes_for(width_px, height_px, self.pace.size), self._present.get((width_px, height_px))
         if wanted == present or (present in self._engines and not self.prepare(wanted)):
             return present
-        self._present = {**self._present, (width_px, height_px): wanted}
+        latest = list(self._present.items())[-SIZES_KEPT:]  # a source that grows has a new size in every frame
+        self._present = {**dict(latest), (width_px, height_px): wanted}
         return wanted
 
     def took(self, settings: StreamSettings, size_px: tuple[int, int], frame_ms: float) -> None:

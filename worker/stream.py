@@ -34,6 +34,7 @@ class Stream:
         self._taken_ns = 0
         self._size_px: tuple[int, int] | None = None
         self._pipeline: object = None
+        self._runs_tiny = False
         self.choice = Choice("")
         self.stages: list[Stage] = []
         self.timings = StreamTimings()
@@ -82,6 +83,7 @@ class Stream:
             if self.choice.v1 is None and job.stage_ms:
                 size_px = job.header.width_px, job.header.height_px
                 self._models.tiny.took(job.settings, size_px, sum(job.stage_ms.values()))
+                self._runs_tiny = True
             self.timings.add((finished_ns - job.header.mapped_ns) / NS_PER_MS, job.stage_ms, finished_ns)
         return done
 
@@ -107,8 +109,12 @@ class Stream:
         return min(longest_s, max((due_ns - time.monotonic_ns()) / NS_PER_S, 0.001))
 
     def _shapes(self) -> GraphShapes:
+        """For the frame that comes next; the ring may hold larger ones."""
+        newest = self.input_ring.newest(self._taken)
+        size_px = self._size_px if newest is None else (newest.header.width_px, newest.header.height_px)
         ring = self.input_ring.geometry
-        return self._models.tiny.shapes_for(ring.max_width_px, ring.max_height_px, self.state.settings.working_size)
+        width_px, height_px = size_px or (ring.max_width_px, ring.max_height_px)
+        return self._models.tiny.shapes_for(width_px, height_px, self.state.settings.working_size)
 
     def _too_soon(self) -> bool:
         cap_fps = self.state.settings.max_fps_for_tests
@@ -122,7 +128,8 @@ class Stream:
             self._switch((settings.pipeline, None))
             return True
         self.choice = choice = self._models.choose(settings)
-        if choice.model and (choice.v1 is not None or self._models.tiny.prepare(self._shapes())):
+        # Where an engine runs it goes on until that of another size is there (ModelContext.fit).
+        if choice.model and (choice.v1 is not None or self._runs_tiny or self._models.tiny.prepare(self._shapes())):
             self._switch((settings.pipeline, choice.v1))
             return True
         if not choice.model or not isinstance(self._carrier, HostCarrier):
@@ -147,7 +154,7 @@ class Stream:
         for stage in self.stages:
             stage.flush()
         self._carrier.flush()
-        self.stages, self._carrier, self._pipeline = [], HostCarrier(), None
+        self.stages, self._carrier, self._pipeline, self._runs_tiny = [], HostCarrier(), None, False
 
     def _follow_size(self, job: Job) -> None:
         size_px = (job.header.width_px, job.header.height_px)

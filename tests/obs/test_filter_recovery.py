@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 
 import cv2
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 from marking_worker import EXIT, RED, RED_BGR
 from obs_scene import Script, image_source, media_source, mirage_filter
-from studio import MIRAGE_SCRIPT, ROOT, Studio, alive, clip_file, inverted, largest_difference, picture_file
+from studio import MIRAGE_SCRIPT, Studio, alive, clip_file, faulty_script, inverted, largest_difference, picture_file
 
 pytestmark = pytest.mark.obs
 
@@ -117,27 +116,9 @@ def test_an_unrelated_script_cannot_freeze_obs(tmp_path):
         assert studio.quit() == 0
 
 
-FAULT = """
-local load_really = script_load
-function script_load(settings)
-  load_really(settings)
-  local step = frames.step
-  function frames.step(state, ...)
-    assert(state.tick < 60, "a fault for this test")
-    step(state, ...)
-  end
-end
-"""
-
-
 def test_an_error_in_the_render_half_leaves_the_source_and_says_so(tmp_path, still):
-    for part in ("obs_script", "shared"):
-        shutil.copytree(ROOT / part, tmp_path / part)
-    with (tmp_path / "obs_script" / "filter.lua").open("a") as file:
-        file.write(FAULT)
-    scripts = [Script(tmp_path / "obs_script" / MIRAGE_SCRIPT.name)]
     source = image_source("Still", still[0], filters=[mirage_filter(pipeline="passthrough")])
-    with Studio(tmp_path / "obs", [source], scripts=scripts) as studio:
+    with Studio(tmp_path / "obs", [source], scripts=[faulty_script(tmp_path)]) as studio:
         studio.start()
         slot = studio.slot("Still")
         studio.wait_until(lambda: "a fault for this test" in slot.text("status"), "the fault in the status")

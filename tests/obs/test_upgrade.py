@@ -38,8 +38,9 @@ def tree(tmp_path):
     return InstalledTree(tmp_path)
 
 
-def studio_of(tmp_path, tree, still, scripts=None, **environment):
-    source = image_source("Still", still[0], filters=[mirage_filter(pipeline="passthrough")])
+def studio_of(tmp_path, tree, still, scripts=None, when_unstyled="source", **environment):
+    chosen = mirage_filter(pipeline="passthrough", when_unstyled=when_unstyled)
+    source = image_source("Still", still[0], filters=[chosen])
     scripts = [Script(tree.script)] if scripts is None else scripts
     return Studio(tmp_path / "obs", [source], scripts=scripts, environment={**tree.environment, **environment})
 
@@ -61,7 +62,7 @@ def one_of(pids):
 
 
 def starts_of_workers(studio):
-    return studio.log().count("started, process")
+    return len(re.findall(r"worker \d+ started", studio.log()))
 
 
 def works(studio, still):
@@ -94,6 +95,19 @@ def test_a_worker_that_would_be_of_another_release_is_not_started_again_and_agai
         assert (studio.worker_pids(), starts_of_workers(studio)) == ([], started)
         assert not alive(worker)
         works(studio, still)
+
+
+def test_a_reload_after_an_upgrade_shows_nothing_to_who_chose_so(tmp_path, tree, still):
+    folders = {"RELOADER_FOLDER": str(tmp_path), "CLICKER_FOLDER": str(tmp_path), "RELOADER_SCRIPT": str(tree.script)}
+    with studio_of(tmp_path, tree, still, [RELOADER, CLICKER], when_unstyled="nothing", **folders) as studio:
+        studio.start()
+        studio.wait_styled("Still")
+        tree.upgrade(NEXT)
+        (tmp_path / "wanted").write_text("1")
+        studio.wait_until((tmp_path / "done").exists, "the reload")
+        assert matches(window(studio, tmp_path), "Showing nothing: .*" + UPGRADED)
+        assert studio.grab("Still")[..., 3].max() == 0
+        assert studio.quit() == 0
 
 
 def test_a_reload_after_an_upgrade_refuses_and_says_so_in_the_window(tmp_path, tree, still):

@@ -32,6 +32,17 @@ MIRAGE_SCRIPT = ROOT / "obs_script" / "mirage_lsd_obs.py"
 MARKING_WORKER = Path(__file__).with_name("marking_worker.py")
 FILTER_NAME = "Mirage LSD"
 SMALL = Video(320, 180, 30)
+FAULT = """
+local load_really = script_load
+function script_load(settings)
+  load_really(settings)
+  local step = frames.step
+  function frames.step(state, ...)
+    assert(state.tick < 60, "a fault for this test")
+    step(state, ...)
+  end
+end
+"""
 
 
 class Studio(ObsSession):
@@ -123,9 +134,9 @@ class Studio(ObsSession):
         )
 
     def worker_pids(self) -> list[int]:
-        """Processes that OBS has started and that have not been reaped."""
-        found = subprocess.run(["pgrep", "-P", str(self.pid)], capture_output=True, text=True, check=False)
-        return [int(pid) for pid in found.stdout.split()]
+        """Processes that OBS has started and that have not been reaped, without the short one that lists presets."""
+        found = subprocess.run(["pgrep", "-a", "-P", str(self.pid)], capture_output=True, text=True, check=False)
+        return [int(line.split()[0]) for line in found.stdout.splitlines() if "preset_list" not in line]
 
 
 def _install_record(folder: Path, worker: str | Sequence[str] | None) -> Path:
@@ -145,6 +156,15 @@ def _install_record(folder: Path, worker: str | Sequence[str] | None) -> Path:
     content = {"layout": 1, "worker_python": str(wrapper), "zmq_paths": installed.zmq_paths, "version": VERSION}
     record.write_text(json.dumps(content), encoding="utf-8")
     return record
+
+
+def faulty_script(folder: Path) -> Script:
+    """A copy of the script whose render half meets an error after two seconds."""
+    for part in ("obs_script", "shared"):
+        shutil.copytree(ROOT / part, folder / part)
+    with (folder / "obs_script" / "filter.lua").open("a") as file:
+        file.write(FAULT)
+    return Script(folder / "obs_script" / MIRAGE_SCRIPT.name)
 
 
 def alive(pid: int) -> bool:

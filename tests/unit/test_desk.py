@@ -15,7 +15,7 @@ from mirage_lsd.obs_script.desk import Desk
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.events import ErrorReply
 from mirage_lsd.shared.look import Look, Preset
-from mirage_lsd.shared.look_commands import ApplyPreset, ApplyWords, TurnOff, TurnOn
+from mirage_lsd.shared.look_commands import ApplyPreset, ApplyWords, TurnOff, TurnOn, Undo
 from mirage_lsd.shared.look_events import LookChanged, LookDone, LookRefused, PresetsChanged
 from mirage_lsd.shared.look_state import LookError
 
@@ -183,3 +183,38 @@ def test_many_threads_leave_one_order_that_all_have_heard(desk, block, events):
         mirror.update({one.name: one.look for one in event.filters})
     assert mirror == {one.name: one.look for one in desk.state.filters.values()}
     assert len(answers) == counted[0]
+
+
+def preview_of(desk, block) -> None:
+    """A twin of the filter appears, as studio mode makes one; it is the one that is previewed."""
+    desk.add_twin(2, 1, block.slots[1])
+    desk.set_previewed({2})
+
+
+def test_a_twin_begins_in_the_look_of_the_other_with_its_history_and_is_not_named(desk, block):
+    desk.submit(ApplyPreset("forest"))
+    preview_of(desk, block)
+    assert desk.look(2)[0] == desk.look(1)[0]
+    assert [one.name for one in desk.reports()] == [NAME]
+    desk.submit(Undo(), 2)
+    assert [desk.look(number)[0].preset for number in (1, 2)] == ["forest", ""]
+
+
+def test_what_is_meant_for_one_twin_leaves_the_other_and_what_has_their_name_reaches_both(desk, block, events):
+    preview_of(desk, block)
+    desk.submit(ApplyPreset("beach", NAME), 2)
+    assert [desk.look(number)[0].preset for number in (1, 2)] == ["", "beach"]
+    assert events[-1].filters == ()  # nothing that is on air has changed
+    desk.submit(ApplyPreset("space", NAME))
+    assert [desk.look(number)[0].preset for number in (1, 2)] == ["space", "space"]
+    assert [one.look.preset for one in events[-1].filters] == ["space"]
+
+
+def test_a_preview_that_goes_on_air_is_told_of(desk, block, events):
+    preview_of(desk, block)
+    desk.submit(ApplyPreset("beach"), 2)
+    before = events[-1].revision
+    desk.remove(1)
+    desk.set_previewed(set())
+    assert (events[-1].revision, events[-1].command) == (before + 1, "on_air")
+    assert [one.look.preset for one in events[-1].filters] == ["beach"]

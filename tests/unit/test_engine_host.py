@@ -10,13 +10,18 @@ from mirage_lsd.worker import engine_host
 from mirage_lsd.worker.engine_host import EngineHost
 from mirage_lsd.worker.models.graphs import GraphShapes
 from mirage_lsd.worker.pace import BUDGET_MS, WINDOW_FRAMES
+from mirage_lsd.worker.stages.context import RESTED_FRAMES, ModelContext
 
 SOURCE_PX = (640, 360)
 MEDIUM, SMALL, TINY = GraphShapes((320, 192)), GraphShapes((224, 128)), GraphShapes((160, 96))
+UPRIGHT = GraphShapes((192, 320))
 
 
 class NoGraphs:
     name, specs = "none", {}
+
+    def run(self, *_, **__):
+        return {}
 
 
 @pytest.fixture
@@ -63,3 +68,26 @@ def test_an_engine_goes_when_no_stream_uses_its_size_and_two_newer_ones_are_ther
     gc.collect()
     assert host.prepare(TINY) and host.prepare(SMALL)
     assert not host.prepare(MEDIUM), "and is loaded anew when it is asked for again"
+
+
+def test_a_source_of_ever_another_shape_keeps_the_engine_that_runs(host, monkeypatch):
+    asked = []
+    monkeypatch.setattr(host, "prepare", lambda shapes: asked.append(shapes) or shapes in host._engines)
+    context = ModelContext(host)
+    assert context.fit(*SOURCE_PX, "medium")
+    context.run("decode")
+    for width_px in range(200, 640, 40):  # from upright to wide: a few frames of each shape
+        assert not context.fit(width_px, 360, "medium")
+    assert context.shapes == MEDIUM
+    for _ in range(RESTED_FRAMES + 1):
+        assert not context.fit(360, 640, "medium")
+    assert set(asked) == {UPRIGHT}
+    host.load(UPRIGHT)
+    assert context.fit(360, 640, "medium")
+    assert context.shapes == UPRIGHT
+
+
+def test_sizes_that_have_gone_by_are_forgotten(host):
+    for width_px in range(100, 400):
+        host.shapes_for(width_px, 360, "auto")
+    assert len(host._present) <= engine_host.SIZES_KEPT + 1

@@ -7,6 +7,7 @@ The worker's end is a stand-in that refuses one word: which refusal falls betwee
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -18,14 +19,14 @@ from mirage_lsd.obs_script.worker_process import RUNNING
 from mirage_lsd.shared.commands import ApplySettings
 from mirage_lsd.shared.errors import ChannelTimeout, RequestRefused
 from mirage_lsd.shared.events import ErrorReply
-from mirage_lsd.shared.look_commands import ApplyWords
+from mirage_lsd.shared.look_commands import ApplyWords, Undo
 from mirage_lsd.shared.look_events import LookDone
 
 UNKNOWN = "xyzzy"
 
 
 class WorkerEnd:
-    """Keeps the generations it draws; refuses UNKNOWN; does not answer while `silent`."""
+    """Keeps the generations it draws; refuses UNKNOWN; answers nothing while `silent`."""
 
     state, launch = RUNNING, 1
 
@@ -114,3 +115,106 @@ def test_settings_that_got_no_answer_are_sent_again(stream, desk, monkeypatch):
     (answer,) = answers
     assert answer.drawn
     assert answer.filters[0].generation == stream.slot.get("generation") == worker.drawn[-1]
+
+
+def later(monkeypatch, seconds: float) -> None:
+    """Let so much time pass."""
+    now = time.monotonic()
+    monkeypatch.setattr("mirage_lsd.obs_script.streams.time.monotonic", lambda: now + seconds)
+
+
+def test_a_size_that_no_ring_holds_is_a_problem_while_it_lasts(stream):
+    worker = WorkerEnd()
+    step(stream, worker)
+    stream.slot.put("want_width_px", 9000)
+    step(stream, worker)
+    assert "a ring holds" in stream.problem
+    step(stream, worker)
+    assert "a ring holds" in stream.problem
+    stream.slot.put("want_width_px", 64)
+    step(stream, worker)
+    assert stream.problem == ""
+
+
+def test_a_worker_that_did_not_answer_is_a_problem_until_it_does(stream, desk, monkeypatch):
+    worker = WorkerEnd()
+    step(stream, worker)
+    asked(desk, "smile")
+    worker.silent = True
+    step(stream, worker)
+    assert stream.problem == "no answer"
+    worker.silent = False
+    desk.submit(Undo())  # the wish it did not answer is taken back, so nothing is left to tell it
+    later(monkeypatch, 2.0)
+    step(stream, worker)
+    step(stream, worker)
+    assert stream.problem == ""
+
+
+def test_settings_that_cannot_be_used_are_a_problem_until_others_come(stream):
+    worker = WorkerEnd()
+    step(stream, worker)
+    stream.slot.put_text("settings", json.dumps({"enabled": True, "steps": 99}))
+    step(stream, worker)
+    assert "steps" in stream.problem
+    stream.slot.put_text("settings", json.dumps({"enabled": True, "steps": 2}))
+    step(stream, worker)
+    assert stream.problem == ""
+
+
+def test_a_preset_that_is_not_there_is_a_problem_until_the_window_says_otherwise(stream):
+    worker = WorkerEnd()
+    step(stream, worker)
+    for preset, problem in (("gone", True), ("", False)):
+        stream.slot.put_text("settings", json.dumps({"enabled": True, "preset": preset}))
+        step(stream, worker)
+        assert bool(stream.problem) == problem
+
+
+def test_a_refusal_that_somebody_else_was_answered_does_not_stay(stream, desk, monkeypatch):
+    worker = WorkerEnd()
+    step(stream, worker)
+    asked(desk, UNKNOWN)
+    step(stream, worker)
+    step(stream, worker)
+    assert UNKNOWN in stream.problem
+    later(monkeypatch, 60.0)
+    step(stream, worker)
+    assert stream.problem == ""
+
+
+@pytest.mark.parametrize("choice, ready", [("source", 1), ("last", 0), ("nothing", 0)])
+def test_who_hides_behind_a_look_that_is_refused_at_the_start_is_not_captured(stream, desk, choice, ready):
+    worker = WorkerEnd()
+    text = {"enabled": True, "prompt": UNKNOWN, "scene": "forest", "when_unstyled": choice}
+    stream.slot.put_text("settings", json.dumps(text))
+    for _ in range(4):
+        step(stream, worker)
+    assert stream.slot.get("ready") == ready
+    assert UNKNOWN in stream.problem
+    desk.submit(ApplyWords("forest", "scene"))
+    step(stream, worker)
+    assert (stream.slot.get("ready"), stream.problem) == (1, "")
+
+
+def test_a_twin_begins_in_the_look_that_the_other_wears_now(stream, desk, tmp_path):
+    worker = WorkerEnd()
+    step(stream, worker)
+    asked(desk, "smile")
+    step(stream, worker)
+    slot = ControlBlock.create(str(tmp_path / "twin.bin")).slots[1]
+    slot.put("instance", 7)
+    slot.put_text("parent_name", "Camera")
+    slot.put_text("filter_name", "Mirage LSD")
+    slot.put_text("settings", json.dumps({"enabled": True, **stream.to_write, "hair": "short"}))
+    twin = FilterStream(slot, lambda name: str(tmp_path / name), lambda *_: None, desk, lambda *_: stream)
+    twin.step(worker)
+    assert {layer.name: layer.words for layer in desk.look(7)[0].layers} == {"prompt": "smile", "hair": "short"}
+    assert [layer.words for layer in desk.look(stream.instance)[0].layers] == ["smile"]
+    assert not twin.may_join(stream)
+    desk.submit(Undo(), 7)
+    twin.step(worker)
+    assert twin.may_join(stream)
+    slot.put("apart", 1)
+    assert not twin.may_join(stream)
+    twin.close(worker)

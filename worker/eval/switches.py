@@ -176,6 +176,10 @@ class EvalHost:
     def shapes_for(self, width_px: int, height_px: int, working_size: str) -> GraphShapes:
         return shapes_for(width_px, height_px, working_size)
 
+    def prepare(self, shapes: GraphShapes) -> bool:
+        """Every size may be used at once: it is made when it is asked for."""
+        return True
+
     def took(self, settings: StreamSettings, size_px: tuple[int, int], frame_ms: float) -> None:
         """Nothing follows the pace here: every film is played at the same size."""
 

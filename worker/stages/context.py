@@ -20,6 +20,7 @@ from mirage_lsd.worker.models.graphs import GraphShapes
 from mirage_lsd.worker.models.side_by_side import beside
 
 CACHES = ("c8", "c16", "c32")
+RESTED_FRAMES = 10  # so many frames of one working size, and a source is no longer changing
 ANCHORS = {"a16": "c16", "a32": "c32"}
 
 
@@ -56,6 +57,8 @@ class ModelContext:
         self.host = host
         self.history = History()
         self._shapes: GraphShapes | None = None
+        self._wish: GraphShapes | None = None
+        self._wished = 0
         self._engine: Engine | None = None
         self._person_mask = host.new_person_mask()
         self._masks: Future | None = None
@@ -74,9 +77,14 @@ class ModelContext:
         return masks.result()
 
     def fit(self, width_px: int, height_px: int, working_size: str) -> bool:
-        """Chooses the working size for a source; True when it changed, so that the history must go."""
+        """Chooses the working size for a source; True when it changed, so that the history must go. Where one runs, it
+        goes on until the source has come to rest and the next one's engine is there."""
         shapes = self.host.shapes_for(width_px, height_px, working_size)
+        self._wished = self._wished + 1 if shapes == self._wish else 0
+        self._wish = shapes
         if shapes == self._shapes:
+            return False
+        if self._engine is not None and (self._wished < RESTED_FRAMES or not self.host.prepare(shapes)):
             return False
         self._shapes, self._engine = shapes, None
         self.forget()
