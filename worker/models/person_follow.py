@@ -25,6 +25,8 @@ WHOLE = 0.9  # a box of so much of the picture's width is the whole picture
 WIDE = 1.35  # width to height from which on the wide segmenter suits a box
 SHRINK = 0.75  # a box is held until the person leaves it or needs less of its height
 LOOK_EVERY = 30  # frames between looks at the whole picture
+# The level that 95 % of a picture lie below: less is dark, and how bright it is made then, so many times at most.
+BRIGHT_SHARE, DARK, LIGHT, BRIGHTER = 95.0, 100.0, 180.0, 8.0
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,14 @@ class PersonFollower:
         self._box.cut(mask)[:] = self._box.cut(inside())
         return mask
 
+    def look_at(self, picture: np.ndarray, cells: np.ndarray) -> np.ndarray:
+        """Another look, from near and in better light, at somebody who may be in cells bool [h/8,w/8] of a picture RGB
+        u8 [h,w,3] -> f32 [h,w] 0..1."""
+        box = box_around(cells)
+        if box is None:
+            return self._square(brightened(picture))
+        return masked(self._wide if box.wide else self._square, brightened(picture), box)
+
     def saw(self, mask: np.ndarray, background: np.ndarray) -> None:
         """What became of the frame: its mask f32 [h,w] and the encoder's parsing of it, see `person_cells`."""
         cells = person_cells(mask, background)
@@ -127,6 +137,12 @@ class PersonFollower:
     def reset(self) -> None:
         """Another scene, or another size."""
         self._box, self._frames = None, 0
+
+
+def brightened(picture: np.ndarray) -> np.ndarray:
+    """A dark picture u8 [h,w,3] as if more light fell on it; others as they are."""
+    bright = float(np.percentile(picture[::4, ::4], BRIGHT_SHARE))
+    return picture if bright >= DARK else cv2.convertScaleAbs(picture, alpha=min(BRIGHTER, LIGHT / max(bright, 1.0)))
 
 
 def masked(segmenter: PersonMask, picture: np.ndarray, box: PersonBox,

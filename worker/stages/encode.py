@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """encode: source picture + person mask → source features, region probabilities and the body surface.
 
-Writes tensors person_mask, s8, s16, s32, regions, x4, surface (as seen in this frame alone). Called by the worker's
-loop thread. It tells the context where the person is, which the next frame's mask is begun with.
+Writes tensors person_mask, s8, s16, s32, regions, x4, surface (as seen in this frame alone) and seen (bool [h/8,w/8]:
+where somebody was seen of late). Called by the worker's loop thread. It tells the context where the person is, which
+the next frame's mask is begun with. Invariant: whom only the parsing finds is looked at anew before they are nobody.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from __future__ import annotations
 import numpy as np
 
 from mirage_lsd.worker.models.person_memory import PersonMemory
+from mirage_lsd.worker.models.sightings import Sightings, parsed_cells, unseen
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
+
+LOOK_AGAIN = 3  # frames between looks at somebody whom only the parsing finds; each costs some 4 ms
 
 
 class Encode:
@@ -21,25 +25,43 @@ class Encode:
 
     def __init__(self, context: ModelContext) -> None:
         self._context = context
-        self._memory = PersonMemory()
+        self._memory, self._sightings = PersonMemory(), Sightings()
+        self._frames = self._looked = 0
 
     def __call__(self, job: Job) -> Job:
-        mask = self._memory(self._context.end_mask(), job.tensors["working"], motion_of(job))
+        seen_mask, working, motion = self._context.end_mask(), job.tensors["working"], motion_of(job)
+        mask = self._memory(seen_mask, working, motion)
         person_mask = np.ascontiguousarray(mask, np.float32)[None, None]
         features = self._context.run("encode", source=job.tensors["source"], person_mask=person_mask)
         background = features["regions"][0, 0]
+        self._sightings.follow(seen_mask, working, motion, background.shape[::-1])
+        nobody = self._nobody(working, background)
+        background = np.where(nobody, np.float32(1.0), background)
         self._memory.saw(mask, background)
         self._context.saw(mask, background)
-        job.tensors.update(features, person_mask=person_mask)
+        job.tensors.update(features, person_mask=person_mask, seen=self._sightings.cells)
         return job
+
+    def _nobody(self, working: np.ndarray, background: np.ndarray) -> np.ndarray:
+        """bool [h/8,w/8]: where the parsing thinks of somebody who was not seen, not by another look either."""
+        parsed = parsed_cells(background)
+        nobody = unseen(parsed, self._sightings.cells)
+        self._frames += 1
+        if nobody.any() and (self._looked == 0 or self._frames - self._looked >= LOOK_AGAIN):
+            self._looked = self._frames
+            self._sightings.add(self._context.look_at(working, nobody))
+            nobody = unseen(parsed, self._sightings.cells)
+        return nobody
 
     def reset(self) -> None:
         """Forgets the person."""
         self._memory.reset()
+        self._sightings.reset()
+        self._looked = 0
 
     def flush(self) -> None:
         """Forgets the person."""
-        self._memory.reset()
+        self.reset()
 
 
 def motion_of(job: Job) -> np.ndarray | None:

@@ -13,6 +13,7 @@ from mirage_lsd.worker.models.behind import Behind, background_share, person_see
 from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
 from mirage_lsd.worker.models.light import LightGrade
 from mirage_lsd.worker.models.scenes import ScenePictures
+from mirage_lsd.worker.models.sightings import parsed_cells, without_nobody
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
 
@@ -44,6 +45,7 @@ class Upscale:
         dyes, strength = job.tensors["dyes"], job.tensors["strength"]
         result = self._context.run("upscale", source=job.tensors["source"], buffers=job.tensors["buffers"])
         maps = layer_maps(result, job.tensors["buffers"], job.tensors["surface"])
+        maps = without_nobody(maps, parsed_cells(job.tensors["regions"][0, 0]), job.tensors["seen"], bool(dyes.scene))
         flow, background = job.tensors.get("flow"), job.tensors["regions"][0, 0]
         self._behind.follow(None if flow is None else flow[0], background)
         if dyes.scene:

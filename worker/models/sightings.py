@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where somebody was seen of late, so that nothing is painted where the nets only think that somebody is.
+
+The encoder's parsing learned from pictures with people in them and finds cloth in a brick wall or an emptied seat; the
+segmenter does not. Called by the encode stage, each frame, and through it by the upscale stage. What hangs together
+with cells where the segmenter saw somebody is somebody; the rest is nobody, and is not painted.
+Invariants: a sighting moves along with the picture and lasts while the picture there is the same, for a few seconds at
+most; nothing is remembered over a cut; where all that is parsed was seen, no value is changed.
+"""
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
+
+SEEN = 0.25  # a cell's mean of the mask from which on somebody was seen there
+KEPT, LASTS = 0.98, 0.1  # what a frame keeps of a sighting, and how little of it still counts: four seconds
+SAME_WITHIN = 60.0  # sum of the channels' differences (0..255 each) of a cell that shows the same
+PARSED = 0.5  # the parsing's probability of background below which it thinks somebody is there
+SEEN_SHARE, FEWEST = 0.05, 2  # of what hangs together so much, and so many cells, must have been seen
+PAINTED = 0.05  # a cell's mean coverage from which on it hangs together with its neighbours
+
+
+class Sightings:
+    """Of one stream. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Another scene, or another size."""
+        self._seen = np.empty((0, 0), np.float32)
+        self._picture = np.empty((0, 0, 3), np.uint8)
+
+    def follow(self, mask: np.ndarray, picture: np.ndarray, motion: np.ndarray | None, cells: tuple[int, int]) -> None:
+        """mask f32 [h,w] 0..1: what the segmenter says of this picture u8 [h,w,3]; motion: see PersonMemory, or None
+        after a cut; cells: (columns, rows)."""
+        before, self._picture = self._picture, cv2.resize(picture, cells, interpolation=cv2.INTER_AREA)
+        held = np.zeros(cells[::-1], np.float32)
+        if motion is not None and self._seen.shape == held.shape:
+            held = KEPT * self._still_there(before, motion)
+        self._seen = held
+        self.add(mask)
+
+    def add(self, mask: np.ndarray) -> None:
+        """Another look at the same picture, f32 [h,w] 0..1."""
+        rows, columns = self._seen.shape
+        self._seen[cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA) > SEEN] = 1.0
+
+    def _still_there(self, before: np.ndarray, motion: np.ndarray) -> np.ndarray:
+        rows, columns = self._seen.shape
+        x = motion[0] + np.arange(columns, dtype=np.float32)
+        y = motion[1] + np.arange(rows, dtype=np.float32)[:, None]
+        seen = cv2.remap(self._seen, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        moved = cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        change = cv2.absdiff(moved, self._picture).sum(-1, dtype=np.float32) * (1.0 / SAME_WITHIN)
+        return seen * np.exp(-np.square(change)) * (1.0 - motion[2])
+
+    @property
+    def cells(self) -> np.ndarray:
+        """bool [rows,columns]: where somebody was seen."""
+        return self._seen > LASTS
+
+
+def parsed_cells(background: np.ndarray) -> np.ndarray:
+    """background f32 [rows,columns]: the parsing's probability -> bool: where it thinks that somebody is."""
+    return background < PARSED
+
+
+def painted_cells(maps: LayerMaps, cells: tuple[int, int], scene: bool) -> np.ndarray:
+    """bool [rows,columns]: where the layer shows more than a scene; cells: (columns, rows)."""
+    alpha = np.clip(maps.mask[1] + np.maximum(maps.mask[2], 0.0), 0.0, 1.0)
+    if scene:
+        alpha = alpha * (1.0 - maps.shares[SCENE])
+    return cv2.resize(alpha, cells, interpolation=cv2.INTER_AREA) > PAINTED
+
+
+def unseen(cells: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Both bool [rows,columns] -> those of `cells` that hang together with too few where somebody was seen."""
+    count, labels = cv2.connectedComponents(cells.astype(np.uint8), connectivity=8)
+    sizes, known = np.bincount(labels.ravel(), minlength=count), np.bincount(labels[seen], minlength=count)
+    nobody = known < np.maximum(FEWEST, SEEN_SHARE * sizes)
+    nobody[0] = False
+    return nobody[labels]
+
+
+def without_nobody(maps: LayerMaps, parsed: np.ndarray, seen: np.ndarray, scene: bool) -> LayerMaps:
+    """Maps whose layer shows nothing, or the scene alone, where nobody was seen; both bool [rows,columns]."""
+    if not seen.any():
+        return _bare(maps, np.ones_like(seen), scene)
+    cells = parsed | painted_cells(maps, seen.shape[::-1], scene)
+    nobody = unseen(cells, seen)
+    if not nobody.any():
+        return maps
+    beside = cv2.dilate(nobody.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return _bare(maps, nobody | (beside & ~cells), scene)
+
+
+def _bare(maps: LayerMaps, nobody: np.ndarray, scene: bool) -> LayerMaps:
+    high, wide = maps.mask.shape[1:]
+    there = cv2.resize(nobody.astype(np.uint8), (wide, high), interpolation=cv2.INTER_NEAREST) > 0
+    mask, shares = maps.mask.copy(), maps.shares.copy()
+    mask[:, there] = 0.0
+    shares[:, there] = 0.0
+    if scene:
+        mask[1, there] = shares[SCENE, there] = 1.0
+    return replace(maps, mask=mask, shares=shares)
