@@ -12,7 +12,7 @@ from mirage_lsd.worker.models.apply_layer import SHARES, LayerApplier, scene_box
 from mirage_lsd.worker.models.behind import Behind, background_share, person_seen, uncovering
 from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
 from mirage_lsd.worker.models.light import LightGrade
-from mirage_lsd.worker.models.scenes import ScenePictures
+from mirage_lsd.worker.models.scenes import ScenePictures, put_behind
 from mirage_lsd.worker.models.sightings import parsed_cells, without_nobody
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
@@ -53,6 +53,8 @@ class Upscale:
         else:
             maps, scene = self._uncovered(job, maps)
         job.output = self._applier.apply(job.source, maps, dyes, strength, scene, self._output)
+        if dyes.scene:
+            put_behind(job.output, scene, strength)
         if dyes.light:
             self._light.apply(job.output, dyes.light, strength)
         return job
