@@ -108,6 +108,10 @@ class EngineHost:
         if settings.working_size == "auto" and self._present.get(size_px) == shapes_for(*size_px, size):
             self.pace.took(size, frame_ms)
 
+    def steps_for(self, settings: StreamSettings) -> int:
+        """How many denoising steps a frame gets: fewer than asked for where "auto" has come to that."""
+        return self.pace.steps(settings.steps) if settings.working_size == "auto" else settings.steps
+
     def new_person_mask(self) -> PersonFollower:
         """A person segmenter of its own for one stream."""
         return PersonFollower()
