@@ -33,8 +33,11 @@ ENGINES_KEPT = 2  # the size that runs and the one before, which "auto" may soon
 class EngineHost:
     """state: "loading", "ready" or "failed"; text: what to tell the user; model, engine, device: what runs.
 
-    One engine per working size, for as long as a stream uses it; the ENGINES_KEPT loaded last stay anyway.
+    looks_for_people: whether what was not seen to be somebody stays unpainted. One engine per working size, for as long
+    as a stream uses it; the ENGINES_KEPT loaded last stay anyway.
     """
+
+    looks_for_people = True
 
     def __init__(self) -> None:
         self.state = "loading"

@@ -91,7 +91,7 @@ def test_a_cut_in_the_source_ends_a_fade_through_the_real_stages():
     those of a stream that never knew the first scene."""
     rng = np.random.default_rng(3)
     dark, light = (np.clip(rng.normal(level, 4, (96, 160, 4)), 0, 255).astype(np.uint8) for level in (40, 210))
-    old, new = (StreamSettings(prompt=words, fade_ms=10_000, working_size="tiny") for words in ("sunset light", "beach"))
+    old, new = (StreamSettings(prompt=words, fade_ms=10_000, working_size="tiny") for words in ("sunset", "beach"))
     host = EngineHost()
     known, anew = Restyler(host), Restyler(host)
     known(dark, old), known(dark, old)  # the first one loads the model, which takes longer than the fade

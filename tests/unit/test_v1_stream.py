@@ -165,7 +165,7 @@ def test_a_hard_cut_ends_a_fade(stream):
     stream.play(pictures(2))
     stream.change(prompt="a green hat")
     stream.play(pictures(3)[2:])
-    cut = [np.ascontiguousarray(np.where(np.arange(4) == 3, picture, 255 - picture[:, ::-1])) for picture in pictures(2)]
+    cut = [np.where(np.arange(4) == 3, picture, 255 - picture[:, ::-1]) for picture in pictures(2)]
     fading = stream.play(cut)
     stream.change(fade_ms=0)
     assert np.abs(fading[-1].astype(int) - stream.play(cut[1:])[0]).mean() < 1.0

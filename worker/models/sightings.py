@@ -4,8 +4,9 @@
 The encoder's parsing learned from pictures with people in them and finds cloth in a brick wall or an emptied seat; the
 segmenter does not. Called by the encode stage, each frame, and through it by the upscale stage. What hangs together
 with cells where the segmenter saw somebody is somebody; the rest is nobody, and is not painted.
-Invariants: a sighting moves along with the picture and lasts while the picture there is the same, for a few seconds at
-most; nothing is remembered over a cut; where all that is parsed was seen, no value is changed.
+Invariants: a sighting moves along with the picture and lasts while the picture there is the same, for some frames, or
+some seconds where the segmenter is in doubt; nothing is remembered over a cut; where all that is parsed was seen, no
+value is changed.
 """
 from __future__ import annotations
 
@@ -16,11 +17,13 @@ import numpy as np
 
 from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
 
-SEEN = 0.25  # a cell's mean of the mask from which on somebody was seen there
-KEPT, LASTS = 0.98, 0.1  # what a frame keeps of a sighting, and how little of it still counts: four seconds
+SEEN, DOUBT = 0.5, 0.03  # a cell's mean of the mask from which on somebody was seen, and nobody certainly was not
+LASTS = 0.1  # so little of a sighting still counts
+KEPT, KEPT_IN_DOUBT = 0.8, 0.98  # what a frame keeps of one: 10 frames, or 110
 SAME_WITHIN = 60.0  # sum of the channels' differences (0..255 each) of a cell that shows the same
 PARSED = 0.5  # the parsing's probability of background below which it thinks somebody is there
-SEEN_SHARE, FEWEST = 0.05, 2  # of what hangs together so much, and so many cells, must have been seen
+SEEN_SHARE, FEWEST = 0.1, 2  # of what hangs together so much, and so many cells, must have been seen
+LOOKED_SHARE = 0.3  # the same for another look, which nears what it looks at
 PAINTED = 0.05  # a cell's mean coverage from which on it hangs together with its neighbours
 
 
@@ -39,16 +42,19 @@ class Sightings:
         """mask f32 [h,w] 0..1: what the segmenter says of this picture u8 [h,w,3]; motion: see PersonMemory, or None
         after a cut; cells: (columns, rows)."""
         before, self._picture = self._picture, cv2.resize(picture, cells, interpolation=cv2.INTER_AREA)
-        held = np.zeros(cells[::-1], np.float32)
+        now = cv2.resize(mask, cells, interpolation=cv2.INTER_AREA)
+        held = np.zeros_like(now)
         if motion is not None and self._seen.shape == held.shape:
-            held = KEPT * self._still_there(before, motion)
+            held = np.where(now > DOUBT, KEPT_IN_DOUBT, KEPT) * self._still_there(before, motion)
+        held[now > SEEN] = 1.0
         self._seen = held
-        self.add(mask)
 
-    def add(self, mask: np.ndarray) -> None:
-        """Another look at the same picture, f32 [h,w] 0..1."""
+    def look(self, mask: np.ndarray, nobody: np.ndarray) -> None:
+        """Another look at those parts of the same picture that are thought to show nobody: mask f32 [h,w] 0..1, nobody
+        bool [rows,columns]."""
         rows, columns = self._seen.shape
-        self._seen[cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA) > SEEN] = 1.0
+        seen = cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA) > SEEN
+        self._seen[seen & nobody & ~unseen(nobody, seen, LOOKED_SHARE)] = 1.0
 
     def _still_there(self, before: np.ndarray, motion: np.ndarray) -> np.ndarray:
         rows, columns = self._seen.shape
@@ -78,11 +84,11 @@ def painted_cells(maps: LayerMaps, cells: tuple[int, int], scene: bool) -> np.nd
     return cv2.resize(alpha, cells, interpolation=cv2.INTER_AREA) > PAINTED
 
 
-def unseen(cells: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def unseen(cells: np.ndarray, seen: np.ndarray, least_share: float = SEEN_SHARE) -> np.ndarray:
     """Both bool [rows,columns] -> those of `cells` that hang together with too few where somebody was seen."""
     count, labels = cv2.connectedComponents(cells.astype(np.uint8), connectivity=8)
     sizes, known = np.bincount(labels.ravel(), minlength=count), np.bincount(labels[seen], minlength=count)
-    nobody = known < np.maximum(FEWEST, SEEN_SHARE * sizes)
+    nobody = known < np.maximum(FEWEST, least_share * sizes)
     nobody[0] = False
     return nobody[labels]
 

@@ -2,8 +2,9 @@
 """encode: source picture + person mask → source features, region probabilities and the body surface.
 
 Writes tensors person_mask, s8, s16, s32, regions, x4, surface (as seen in this frame alone) and seen (bool [h/8,w/8]:
-where somebody was seen of late). Called by the worker's loop thread. It tells the context where the person is, which
-the next frame's mask is begun with. Invariant: whom only the parsing finds is looked at anew before they are nobody.
+where somebody was seen of late; none where the host does not look for people). Called by the worker's loop thread. It
+tells the context where the person is, which the next frame's mask is begun with. Invariant: whom only the parsing finds
+is looked at anew before they are nobody.
 """
 
 from __future__ import annotations
@@ -39,17 +40,21 @@ class Encode:
         background = np.where(nobody, np.float32(1.0), background)
         self._memory.saw(mask, background)
         self._context.saw(mask, background)
-        job.tensors.update(features, person_mask=person_mask, seen=self._sightings.cells)
+        job.tensors.update(features, person_mask=person_mask)
+        if self._context.host.looks_for_people:
+            job.tensors["seen"] = self._sightings.cells
         return job
 
     def _nobody(self, working: np.ndarray, background: np.ndarray) -> np.ndarray:
         """bool [h/8,w/8]: where the parsing thinks of somebody who was not seen, not by another look either."""
         parsed = parsed_cells(background)
+        if not self._context.host.looks_for_people:
+            return np.zeros_like(parsed)
         nobody = unseen(parsed, self._sightings.cells)
         self._frames += 1
         if nobody.any() and (self._looked == 0 or self._frames - self._looked >= LOOK_AGAIN):
             self._looked = self._frames
-            self._sightings.add(self._context.look_at(working, nobody))
+            self._sightings.look(self._context.look_at(working, nobody), nobody)
             nobody = unseen(parsed, self._sightings.cells)
         return nobody
 

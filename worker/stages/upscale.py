@@ -45,7 +45,9 @@ class Upscale:
         dyes, strength = job.tensors["dyes"], job.tensors["strength"]
         result = self._context.run("upscale", source=job.tensors["source"], buffers=job.tensors["buffers"])
         maps = layer_maps(result, job.tensors["buffers"], job.tensors["surface"])
-        maps = without_nobody(maps, parsed_cells(job.tensors["regions"][0, 0]), job.tensors["seen"], bool(dyes.scene))
+        if "seen" in job.tensors:
+            parsed = parsed_cells(job.tensors["regions"][0, 0])
+            maps = without_nobody(maps, parsed, job.tensors["seen"], bool(dyes.scene))
         flow, background = job.tensors.get("flow"), job.tensors["regions"][0, 0]
         self._behind.follow(None if flow is None else flow[0], background)
         if dyes.scene:
