@@ -173,13 +173,14 @@ def sighted() -> Sightings:
     return sightings
 
 
-def test_a_sighting_lasts_for_seconds_while_the_picture_is_the_same():
+@pytest.mark.parametrize(("said", "lasts", "gone"), [(0.0, 8, 12), (0.1, 60, 150)], ids=["nobody", "doubt"])
+def test_a_sighting_lasts_while_the_picture_is_the_same_longer_where_the_segmenter_doubts(said, lasts, gone):
     sightings = sighted()
-    for _ in range(60):
-        sightings.follow(NOTHING, picture_of(), STILL, CELLS)
+    for _ in range(lasts):
+        sightings.follow(NOTHING + np.float32(said), picture_of(), STILL, CELLS)
     assert np.array_equal(sightings.cells, cells_of(PLACE))
-    for _ in range(120):
-        sightings.follow(NOTHING, picture_of(), STILL, CELLS)
+    for _ in range(gone - lasts):
+        sightings.follow(NOTHING + np.float32(said), picture_of(), STILL, CELLS)
     assert not sightings.cells.any(), "but not for ever"
 
 
