@@ -173,7 +173,7 @@ def sighted() -> Sightings:
     return sightings
 
 
-@pytest.mark.parametrize(("said", "lasts", "gone"), [(0.0, 8, 12), (0.1, 60, 150)], ids=["nobody", "doubt"])
+@pytest.mark.parametrize(("said", "lasts", "gone"), [(0.0, 12, 18), (0.1, 60, 150)], ids=["nobody", "doubt"])
 def test_a_sighting_lasts_while_the_picture_is_the_same_longer_where_the_segmenter_doubts(said, lasts, gone):
     sightings = sighted()
     for _ in range(lasts):

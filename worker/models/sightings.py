@@ -19,10 +19,11 @@ from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
 
 SEEN, DOUBT = 0.5, 0.03  # a cell's mean of the mask from which on somebody was seen, and nobody certainly was not
 LASTS = 0.1  # so little of a sighting still counts
-KEPT, KEPT_IN_DOUBT = 0.8, 0.98  # what a frame keeps of one: 10 frames, or 110
+KEPT, KEPT_IN_DOUBT = 0.86, 0.98  # what a frame keeps of one: 15 frames, or 110
+LEFT, LEFTOVER = 0.5, 0.4  # if less than so much of all sightings is still there, somebody left; what is kept then
 SAME_WITHIN = 60.0  # sum of the channels' differences (0..255 each) of a cell that shows the same
 PARSED = 0.5  # the parsing's probability of background below which it thinks somebody is there
-SEEN_SHARE, FEWEST = 0.1, 2  # of what hangs together so much, and so many cells, must have been seen
+SEEN_SHARE, FEWEST = 0.2, 2  # of what hangs together so much, and so many cells, must have been seen
 LOOKED_SHARE = 0.3  # the same for another look, which nears what it looks at
 PAINTED = 0.05  # a cell's mean coverage from which on it hangs together with its neighbours
 
@@ -45,7 +46,10 @@ class Sightings:
         now = cv2.resize(mask, cells, interpolation=cv2.INTER_AREA)
         held = np.zeros_like(now)
         if motion is not None and self._seen.shape == held.shape:
-            held = np.where(now > DOUBT, KEPT_IN_DOUBT, KEPT) * self._still_there(before, motion)
+            there = self._still_there(before, motion)
+            if there.sum() < LEFT * self._seen.sum():
+                there *= LEFTOVER
+            held = np.where(now > DOUBT, KEPT_IN_DOUBT, KEPT) * there
         held[now > SEEN] = 1.0
         self._seen = held
 

@@ -86,9 +86,9 @@ class ModelContext:
         """Tells where the person of this frame is: see PersonFollower.saw."""
         self._person_mask.saw(mask, background)
 
-    def look_at(self, working: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    def look_at(self, working: np.ndarray, cells: np.ndarray, turn: int) -> np.ndarray:
         """Another look at the person in cells bool [h/8,w/8]: see PersonFollower.look_at."""
-        return self._person_mask.look_at(working, cells)
+        return self._person_mask.look_at(working, cells, turn)
 
     def forget(self) -> None:
         """Drops the stream's past: another scene or size."""

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from mirage_lsd.worker.models.person_follow import LOOKS
 from mirage_lsd.worker.models.person_memory import PersonMemory
 from mirage_lsd.worker.models.sightings import Sightings, parsed_cells, unseen
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
 
-LOOK_AGAIN = 3  # frames between looks at somebody whom only the parsing finds; each costs some 4 ms
+LOOK_AGAIN = 2  # frames between looks at somebody whom only the parsing finds; each costs some 4 ms
 
 
 class Encode:
@@ -52,11 +53,19 @@ class Encode:
             return np.zeros_like(parsed)
         nobody = unseen(parsed, self._sightings.cells)
         self._frames += 1
-        if nobody.any() and (self._looked == 0 or self._frames - self._looked >= LOOK_AGAIN):
-            self._looked = self._frames
-            self._sightings.look(self._context.look_at(working, nobody), nobody)
-            nobody = unseen(parsed, self._sightings.cells)
+        for turn in self._turns():
+            if nobody.any():
+                self._looked = self._frames
+                self._sightings.look(self._context.look_at(working, nobody, turn), nobody)
+                nobody = unseen(parsed, self._sightings.cells)
         return nobody
+
+    def _turns(self) -> list[int]:
+        """The ways to look this time: at the first such frame all of them, later one now and then."""
+        if self._looked == 0:
+            return list(range(LOOKS))
+        since = self._frames - self._looked
+        return [self._frames // LOOK_AGAIN % LOOKS] if since >= LOOK_AGAIN else []
 
     def reset(self) -> None:
         """Forgets the person."""
