@@ -173,7 +173,7 @@ def sighted() -> Sightings:
     return sightings
 
 
-@pytest.mark.parametrize(("said", "lasts", "gone"), [(0.0, 12, 18), (0.1, 60, 150)], ids=["nobody", "doubt"])
+@pytest.mark.parametrize(("said", "lasts", "gone"), [(0.0, 12, 18), (0.1, 40, 60)], ids=["nobody", "doubt"])
 def test_a_sighting_lasts_while_the_picture_is_the_same_longer_where_the_segmenter_doubts(said, lasts, gone):
     sightings = sighted()
     for _ in range(lasts):
@@ -203,3 +203,12 @@ def test_what_hangs_together_with_somebody_seen_is_somebody_and_the_rest_is_nobo
     nobody = unseen(cells_of(PLACE, arm, rag), sighted().cells)
     assert np.array_equal(nobody, cells_of(rag))
     assert not unseen(cells_of(PLACE, arm), sighted().cells).any()
+
+
+def test_somebody_before_a_wall_that_is_taken_for_cloth_stays_and_the_wall_goes():
+    """What is parsed of both hangs together, and the person is a small part of it."""
+    wall, few = cells_of((slice(0, 12), slice(0, 20))), cells_of((slice(8, 12), slice(2, 5)))
+    nobody = unseen(wall, few)
+    assert not nobody[6:, :7].any() and nobody[:, 8:].all() and nobody[:5].all()
+    alone = cells_of((slice(4, 5), slice(9, 10)))
+    assert unseen(wall, alone).all(), "a single cell is no sighting"

@@ -19,11 +19,12 @@ from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
 
 SEEN, DOUBT = 0.5, 0.03  # a cell's mean of the mask from which on somebody was seen, and nobody certainly was not
 LASTS = 0.1  # so little of a sighting still counts
-KEPT, KEPT_IN_DOUBT = 0.86, 0.98  # what a frame keeps of one: 15 frames, or 110
+KEPT, KEPT_IN_DOUBT = 0.86, 0.95  # what a frame keeps of one: 15 frames, or 45
 LEFT, LEFTOVER = 0.5, 0.4  # if less than so much of all sightings is still there, somebody left; what is kept then
 SAME_WITHIN = 60.0  # sum of the channels' differences (0..255 each) of a cell that shows the same
 PARSED = 0.5  # the parsing's probability of background below which it thinks somebody is there
 SEEN_SHARE, FEWEST = 0.2, 2  # of what hangs together so much, and so many cells, must have been seen
+BESIDE = np.ones((5, 5), np.uint8)  # cells around those where somebody was seen
 LOOKED_SHARE = 0.3  # the same for another look, which nears what it looks at
 PAINTED = 0.05  # a cell's mean coverage from which on it hangs together with its neighbours
 
@@ -58,7 +59,7 @@ class Sightings:
         bool [rows,columns]."""
         rows, columns = self._seen.shape
         seen = cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA) > SEEN
-        self._seen[seen & nobody & ~unseen(nobody, seen, LOOKED_SHARE)] = 1.0
+        self._seen[seen & nobody & ~lacking(nobody, seen, LOOKED_SHARE)] = 1.0
 
     def _still_there(self, before: np.ndarray, motion: np.ndarray) -> np.ndarray:
         rows, columns = self._seen.shape
@@ -88,11 +89,20 @@ def painted_cells(maps: LayerMaps, cells: tuple[int, int], scene: bool) -> np.nd
     return cv2.resize(alpha, cells, interpolation=cv2.INTER_AREA) > PAINTED
 
 
-def unseen(cells: np.ndarray, seen: np.ndarray, least_share: float = SEEN_SHARE) -> np.ndarray:
-    """Both bool [rows,columns] -> those of `cells` that hang together with too few where somebody was seen."""
+def unseen(cells: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Both bool [rows,columns] -> those of `cells` that hang together with too few where somebody was seen; what lies
+    beside those few is somebody all the same."""
+    nobody, few = lacking(cells, seen, SEEN_SHARE), cells & seen & ~lacking(cells & seen, seen, 0.0)
+    if not nobody.any() or not few.any():
+        return nobody
+    return nobody & (cv2.dilate(few.astype(np.uint8), BESIDE) == 0)
+
+
+def lacking(cells: np.ndarray, seen: np.ndarray, share: float) -> np.ndarray:
+    """Both bool [rows,columns] -> those of `cells` in connected parts of which less than a share was seen."""
     count, labels = cv2.connectedComponents(cells.astype(np.uint8), connectivity=8)
     sizes, known = np.bincount(labels.ravel(), minlength=count), np.bincount(labels[seen], minlength=count)
-    nobody = known < np.maximum(FEWEST, least_share * sizes)
+    nobody = known < np.maximum(FEWEST, share * sizes)
     nobody[0] = False
     return nobody[labels]
 

@@ -37,28 +37,24 @@ class Encode:
         features = self._context.run("encode", source=job.tensors["source"], person_mask=person_mask)
         background = features["regions"][0, 0]
         self._sightings.follow(seen_mask, working, motion, background.shape[::-1])
-        nobody = self._nobody(working, background)
-        background = np.where(nobody, np.float32(1.0), background)
+        if self._context.host.looks_for_people:
+            self._look_again(working, parsed_cells(background))
+            job.tensors["seen"] = self._sightings.cells
+            if not job.tensors["seen"].any():  # else the nets' own thought would hold on to nobody, as mask and box
+                background = np.ones_like(background)
         self._memory.saw(mask, background)
         self._context.saw(mask, background)
         job.tensors.update(features, person_mask=person_mask)
-        if self._context.host.looks_for_people:
-            job.tensors["seen"] = self._sightings.cells
         return job
 
-    def _nobody(self, working: np.ndarray, background: np.ndarray) -> np.ndarray:
-        """bool [h/8,w/8]: where the parsing thinks of somebody who was not seen, not by another look either."""
-        parsed = parsed_cells(background)
-        if not self._context.host.looks_for_people:
-            return np.zeros_like(parsed)
-        nobody = unseen(parsed, self._sightings.cells)
+    def _look_again(self, working: np.ndarray, parsed: np.ndarray) -> None:
+        """At whom only the parsing finds, in cells bool [h/8,w/8], before they count as nobody."""
         self._frames += 1
         for turn in self._turns():
+            nobody = unseen(parsed, self._sightings.cells)
             if nobody.any():
                 self._looked = self._frames
                 self._sightings.look(self._context.look_at(working, nobody, turn), nobody)
-                nobody = unseen(parsed, self._sightings.cells)
-        return nobody
 
     def _turns(self) -> list[int]:
         """The ways to look this time: at the first such frame all of them, later one now and then."""
