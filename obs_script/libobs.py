@@ -40,6 +40,8 @@ _TABLE: dict[str, tuple[str, Any, tuple[Any, ...]]] = {
     "audio_resampler_resample": (
         "obs", ctypes.c_bool, (_POINTER, _POINTER, _POINTER, _POINTER, _POINTER, ctypes.c_uint32),
     ),
+    "obs_source_get_base_width": ("obs", ctypes.c_uint32, (_POINTER,)),
+    "obs_source_get_base_height": ("obs", ctypes.c_uint32, (_POINTER,)),
     "obs_source_get_settings": ("obs", _POINTER, (_POINTER,)),
     "obs_source_get_sync_offset": ("obs", ctypes.c_int64, (_POINTER,)),
     "obs_source_set_sync_offset": ("obs", None, (_POINTER, ctypes.c_int64)),

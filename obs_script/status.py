@@ -21,6 +21,7 @@ NOT_DRAWN_NS = 2 * 10**9
 RECENT = 60
 HDR_CANVAS = "an HDR canvas is not styled; choose an SDR colour space in Settings, Advanced"
 _STAND_INS = {"source": "Showing the source", "last": "Showing the last styled picture", "nothing": "Showing nothing"}
+NO_PICTURE = "its source has no picture (0x0): a camera that is missing or in use elsewhere, a file that is not there"
 
 
 class StatusBoard:
@@ -51,7 +52,7 @@ class StatusBoard:
 
     def _write(self, stream: FilterStream, worker: WorkerProcess | None, unusable: str, remarks: list[str]) -> None:
         styled = bool(stream.slot.get("showing_styled")) and not _not_drawn(stream)
-        text = self._styled(stream) if styled else f"{_shown(stream)}: {_why(stream, worker, unusable)}"
+        text = self._styled(stream) if styled else f"{_shown(stream)}: {self._why(stream, worker, unusable)}"
         if styled and stream.state is not None and stream.state.state == "running" and stream.state.text != "running":
             text += f"\n{stream.state.text}"
         if styled and stream.problem:
@@ -64,6 +65,36 @@ class StatusBoard:
             self._kinds[stream.instance] = kind
             self._libobs.log(f"{stream.parent_name or 'new filter'}: {text}")
             refresh_window(self._libobs, stream)
+
+    def _why(self, stream: FilterStream, worker: WorkerProcess | None, unusable: str) -> str:
+        reason = REASONS[min(stream.slot.get("reason"), len(REASONS) - 1)]
+        if reason == "script_error":
+            return f"the filter met an error: {stream.slot.text('error')}"
+        if not stream.settings.enabled:
+            return "switched off"
+        if unusable:
+            return unusable
+        if reason == "hdr" or stream.raw.get("hdr_hidden"):
+            return HDR_CANVAS
+        if worker.state != RUNNING:
+            return _worker_text(worker)
+        if worker.silent:
+            return "the worker does not answer; it will be restarted"
+        if stream.problem:
+            return stream.problem
+        if _not_drawn(stream):
+            return self._why_not_drawn(stream)
+        return NO_PICTURE if reason == "no_size" else _why_late(stream, worker, reason)
+
+    def _why_not_drawn(self, stream: FilterStream) -> str:
+        """OBS does not ask the filter for a picture: its source has none, its eye is shut, or nobody sees it."""
+        libobs = self._libobs
+        with libobs.source(stream.parent_name) as parent, libobs.filter(parent, stream.filter_name) as found:
+            if found and not libobs.obs_source_enabled(found):
+                return "the eye beside the filter in OBS's list is shut"
+            if parent and 0 in (libobs.obs_source_get_base_width(parent), libobs.obs_source_get_base_height(parent)):
+                return NO_PICTURE
+        return "it is not in the picture just now"
 
     def _styled(self, stream: FilterStream) -> str:
         fps = self._fps(stream)
@@ -122,28 +153,8 @@ def _shown(stream: FilterStream) -> str:
     return _STAND_INS.get(shows, "Not on screen") if stream.slot.get("render_count") else "Not shown yet"
 
 
-def _why(stream: FilterStream, worker: WorkerProcess | None, unusable: str) -> str:
-    reason = REASONS[min(stream.slot.get("reason"), len(REASONS) - 1)]
-    if reason == "script_error":
-        return f"the filter met an error: {stream.slot.text('error')}"
-    if not stream.settings.enabled:
-        return "switched off"
-    if unusable:
-        return unusable
-    if reason == "hdr" or stream.raw.get("hdr_hidden"):
-        return HDR_CANVAS
-    if worker.state != RUNNING:
-        return _worker_text(worker)
-    if worker.silent:
-        return "the worker does not answer; it will be restarted"
-    return stream.problem or _why_no_frames(stream, worker, reason)
-
-
-def _why_no_frames(stream: FilterStream, worker: WorkerProcess, reason: str) -> str:
-    if _not_drawn(stream):
-        return "it is not in the picture just now"
-    if reason == "no_size":
-        return "it has no picture (0x0)"
+def _why_late(stream: FilterStream, worker: WorkerProcess, reason: str) -> str:
+    """Why a filter that is drawn, and whose worker runs, has nothing to show."""
     if stream.state is not None and stream.state.state != "running" and stream.state.text:
         return stream.state.text
     if worker.ready is None and stream.settings.pipeline != "passthrough":

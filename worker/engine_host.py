@@ -34,8 +34,11 @@ ENGINES_KEPT = 2  # the size that runs and the one before, which "auto" may soon
 class EngineHost:
     """state: "loading", "ready" or "failed"; text: what to tell the user; model, engine, device: what runs.
 
-    One engine per working size, for as long as a stream uses it; the ENGINES_KEPT loaded last stay anyway.
+    looks_for_people: whether what was not seen to be somebody stays unpainted. One engine per working size, for as long
+    as a stream uses it; the ENGINES_KEPT loaded last stay anyway.
     """
+
+    looks_for_people = True
 
     def __init__(self) -> None:
         self.state = "loading"
@@ -109,6 +112,10 @@ class EngineHost:
         size = self.pace.size
         if settings.working_size == "auto" and self._present.get(size_px) == shapes_for(*size_px, size):
             self.pace.took(size, frame_ms)
+
+    def steps_for(self, settings: StreamSettings) -> int:
+        """How many denoising steps a frame gets: fewer than asked for where "auto" has come to that."""
+        return self.pace.steps(settings.steps) if settings.working_size == "auto" else settings.steps
 
     def new_person_mask(self) -> PersonFollower:
         """A person segmenter of its own for one stream."""

@@ -210,7 +210,7 @@ class Service:
     def _running_text(self, settings: StreamSettings) -> str:
         if settings.working_size != "auto":
             return "running"
-        return f"running at the working size {self._models.tiny.pace.size} (automatic)"
+        return self._models.tiny.pace.text(settings.steps)
 
     def _tell_state(self, stream_id: int, state: str, text: str) -> None:
         if self._told.get(stream_id) == (state, text):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from marking_worker import RED, SAME
-from obs_scene import Filter, Item, color_source, image_source, media_source, mirage_filter
+from obs_scene import Filter, Item, Source, color_source, image_source, media_source, mirage_filter
 from studio import Studio, clip_file, inverted, largest_difference, picture_file
 
 pytestmark = pytest.mark.obs
@@ -44,6 +44,8 @@ def studio(tmp_path_factory, pictures):
         image_source("Cropped after", still, filters=[mirage, CROP]),
         media_source("Clip", clip, filters=[mirage]),
         color_source("Plain", (10, 20, 30), 32, 32, filters=[mirage]),
+        Source("v4l2_input", "No camera", {"device_id": "/dev/video99"}, filters=[mirage]),
+        media_source("No film", still.with_name("none.mkv"), filters=[mirage]),
     ]
     items = [Item(source.name, x_px=8.0 * number, y_px=4.0 * number) for number, source in enumerate(sources)]
     items[0] = Item("Back")
@@ -110,13 +112,36 @@ def test_a_source_may_change_its_size_at_any_time(studio):
         assert (shown == (225, 235, 245, 255)).all()
 
 
+def says(studio, slot, words: str) -> None:
+    studio.wait_until(lambda: words in slot.text("status"), f"{words!r} in the status, not {slot.text('status')!r}")
+
+
 def test_a_source_without_a_picture_is_waited_for(studio, pictures):
     studio.request("SetInputSettings", inputName="Odd", inputSettings={"file": ""})
     slot = studio.wait_untouched("Odd")
-    studio.wait_until(lambda: "0x0" in slot.text("status") or "not in the picture" in slot.text("status"), "status")
+    says(studio, slot, "its source has no picture (0x0)")
     studio.request("SetInputSettings", inputName="Odd", inputSettings={"file": str(pictures["Odd"][0])})
     studio.wait_styled("Odd")
     assert largest_difference(studio.grab("Odd"), inverted(pictures["Odd"][1])) == 0
+
+
+@pytest.mark.parametrize("name", ["No camera", "No film"])
+def test_a_camera_or_film_that_is_missing_is_called_so(studio, name):
+    says(studio, studio.slot(name), "its source has no picture (0x0): a camera that is missing")
+
+
+def test_a_shut_eye_and_a_hidden_source_are_told_apart(studio):
+    slot = studio.wait_styled("Plain")
+    studio.switch_filter("Plain", False)
+    says(studio, slot, "the eye beside the filter in OBS's list is shut")
+    studio.switch_filter("Plain", True)
+    item = {"sceneName": "Scene"}
+    item |= studio.request("GetSceneItemId", **item, sourceName="Plain")
+    studio.wait_styled("Plain")
+    studio.request("SetSceneItemEnabled", **item, sceneItemEnabled=False)
+    says(studio, slot, "it is not in the picture just now")
+    studio.request("SetSceneItemEnabled", **item, sceneItemEnabled=True)
+    studio.wait_styled("Plain")
 
 
 def test_switched_off_the_source_is_untouched_and_nothing_is_captured(studio, pictures):

@@ -145,3 +145,31 @@ def test_coverage_is_decided_where_the_layer_is_put_on():
         assert not alpha[chances < half - 0.09].any() and (alpha[chances > half + 0.09] == 1).all()
         assert abs(float(alpha[(chances - half).abs().argmin()]) - 0.5) < 0.06
         assert not mask[0, 2].any()
+
+
+def ncnn_sum(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x + y as Net.add lets ncnn add them."""
+    ncnn = pytest.importorskip("ncnn")
+    from mirage_lsd.worker.engines import ncnn as engine
+    from mirage_lsd.worker.engines.ncnn_net import Net
+
+    written = Net({})
+    written.output("sum", written.add(written.input("x"), written.constant(y)))
+    (net,) = engine._loaded(written, (1,), False)
+    run, out = net.create_extractor(), ncnn.Mat()
+    run.input("x", ncnn.Mat(x).clone())
+    run.extract("sum", out)
+    return np.array(out)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (1, 3), (3, 1), (1, 1), (1,)])
+def test_ncnn_stretches_axes_of_length_1_as_numpy_does(shape):
+    x = np.arange(9, dtype=np.float32).reshape(3, 3)
+    y = np.arange(1, 1 + np.prod(shape), dtype=np.float32).reshape(shape)
+    assert np.array_equal(ncnn_sum(x, y), x + y)
+
+
+def test_ncnn_lays_fewer_axes_along_the_first_ones_as_net_combine_says():
+    x, y = np.zeros((3, 3), np.float32), np.float32([1, 2, 3])
+    assert np.array_equal(ncnn_sum(x, y), x + y[:, None])
+    assert np.array_equal(ncnn_sum(x, y[None]), x + y), "as many axes: numpy's rules"

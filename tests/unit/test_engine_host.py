@@ -58,6 +58,12 @@ def test_slow_frames_change_the_size_of_automatic_streams_only(host):
     assert host.shapes_for(*SOURCE_PX, "medium") == MEDIUM
 
 
+def test_fewer_steps_are_for_automatic_streams_only(host):
+    host.pace.fewer = 2
+    assert host.steps_for(StreamSettings(steps=3)) == 1
+    assert host.steps_for(StreamSettings(steps=3, working_size="medium")) == 3
+
+
 def test_an_engine_goes_when_no_stream_uses_its_size_and_two_newer_ones_are_there(host):
     used = host.engine_for(MEDIUM)
     host.load(SMALL)

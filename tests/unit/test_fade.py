@@ -8,6 +8,8 @@ import pytest
 
 from mirage_lsd.shared.frame import FrameHeader
 from mirage_lsd.shared.settings import Layer, StreamSettings
+from mirage_lsd.worker.engine_host import EngineHost
+from mirage_lsd.worker.restyler import Restyler
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.fade import Fade, moved
 
@@ -22,12 +24,12 @@ class Film:
     def __init__(self) -> None:
         self.stage, self._frame_id = Fade(None), 0
 
-    def __call__(self, words: str, level: int, fade_ms: int = 0, flow=None, size=SIZE) -> np.ndarray:
+    def __call__(self, words: str, level: int, fade_ms: int = 0, flow=None, size=SIZE, cut=False) -> np.ndarray:
         self._frame_id += 1
         header = FrameHeader(self._frame_id, self._frame_id * FRAME_MS * 1_000_000, size[1], size[0], size[1] * 4)
         settings = StreamSettings(layers=(Layer("outfit", words),), fade_ms=fade_ms)
         picture = np.full(size, level, np.uint8)
-        job = Job(header, settings, 1, np.zeros(size, np.uint8), output=picture)
+        job = Job(header, settings, 1, np.zeros(size, np.uint8), output=picture, cut=cut)
         if flow is not None:
             job.tensors["flow"] = flow
         return self.stage(job).output.copy()
@@ -70,6 +72,34 @@ def test_there_is_nothing_to_fade_from_at_the_start_after_a_reset_or_in_another_
     film.stage.reset()
     assert (film("new", NEW, fade_ms=400) == NEW).all()
     assert (film("third", 7, fade_ms=400, size=(24, 48, 4)) == 7).all()
+
+
+def test_a_hard_cut_ends_a_fade(film):
+    for _ in range(3):
+        film("new", NEW, fade_ms=1000)
+    assert (film("new", 7, fade_ms=1000, cut=True) == 7).all(), "nothing of the old scene"
+    assert [int(film("new", 7, fade_ms=1000).mean()) for _ in range(4)] == [7] * 4
+
+
+def test_a_look_that_comes_with_a_cut_fades_from_nothing(film):
+    assert (film("new", NEW, fade_ms=1000, cut=True) == NEW).all()
+    assert (film("new", NEW, fade_ms=1000) == NEW).all()
+
+
+def test_a_cut_in_the_source_ends_a_fade_through_the_real_stages():
+    """Two scenes, a look that fades in, and the cut on its fourth frame: no frame after it differs from
+    those of a stream that never knew the first scene."""
+    rng = np.random.default_rng(3)
+    dark, light = (np.clip(rng.normal(level, 4, (96, 160, 4)), 0, 255).astype(np.uint8) for level in (40, 210))
+    old, new = (StreamSettings(prompt=words, fade_ms=10_000, working_size="tiny") for words in ("sunset", "beach"))
+    host = EngineHost()
+    known, anew = Restyler(host), Restyler(host)
+    known(dark, old), known(dark, old)  # the first one loads the model, which takes longer than the fade
+    for _ in range(3):
+        known(dark, new)
+    for _ in range(3):
+        assert np.array_equal(known(light, new), anew(light, new))
+    known.close(), anew.close()
 
 
 def test_the_old_picture_moves_along_with_the_source():

@@ -78,6 +78,56 @@ def test_it_does_not_flap():
     assert clock.now_s > 8 * BARRED_S
 
 
+def load(pace: Pace, clock: Clock, factor: float, seconds: float) -> list[tuple[str, int]]:
+    """The (size, steps of 3) a pace goes through on a machine that takes `factor` times as long."""
+    idle_ms = {"tiny": 14.0, "small": 20.0, "medium": 35.0}
+    states, until_s = [(pace.size, pace.steps(3))], clock.now_s + seconds
+    while clock.now_s < until_s:
+        frame_ms = factor * idle_ms[pace.size] * (1 - 0.1 * pace.fewer)
+        clock.now_s += frame_ms / 1000
+        pace.took(pace.size, frame_ms)
+        if (pace.size, pace.steps(3)) != states[-1]:
+            states.append((pace.size, pace.steps(3)))
+    return states
+
+
+def test_on_a_busy_machine_size_and_steps_go_down_and_come_back():
+    clock = Clock()
+    pace = Pace(clock)
+    down = [("medium", 3), ("small", 3), ("tiny", 3), ("tiny", 2), ("tiny", 1)]
+    assert load(pace, clock, 1.0, 30) == down[:1]
+    assert load(pace, clock, 8.0, 40) == down
+    assert load(pace, clock, 1.0, 300) == down[::-1], "and no further"
+
+
+def test_it_is_down_within_seconds_however_slow_the_frames_are():
+    clock = Clock()
+    pace = Pace(clock)
+    load(pace, clock, 12.0, 16)
+    assert (pace.size, pace.steps(3)) == ("tiny", 1)
+
+
+@pytest.mark.parametrize(("asked", "least"), [(1, 1), (2, 1), (3, 1), (5, 3)])
+def test_at_least_one_step_is_left(asked, least):
+    clock = Clock()
+    pace = Pace(clock)
+    load(pace, clock, 12.0, 40)
+    assert pace.steps(asked) == least
+
+
+def test_the_text_says_what_is_going_on():
+    clock = Clock()
+    pace = Pace(clock)
+    load(pace, clock, 1.0, 10)
+    assert pace.text(3) == "running at the working size medium (automatic)"
+    load(pace, clock, 8.0, 40)
+    assert pace.text(3).startswith("running at the working size tiny (automatic), 1 of 3 steps; the machine is busy: ")
+    load(pace, clock, 1.0, 15)
+    assert pace.text(3).endswith(", 1 of 3 steps; more was too slow and is tried again by and by")
+    load(pace, clock, 1.0, 300)
+    assert pace.text(3) == "running at the working size medium (automatic)"
+
+
 def test_frames_of_another_size_say_nothing():
     pace = Pace(Clock())
     for _ in range(5 * WINDOW_FRAMES):

@@ -160,6 +160,17 @@ def test_a_new_look_comes_up_over_the_old_one(stream):
     assert 0 < np.abs(fading - old).mean() < np.abs(fading - new).mean()
 
 
+def test_a_hard_cut_ends_a_fade(stream):
+    stream.change(fade_ms=10_000)
+    stream.play(pictures(2))
+    stream.change(prompt="a green hat")
+    stream.play(pictures(3)[2:])
+    cut = [np.where(np.arange(4) == 3, picture, 255 - picture[:, ::-1]) for picture in pictures(2)]
+    fading = stream.play(cut)
+    stream.change(fade_ms=0)
+    assert np.abs(fading[-1].astype(int) - stream.play(cut[1:])[0]).mean() < 1.0
+
+
 def test_rings_are_registered_once_and_let_go_before_they_close(host, tmp_path, monkeypatch):
     pinned, log = {}, []
 

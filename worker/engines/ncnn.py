@@ -2,8 +2,8 @@
 """The graphs in ncnn on the CPU, whose 3x3 convolutions are Winograd's: half the arithmetic. No torch.
 
 Two nets a graph, for two threads and for one, in float32, made from the weights at start; faster_way.py chooses.
-`condition`, which runs when the settings change and looks words up in tables, is left to ONNX Runtime. A run holds
-Python's interpreter, so what should happen meanwhile must have begun before (stages/context.py).
+`condition`, which runs when the settings change and looks words up in tables, is left to ONNX Runtime. Whether a run
+holds Python's interpreter differs by ncnn's release: nothing may need that it does, nor that it does not.
 """
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 
 # Its threads meet after every layer, some 20 us apart: let them spin for about as long as a layer takes (0.1 ms) before
-# they sleep. The default spins for much longer and burns the cores that OBS needs. Read when the library is loaded.
+# they sleep. The default spins for much longer and burns the cores that OBS needs. Read once, when an OpenMP library is
+# loaded: it counts in the worker, where that is ncnn's. In a program that imported torch before, ncnn calls torch's
+# OpenMP, which has read it already, and this does nothing.
 os.environ.setdefault("GOMP_SPINCOUNT", "4000")
 
 import ncnn

@@ -126,7 +126,9 @@ class Net:
         return self.layer("UnaryOp", [x], {0: operation})
 
     def combine(self, operation: int, x: str, y: str | float) -> str:
-        """x (operation) y, y a blob that numpy's rules would stretch to x, or a number."""
+        """x (operation) y, y a blob or a number. A blob with as many axes as x is stretched along those of length 1, as
+        numpy does it. One with fewer axes is NOT laid along the last axes, as numpy would, but along the first ones
+        where it fits there ([3,3] + [1,2,3] gives rows of 1, 2, 3): reshape it to as many axes first."""
         if isinstance(y, str):
             return self.layer("BinaryOp", [x, y], {0: operation})
         return self.layer("BinaryOp", [x], {0: operation, 1: 1, 2: y})

@@ -183,5 +183,10 @@ class EvalHost:
     def took(self, settings: StreamSettings, size_px: tuple[int, int], frame_ms: float) -> None:
         """Nothing follows the pace here: every film is played at the same size."""
 
+    looks_for_people = False  # what the nets paint is judged; whether somebody is there is none of theirs
+
+    def steps_for(self, settings: StreamSettings) -> int:
+        return settings.steps
+
     def new_person_mask(self) -> PersonFollower:
         return PersonFollower()

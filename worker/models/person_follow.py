@@ -25,6 +25,9 @@ WHOLE = 0.9  # a box of so much of the picture's width is the whole picture
 WIDE = 1.35  # width to height from which on the wide segmenter suits a box
 SHRINK = 0.75  # a box is held until the person leaves it or needs less of its height
 LOOK_EVERY = 30  # frames between looks at the whole picture
+# The level that 95 % of a picture lie below: less is dark, and how bright it is made then, so many times at most.
+BRIGHT_SHARE, DARK, LIGHT, BRIGHTER = 95.0, 100.0, 180.0, 8.0
+LOOKS, EVENED = 3, 3.0  # ways to look at somebody anew: in better light, mirrored, and evened so much
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,17 @@ class PersonFollower:
         self._box.cut(mask)[:] = self._box.cut(inside())
         return mask
 
+    def look_at(self, picture: np.ndarray, cells: np.ndarray, turn: int) -> np.ndarray:
+        """Another look, from near and in better light, at somebody who may be in cells bool [h/8,w/8] of a picture RGB
+        u8 [h,w,3] -> f32 [h,w] 0..1. turn: which of the ways to look, in LOOKS; each misses others (people whose head
+        is out of the picture, mostly)."""
+        near = box_around(cells)
+        segmenter = self._wide if near and near.wide and turn == 0 else self._square
+        box = near or PersonBox((0, cells.shape[0]), (0, cells.shape[1]))
+        if turn == 1:
+            return masked(lambda part, **_: segmenter(part[:, ::-1])[:, ::-1], brightened(picture), box)
+        return masked(segmenter, brightened(picture) if turn == 0 else evened(picture), box)
+
     def saw(self, mask: np.ndarray, background: np.ndarray) -> None:
         """What became of the frame: its mask f32 [h,w] and the encoder's parsing of it, see `person_cells`."""
         cells = person_cells(mask, background)
@@ -129,7 +143,20 @@ class PersonFollower:
         self._box, self._frames = None, 0
 
 
-def masked(segmenter: PersonMask, picture: np.ndarray, box: PersonBox,
+def brightened(picture: np.ndarray) -> np.ndarray:
+    """A dark picture u8 [h,w,3] as if more light fell on it; others as they are."""
+    bright = float(np.percentile(picture[::4, ::4], BRIGHT_SHARE))
+    return picture if bright >= DARK else cv2.convertScaleAbs(picture, alpha=min(BRIGHTER, LIGHT / max(bright, 1.0)))
+
+
+def evened(picture: np.ndarray) -> np.ndarray:
+    """A picture RGB u8 [h,w,3] whose light is as contrasty everywhere."""
+    lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB)
+    lab[..., 0] = cv2.createCLAHE(EVENED, (4, 4)).apply(lab[..., 0])
+    return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
+
+
+def masked(segmenter: Callable[..., np.ndarray], picture: np.ndarray, box: PersonBox,
            begun: Callable[[], None] = lambda: None) -> np.ndarray:
     """The person mask f32 [h,w] of a picture RGB u8 [h,w,3] that was looked at inside a box only."""
     mask = np.zeros(picture.shape[:2], np.float32)

@@ -36,6 +36,20 @@ class ScenePictures:
         return self._picture
 
 
+def put_behind(picture: np.ndarray, scene: np.ndarray, strength: float) -> np.ndarray:
+    """A picture u8 [H,W,4] BGRA, straight alpha, before a scene u8 [H,W,3] of this strength 0..1; changed in place and
+    returned: where it was keyed (a green screen before the filter), the scene shows, and not what OBS has below."""
+    alpha = cv2.extractChannel(picture, 3)
+    if strength <= 0.0 or cv2.minMaxLoc(alpha)[0] == 255:
+        return picture
+    own = np.linspace(0.0, 1.0, 256, dtype=np.float32)
+    total = own + (1.0 - own) * np.float32(strength)
+    ours, theirs = (cv2.LUT(alpha, share) for share in (own / total, 1.0 - own / total))
+    color = cv2.blendLinear(cv2.cvtColor(picture, cv2.COLOR_BGRA2BGR), scene, ours, theirs)
+    cv2.cvtColor(color, cv2.COLOR_BGR2BGRA, dst=picture)
+    return cv2.insertChannel(cv2.LUT(alpha, np.rint(255.0 * total).astype(np.uint8)), picture, 3)
+
+
 def variants(name: str) -> list:
     """The files of one scene, in order."""
     return sorted(SCENES_DIR.glob(f"{name.replace(' ', '-')}_*.webp"))

@@ -25,6 +25,7 @@ class Job:
         mirage-lsd-v1: the same as a tensor on its device, for output as well.
     output: uint8 [height, width, 4] BGRA, the picture to show (None until a stage has made one).
     tensors: what the model stages hand on, by name (see worker/models/graphs.py for shapes and ranges).
+    cut: whether the source shows another scene than in the last frame (the flow stage says so).
     stage_ms: how long each stage took, filled by the loop.
     """
 
@@ -34,6 +35,7 @@ class Job:
     source: np.ndarray
     output: np.ndarray | None = None
     tensors: dict[str, Any] = field(default_factory=dict)
+    cut: bool = False
     stage_ms: dict[str, float] = field(default_factory=dict)
 
 

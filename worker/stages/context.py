@@ -65,7 +65,7 @@ class ModelContext:
 
     def begin_mask(self, working: np.ndarray) -> None:
         """Starts the person mask of a working picture uint8 [h, w, 3] RGB on another thread, so that the flow runs
-        beside it; returns once it is under way, since a graph may hold the interpreter that it needs to start."""
+        beside it; returns once it is under way, so that it is whether or not a graph holds the interpreter."""
         begun = Event()
         self._masks = beside(partial(self._person_mask, working, begun=begun.set))
         begun.wait()
@@ -93,6 +93,10 @@ class ModelContext:
     def saw(self, mask: np.ndarray, background: np.ndarray) -> None:
         """Tells where the person of this frame is: see PersonFollower.saw."""
         self._person_mask.saw(mask, background)
+
+    def look_at(self, working: np.ndarray, cells: np.ndarray, turn: int) -> np.ndarray:
+        """Another look at the person in cells bool [h/8,w/8]: see PersonFollower.look_at."""
+        return self._person_mask.look_at(working, cells, turn)
 
     def forget(self) -> None:
         """Drops the stream's past: another scene or size."""

@@ -31,7 +31,7 @@ class Denoise:
         self._noise_key: object = None
 
     def __call__(self, job: Job) -> Job:
-        timesteps = self._context.host.schedule.for_steps(job.settings.steps)
+        timesteps = self._context.host.schedule.for_steps(self._context.host.steps_for(job.settings))
         shared = self._context.run("recall", **{name: job.tensors[name] for name in _RECALLED_FROM})
         given = {**shared, **{name: job.tensors[name] for name in _GIVEN}}
         noise = self._noise_for(job.settings.seed)

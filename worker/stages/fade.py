@@ -3,7 +3,7 @@
 
 Changes job.output. Called by the worker's loop thread. Invariants: each frame is rendered once, in the new look, and
 none waits for another; the old picture moves along with the motion in the source, so nobody stands there twice, and
-the source behind a scene never shines through.
+the source behind a scene never shines through; nothing of before a cut is shown after it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class Fade:
 
     def __call__(self, job: Job) -> Job:
         look = (job.settings.layers, job.settings.prompt)
+        if job.cut:
+            self.reset()
         if look != self._look:
             self._begin(job)
         self._look = look
@@ -40,7 +42,7 @@ class Fade:
         return job
 
     def reset(self) -> None:
-        """A new size or a stream that starts afresh: there is nothing to fade from."""
+        """A new size, another scene or a stream that starts afresh: there is nothing to fade from."""
         self._last = self._old = None
 
     def flush(self) -> None:

@@ -2,7 +2,7 @@
 """flow: the working picture, whether the scene was cut, and how the source moved since the last frame.
 
 Writes tensors working (uint8 RGB [h, w, 3]), source, flow, occlusion, greys (before and now, as they are
-compared); begins the person mask, which runs beside the flow. Called by the worker's loop thread.
+compared), and job.cut; begins the person mask, which runs beside the flow. Called by the worker's loop thread.
 Invariant: after a cut, a resize or a reset the history is empty and no flow is given, so nothing of another
 picture can leak into this one.
 """
@@ -42,7 +42,8 @@ class Flow:
         if self._context.fit(width_px, height_px, job.settings.working_size):
             self._previous = self._grey = None
         small, grey = shrunk(job.source, self._context.shapes.working_px)
-        if self._is_cut(small) or (self._grey is not None and self._grey.shape != grey.shape):
+        job.cut = self._is_cut(small)
+        if job.cut or (self._grey is not None and self._grey.shape != grey.shape):
             self.reset()
         source = to_tensor(small)
         job.tensors["working"] = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)

@@ -12,7 +12,8 @@ from mirage_lsd.worker.models.apply_layer import SHARES, LayerApplier, scene_box
 from mirage_lsd.worker.models.behind import Behind, background_share, person_seen, uncovering
 from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
 from mirage_lsd.worker.models.light import LightGrade
-from mirage_lsd.worker.models.scenes import ScenePictures
+from mirage_lsd.worker.models.scenes import ScenePictures, put_behind
+from mirage_lsd.worker.models.sightings import parsed_cells, without_nobody
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
 
@@ -44,6 +45,9 @@ class Upscale:
         dyes, strength = job.tensors["dyes"], job.tensors["strength"]
         result = self._context.run("upscale", source=job.tensors["source"], buffers=job.tensors["buffers"])
         maps = layer_maps(result, job.tensors["buffers"], job.tensors["surface"])
+        if "seen" in job.tensors:
+            parsed = parsed_cells(job.tensors["regions"][0, 0])
+            maps = without_nobody(maps, parsed, job.tensors["seen"], bool(dyes.scene))
         flow, background = job.tensors.get("flow"), job.tensors["regions"][0, 0]
         self._behind.follow(None if flow is None else flow[0], background)
         if dyes.scene:
@@ -51,6 +55,8 @@ class Upscale:
         else:
             maps, scene = self._uncovered(job, maps)
         job.output = self._applier.apply(job.source, maps, dyes, strength, scene, self._output)
+        if dyes.scene:
+            put_behind(job.output, scene, strength)
         if dyes.light:
             self._light.apply(job.output, dyes.light, strength)
         return job

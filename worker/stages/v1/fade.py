@@ -34,6 +34,8 @@ class Fade:
 
     def __call__(self, job: Job) -> Job:
         program, look = self._context.program, (job.settings.layers, job.settings.prompt)
+        if job.cut:
+            self.reset()
         if look != self._look and job.settings.fade_ms and self._shown is program:
             self._begin()
         if self._fading:
@@ -42,7 +44,7 @@ class Fade:
         return job
 
     def reset(self) -> None:
-        """A new size or a stream that starts afresh: there is nothing to fade from."""
+        """A new size, another scene or a stream that starts afresh: there is nothing to fade from."""
         self._fading, self._shown = False, None
 
     def flush(self) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """flow: the frame at the working size, whether the scene was cut, and how the source moved since the last frame.
 
-Writes buffers source#now, moved#now, hidden#now, on the flow lane: this may run while the last frame is still being
-upscaled. Called by the pipeline's thread. Invariant: after a cut, a resize or a reset no flow is given.
+Writes job.cut and buffers source#now, moved#now, hidden#now, on the flow lane: this may run while the last frame is
+still being upscaled. Called by the pipeline's thread. Invariant: after a cut, a resize or a reset no flow is given.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Flow:
     def __call__(self, job: Job) -> Job:
         program = self._context.program
         tiny = cv2.resize(job.tensors["small"], _TINY_PX, interpolation=cv2.INTER_AREA)
-        if self._tiny is not None and is_scene_cut(self._tiny, tiny):
+        job.cut = self._tiny is not None and is_scene_cut(self._tiny, tiny)
+        if job.cut:
             self._context.forget()
         self._tiny = tiny
         program.run("ingest")
