@@ -92,7 +92,7 @@ def _add_run(commands) -> None:
     run.add_argument("output", type=Path, help=".mp4, .m4v, .mov or .mkv (H.264), .webm (VP9)")
     run.add_argument("--overwrite", action="store_true", help="replace OUTPUT if it exists")
     run.add_argument("--quality", type=quality, metavar="0-100",
-                     help="of the pictures; 100 loses next to nothing (default: 74, at most some 3 times the source's "
+                     help="of the pictures; 100 loses next to nothing (default: 80, at most 3 times the source's "
                           "bitrate)")  # fmt: skip
     run.add_argument("--prompt", default="", help='such as "red leather jacket, city at night"')
     run.add_argument("--preset", default="")

@@ -8,8 +8,9 @@ and the next best does the work (mirage-lsd-tiny where it knows the words).
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.settings import TINY, V1, StreamSettings
@@ -39,12 +40,12 @@ def run(options) -> int:
         writer = FilmWriter(options.output, film, options.quality, options.overwrite)
         try:
             restyle, what = new_restyler(settings, options)
-            print(what, flush=True)
+            say(what)
             make_film(film, writer, lambda picture: restyle(picture, settings), options.frames, stop)
             writer.finish()
             restyle.close()
         except KeyboardInterrupt:
-            print("stopped, nothing was written", flush=True)
+            say("stopped, nothing was written")
             return stop.status
         finally:
             writer.discard()
@@ -58,9 +59,9 @@ def report(film: FilmReader, writer: FilmWriter, restyle: Restyles, options, sto
         tell(remark)
     if film.damaged:
         tell(f"{options.input} is damaged: {film.damaged} of its packets could not be read")
-    print(", ".join(f"{count} frames by the {engine} engine" for engine, count in restyle.made_by.items()))
+    say(", ".join(f"{count} frames by the {engine} engine" for engine, count in restyle.made_by.items()))
     made = f"stopped after {writer.frames} frames" if stop.number else f"{writer.frames} frames"
-    print(f"{made} → {options.output} ({writer.sound})", flush=True)
+    say(f"{made} → {options.output} ({writer.sound})")
 
 
 def settings_of(options) -> StreamSettings:
@@ -97,7 +98,16 @@ def new_restyler(settings: StreamSettings, options) -> tuple[Restyles, str]:
 
 def tell(text: str) -> None:
     """Progress and remarks, on standard error."""
-    print(f"mirage-lsd: {text}", file=sys.stderr, flush=True)
+    say(f"mirage-lsd: {text}", sys.stderr)
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """One line on standard output; nothing more where its terminal is gone, since the film matters more."""
+    stream = stream or sys.stdout
+    try:
+        print(text, file=stream, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # else Python fails once more when it ends
 
 
 def _new_v1(settings: StreamSettings, options) -> tuple[Restyles, str]:

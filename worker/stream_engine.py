@@ -2,8 +2,9 @@
 """`mirage_lsd.StreamEngine`: the filter's pipeline for Python programs.
 
 The methods may be called from any thread; pictures are read, restyled and handed out on one thread of the engine's
-own. Invariants: a setting that is refused changes nothing; what goes wrong on that thread is raised by `wait`, `stop`
-or the end of the with block, once; while a model loads, or cannot be had, a camera's pictures go on.
+own. Invariants: a setting that is refused changes nothing; what goes wrong on that thread is raised by `wait`, `stop`,
+the next `start` or the end of the with block, once, and told when the program ends where nobody called them; a program
+does not end before its streams do; while a model loads, or cannot be had, a camera's pictures go on.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.settings import MODELS, TINY, V1, StreamSettings
+from mirage_lsd.worker import program_end
 from mirage_lsd.worker.models.config import USUAL_SIZE
 from mirage_lsd.worker.models_host import Choice, ModelsHost
 from mirage_lsd.worker.pictures import Pictures, open_pictures
@@ -105,7 +107,7 @@ class StreamEngine:
         self._plain, self._preset, self._settings = plain, preset, worn
 
     def start(self, input_source: Any = 0, on_frame: OnFrame | None = None) -> StreamEngine:
-        """Starts, and returns at once.
+        """Starts, and returns at once. The program goes on until the stream ends, also without `wait`.
 
         input_source: a camera's number, a video file, a function that returns pictures until it returns None, or an
         iterable of pictures (uint8 [h, w, 3], BGR as in OpenCV). on_frame is called with each result, of the same
@@ -115,10 +117,12 @@ class StreamEngine:
             raise StreamEngineError("this engine is closed; make another one", "closed")
         if self._running is not None and not self._running.done():
             raise StreamEngineError("it runs already; call stop() first", "already_started")
+        self.wait()  # raises what went wrong before, if nobody has asked
         self._pictures = open_pictures(input_source, self._size_px)
         self._stopping.clear()
         self._text, self.frames = "starting", 0
         self._running = self._threads.submit(self._run, self._pictures, on_frame or self.render)
+        program_end.hold(self._running, self._ask_to_stop)
         return self
 
     def render(self, picture: np.ndarray) -> bool:
@@ -134,14 +138,13 @@ class StreamEngine:
         done = bool(futures.wait([self._running], timeout_s).done)
         if done:
             running, self._running = self._running, None
+            program_end.let_go(running)
             running.result()
         return done
 
     def stop(self) -> None:
         """Ends the stream after the picture it is at. Raises what went wrong. Does not wait when on_frame calls it."""
-        self._stopping.set()
-        if self._pictures is not None:
-            self._pictures.close()
+        self._ask_to_stop()
         if threading.get_ident() != self._thread_id:
             self.wait()
 
@@ -160,6 +163,11 @@ class StreamEngine:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+    def _ask_to_stop(self) -> None:
+        self._stopping.set()
+        if self._pictures is not None:
+            self._pictures.close()
 
     def _run(self, pictures: Pictures, on_frame: OnFrame) -> None:
         self._thread_id = threading.get_ident()

@@ -10,6 +10,7 @@ Importing this package is light; its modules import PyAV, so call `require` befo
 from __future__ import annotations
 
 import importlib.util
+import logging
 
 from mirage_lsd.shared.errors import MirageError
 
@@ -21,8 +22,13 @@ class FilmError(MirageError):
 
 
 def require() -> None:
-    """That PyAV and the progress bar are there; else FilmError saying how to install them."""
+    """That PyAV and the progress bar are there; else FilmError saying how to install them. Sets PyAV up."""
     missing = [name for name in ("av", "tqdm") if importlib.util.find_spec(name) is None]
     if missing:
         raise FilmError("films need PyAV, which is not installed: ./installers/install.sh install --extras film "
                         "(or: pip install 'mirage-lsd[film]')", "not_installed")  # fmt: skip
+    import av.logging
+
+    av.logging.set_level(av.logging.ERROR)  # an error then brings what ffmpeg said about it
+    logging.getLogger("libav").addHandler(logging.NullHandler())
+    logging.getLogger("libav").propagate = False

@@ -48,6 +48,7 @@ class Colours:
         self._range = ColorRange.JPEG if full else ColorRange.MPEG
         self.range = self._range if is_rgb or full else first.color_range
         self.trc, self.primaries = first.color_trc, first.color_primaries
+        self.remarks = _losses(first, self.pix_fmt)
         self._from_film, self._to_model, self._to_film = (VideoReformatter() for _ in range(3))
 
     def working(self, frame: VideoFrame) -> VideoFrame:
@@ -79,6 +80,17 @@ class Colours:
         made.colorspace, made.color_range = self.matrix, self.range
         made.color_trc, made.color_primaries = self.trc, self.primaries
         return made
+
+
+def _losses(first: VideoFrame, pix_fmt: str) -> list[str]:
+    """What a film's pictures have and those for the encoder do not, in words."""
+    components = first.format.components
+    found = ["left out: its transparency"] if any(component.is_alpha for component in components) else []
+    if first.interlaced_frame:
+        found.append("left out: its interlacing; both fields are in each picture")
+    bits = max(component.bits for component in components)
+    kept = 10 if "10" in pix_fmt else 8
+    return [*found, f"left out: {bits - kept} of the {bits} bits of its samples"] if bits > kept else found
 
 
 def working_format(source: VideoFormat, encoder: str, size_px: tuple[int, int], is_turned: bool) -> str:

@@ -86,7 +86,13 @@ class Target(io.RawIOBase):
             return FilmError(f"{self.name} was not written: the disk is full. It needs about {needed_mb:.1f} MB, "
                              f"{self._free_bytes / MB_BYTES:.1f} MB were free; make room, or write to another disk",
                              "no_room")  # fmt: skip
-        return FilmError(f"{self.name} was not written: {getattr(reason, 'strerror', None) or reason}", "bad_output")
+        return FilmError(f"{self.name} was not written: {_why(reason)}", "bad_output")
+
+
+def _why(error: Exception) -> str:
+    """What ffmpeg said last about it, else the error in words."""
+    said = getattr(error, "log", None)
+    return said[2].strip() if said else getattr(error, "strerror", None) or str(error)
 
 
 def _check(path: Path, resolved: Path, source: Path, overwrite: bool) -> None:

@@ -22,7 +22,7 @@ from mirage_lsd.worker.films.reader import FilmReader, name_of
 from mirage_lsd.worker.films.target import Target
 from mirage_lsd.worker.films.tracks import describe, left_out, new_track
 
-MOST_TIMES_THE_BITRATE = 2.8  # of the source, where the user names no quality
+MOST_TIMES_THE_BITRATE = 2.7  # of the source, where the user names no quality; 3 with what x264 may go over it
 
 
 class FilmWriter:
@@ -33,7 +33,7 @@ class FilmWriter:
         self._source, self._path = source, path
         self._colours = _colours(source, self._format)
         self.frames = 0
-        self.remarks: list[str] = []
+        self.remarks = list(self._colours.remarks)
         self._ends_s: Fraction | None = None
         self._unfinished: set[int] = set()
         self._shown_until_s = Fraction(0)
@@ -120,9 +120,8 @@ class FilmWriter:
 
     def _new_pictures(self, quality: int | None):
         source, encoder = self._source.picture, self._format.pictures
-        options = encoder_options(encoder, QUALITY if quality is None else quality)
-        if quality is None and (most := self._most_bitrate()):
-            options |= {"maxrate": str(most), "bufsize": str(2 * most)}
+        options = encoder_options(encoder, QUALITY, self._most_bitrate()) if quality is None else (
+            encoder_options(encoder, quality))  # fmt: skip
         made = self._film.add_stream(encoder, rate=self._source.rate, options=options)
         context, colours = made.codec_context, self._colours
         context.width, context.height = colours.size_px
