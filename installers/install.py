@@ -183,7 +183,7 @@ def installed_extras(places: Places) -> frozenset[str]:
 
 
 def read_stamp(places: Places) -> dict:
-    return json.loads(places.stamp.read_text(encoding="utf-8")) if places.stamp.exists() else {}
+    return json.loads(places.stamp.read_bytes()) if places.stamp.exists() else {}
 
 
 def fingerprint() -> str:
@@ -193,7 +193,7 @@ def fingerprint() -> str:
 
 
 def project_version() -> str:
-    return tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    return tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8-sig"))["project"]["version"]
 
 
 COMMANDS: dict[str, Callable[[Wish], bool]] = {
