@@ -10,6 +10,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 unset PYTHONPATH PYTHONHOME
 export DISPLAY= # the tests bring their own screen, also on a desktop
 
-./installers/install.sh install --checkout --extras dev,train,voice --with-test-tools
+./installers/install.sh install --checkout --extras dev,film,train,voice --with-test-tools
 .venv/bin/ruff check .
 exec .venv/bin/python -m pytest "$@"

@@ -89,7 +89,8 @@ def _add_bench(commands) -> None:
 def _add_run(commands) -> None:
     run = commands.add_parser("run", help="restyle a film, with its sound")
     run.add_argument("input", type=Path)
-    run.add_argument("output", type=Path, help=".mp4, .m4v, .mov or .mkv (H.264), .webm (VP9)")
+    run.add_argument("output", type=Path,
+                     help=".mp4, .m4v, .mov or .mkv (H.264), .webm (VP9), or numbered pictures: picture-%%04d.png")
     run.add_argument("--overwrite", action="store_true", help="replace OUTPUT if it exists")
     run.add_argument("--quality", type=quality, metavar="0-100",
                      help="of the pictures; 100 loses next to nothing (default: 80, at most 3 times the source's "

@@ -16,6 +16,8 @@ from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.settings import TINY, V1, StreamSettings
 from mirage_lsd.worker import devices, films
 from mirage_lsd.worker.engine_host import EngineHost
+from mirage_lsd.worker.films.make_film import make_film
+from mirage_lsd.worker.films.series import SeriesReader, SeriesWriter, is_series
 from mirage_lsd.worker.films.stop_signals import StopSignals
 from mirage_lsd.worker.looks import look_for
 from mirage_lsd.worker.models.config import USUAL_SIZE
@@ -31,13 +33,8 @@ def run(options) -> int:
     settings = settings_of(options)
     if settings.model != V1:  # which takes any words
         look_for(settings)
-    films.require()
-    from mirage_lsd.worker.films.make_film import make_film
-    from mirage_lsd.worker.films.reader import FilmReader
-    from mirage_lsd.worker.films.writer import FilmWriter
-
-    with StopSignals() as stop, FilmReader(options.input) as film:
-        writer = FilmWriter(options.output, film, options.quality, options.overwrite)
+    with StopSignals() as stop, _reader(options) as film:
+        writer = _writer(options, film)
         try:
             restyle, what = new_restyler(settings, options)
             say(what)
@@ -53,7 +50,29 @@ def run(options) -> int:
     return stop.status
 
 
-def report(film: FilmReader, writer: FilmWriter, restyle: Restyles, options, stop: StopSignals) -> None:
+def _reader(options) -> FilmReader | SeriesReader:
+    if is_series(options.input) and is_series(options.output):
+        return SeriesReader(options.input)
+    films.require()
+    from mirage_lsd.worker.films.reader import FilmReader
+
+    return FilmReader(options.input)
+
+
+def _writer(options, film: FilmReader | SeriesReader) -> FilmWriter | SeriesWriter:
+    if isinstance(film, SeriesReader):
+        return SeriesWriter(options.output, options.input, options.overwrite)
+    from mirage_lsd.worker.films.formats import FORMATS
+    from mirage_lsd.worker.films.writer import FilmWriter, colours_of
+
+    if is_series(options.output):
+        colours = colours_of(film, FORMATS[".mkv"])
+        return SeriesWriter(options.output, options.input, options.overwrite, colours)
+    return FilmWriter(options.output, film, options.quality, options.overwrite)
+
+
+def report(film: FilmReader | SeriesReader, writer: FilmWriter | SeriesWriter, restyle: Restyles, options,
+           stop: StopSignals) -> None:  # fmt: skip
     """What was made, and all that is not as in the source."""
     for remark in writer.remarks:
         tell(remark)

@@ -20,9 +20,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.settings import MODELS, TINY, V1, StreamSettings
 from mirage_lsd.worker import program_end
+from mirage_lsd.worker.engine_arguments import StreamEngineError, settings_made, size_px_of
 from mirage_lsd.worker.models.config import USUAL_SIZE
 from mirage_lsd.worker.models_host import Choice, ModelsHost
 from mirage_lsd.worker.pictures import Pictures, open_pictures
@@ -33,12 +33,6 @@ from mirage_lsd.worker.window import Window
 
 OnFrame = Callable[[np.ndarray], Any]
 LOADING_POLL_S = 0.05
-
-
-class StreamEngineError(MirageError):
-    """The engine was used wrongly. Codes: already_started, closed, bad_resolution."""
-
-    code = "bad_use"
 
 
 class StreamEngine:
@@ -53,10 +47,10 @@ class StreamEngine:
                  resolution: tuple[int, int] | None = None, **settings: Any) -> None:  # fmt: skip
         chosen, checkpoint = (model, "") if model in MODELS else (V1, model)
         self._preset = settings.pop("preset", "")
-        self._plain = _made(partial(StreamSettings, model=chosen, checkpoint=checkpoint, device=device,
-                                    steps=max_steps), **settings)  # fmt: skip
+        self._plain = settings_made(partial(StreamSettings, model=chosen, checkpoint=checkpoint, device=device,
+                                            steps=max_steps), **settings)  # fmt: skip
         self._settings = wear(self._plain, self._preset)
-        self._size_px = _size_px(resolution)
+        self._size_px = size_px_of(resolution)
         self._models = ModelsHost(new_loader=partial(V1Loader, precision="auto" if fp16 else "float32"))
         self._models.check(self._settings)
         self._restyler: tuple[Choice, Restyles] | None = None
@@ -101,7 +95,7 @@ class StreamEngine:
     def update(self, **settings: Any) -> None:
         """Changes settings from the next picture on; one that cannot be raises MirageError and changes nothing."""
         preset = settings.pop("preset", self._preset)
-        plain = _made(partial(replace, self._plain), **settings)
+        plain = settings_made(partial(replace, self._plain), **settings)
         worn = wear(plain, preset)
         self._models.check(worn)
         self._plain, self._preset, self._settings = plain, preset, worn
@@ -239,22 +233,3 @@ class StreamEngine:
         if self._size_px is None or picture.shape[1::-1] == self._size_px:
             return picture
         return cv2.resize(picture, self._size_px, interpolation=cv2.INTER_AREA)
-
-
-def _made(make: Callable[..., StreamSettings], **settings: Any) -> StreamSettings:
-    try:
-        return make(**settings)
-    except TypeError as error:
-        known = ", ".join(StreamSettings.__dataclass_fields__)
-        wrong = str(error).rpartition("argument ")[2]
-        raise StreamEngineError(f"{wrong} is not a setting; there are: {known}") from error
-
-
-def _size_px(resolution: tuple[int, int] | None) -> tuple[int, int] | None:
-    if resolution is None:
-        return None
-    whole = isinstance(resolution, (tuple, list)) and len(resolution) == 2 and all(type(n) is int for n in resolution)
-    if not whole or min(resolution) < 1:
-        raise StreamEngineError(f"resolution must be (height, width) in pixels, such as (720, 1280); got "
-                                f"{resolution!r}", "bad_resolution")  # fmt: skip
-    return resolution[1], resolution[0]

@@ -58,6 +58,11 @@ class FilmReader:
         self._coming.close()
         self.film.close()
 
+    @staticmethod
+    def is_picture(item: VideoFrame | Packet) -> bool:
+        """Whether an item is a picture, not a packet of another stream."""
+        return isinstance(item, VideoFrame)
+
     def items(self) -> Iterator[VideoFrame | Packet]:
         """Pictures and packets, as they lie in the file."""
         while self._ahead:

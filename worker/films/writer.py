@@ -31,7 +31,7 @@ class FilmWriter:
     def __init__(self, path: Path, source: FilmReader, quality: int | None, overwrite: bool) -> None:
         self._format = format_of(path)
         self._source, self._path = source, path
-        self._colours = _colours(source, self._format)
+        self._colours = colours_of(source, self._format)
         self.frames = 0
         self.remarks = list(self._colours.remarks)
         self._ends_s: Fraction | None = None
@@ -160,7 +160,8 @@ class FilmWriter:
 _CONTAINERS_OWN = {"major_brand", "minor_version", "compatible_brands", "encoder", "ENCODER"}
 
 
-def _colours(source: FilmReader, wanted: FilmFormat) -> Colours:
+def colours_of(source: FilmReader, wanted: FilmFormat) -> Colours:
+    """For a film that is read and an encoder. Raises FilmError where the models cannot paint it."""
     try:
         return Colours(source.first, wanted.pictures, source.first.rotation)
     except FilmError as error:
