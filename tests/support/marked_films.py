@@ -32,7 +32,7 @@ def write_film(path: Path, times_s: Sequence[float] = tuple(n / 30 for n in rang
         if rotation:
             stream.set_display_rotation(rotation)
         beeps = film.add_stream(sound, rate=SOUND_HZ) if sound else None
-        texts = film.add_stream("subrip") if subtitles else None
+        texts = film.add_mux_stream("subrip") if subtitles else None
         film.start_encoding()
         for time_s in times_s:
             frame = picture_at(time_s, pix_fmt, picture)

@@ -8,6 +8,8 @@ the film's colour tags, and none where it has none.
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
@@ -25,20 +27,26 @@ BT601 = 5
 MATRICES = {BT709: 1, 4: 4, BT601: 5, 6: 5, 7: 7, 9: 9}  # to swscale's
 HDR = {16: "PQ", 18: "HLG"}
 HD_HEIGHT_PX = 720  # from here on untagged films are taken to be BT.709, as players do
-DEEP = {"libx264": True, "libvpx-vp9": False}  # whether PyAV's build encodes 10 bits
+DEEP = SHAPES_PIXELS = {H264}  # encoders of PyAV's build that take 10 bits, and that say what shape a pixel has
+SQUARE = Fraction(1)
 
 
 class Colours:
-    """For all frames of one film; made from its first. pix_fmt: of the frames for the encoder; size_px: upright."""
+    """For all frames of one film; made from its first. pix_fmt: of the frames for the encoder; size_px: upright;
+    pixel_shape: width over height of a pixel, 1 where the film does not say."""
 
-    def __init__(self, first: VideoFrame, encoder: str, rotation: int) -> None:
+    def __init__(self, first: VideoFrame, encoder: str, rotation: int = 0, pixel_shape: Fraction = SQUARE) -> None:
         if first.color_trc in HDR:
             raise FilmError(f"it is HDR ({HDR[first.color_trc]}), which the models do not paint rightly; "
                             "convert it to SDR first", "hdr")  # fmt: skip
         self._quarters = round(rotation / 90) % 4
         self.stored_px = first.width, first.height
-        self.size_px = self.stored_px[::-1] if self._quarters % 2 else self.stored_px
-        self.pix_fmt = working_format(first.format, encoder, self.size_px, self._quarters % 2 == 1)
+        if encoder not in SHAPES_PIXELS:
+            self.stored_px, pixel_shape = _squared(self.stored_px, pixel_shape), SQUARE
+        sideways = self._quarters % 2 == 1
+        self.size_px = self.stored_px[::-1] if sideways else self.stored_px
+        self.pixel_shape = 1 / pixel_shape if sideways else pixel_shape
+        self.pix_fmt = working_format(first.format, encoder, self.size_px, sideways)
         is_rgb = first.format.is_rgb
         tagged = first.colorspace if first.colorspace in MATRICES else UNSPECIFIED
         usual = BT709 if first.height >= HD_HEIGHT_PX else BT601
@@ -102,12 +110,20 @@ def working_format(source: VideoFormat, encoder: str, size_px: tuple[int, int], 
     odd_across, odd_down = size_px[0] % 2, size_px[1] % 2
     if encoder == H264 and ((fine == "420" and (odd_across or odd_down)) or (fine == "422" and odd_across)):
         fine = "444"  # H.264 has no half samples at the edge
-    return f"yuv{fine}p" + ("10le" if bits > 8 and DEEP[encoder] else "")
+    return f"yuv{fine}p" + ("10le" if bits > 8 and encoder in DEEP else "")
+
+
+def _squared(size_px: tuple[int, int], pixel_shape: Fraction) -> tuple[int, int]:
+    """The size in square pixels that shows the same and loses none."""
+    width, height = size_px
+    if pixel_shape >= 1:
+        return round(width * pixel_shape), height
+    return width, round(height / pixel_shape)
 
 
 def _chroma(source: VideoFormat) -> str:
     """"420", "422" or "444": the nearest that loses nothing, but for what is rarer than these."""
     across, down = source.chroma_width(16), source.chroma_height(16)
-    if not any(component.is_chroma for component in source.components):
+    if len(source.components) < 3:  # grey, perhaps with transparency
         return "420"
     return {(8, 8): "420", (8, 16): "422", (16, 16): "444"}.get((across, down), "444" if across == 16 else "420")

@@ -16,7 +16,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 
 from mirage_lsd.worker.films import FilmError
-from mirage_lsd.worker.films.colours import Colours
+from mirage_lsd.worker.films.colours import SQUARE, Colours
 from mirage_lsd.worker.films.formats import QUALITY, FilmFormat, encoder_options, format_of
 from mirage_lsd.worker.films.reader import FilmReader, name_of
 from mirage_lsd.worker.films.target import Target
@@ -128,9 +128,7 @@ class FilmWriter:
         context.pix_fmt, context.time_base = colours.pix_fmt, self._source.first.time_base
         context.colorspace, context.color_range = colours.matrix, colours.range
         context.color_trc, context.color_primaries = colours.trc, colours.primaries
-        shape = source.sample_aspect_ratio
-        if shape:
-            context.sample_aspect_ratio = 1 / shape if colours.size_px != colours.stored_px else shape
+        context.sample_aspect_ratio = colours.pixel_shape
         describe(made, source)
         return made
 
@@ -163,6 +161,7 @@ _CONTAINERS_OWN = {"major_brand", "minor_version", "compatible_brands", "encoder
 def colours_of(source: FilmReader, wanted: FilmFormat) -> Colours:
     """For a film that is read and an encoder. Raises FilmError where the models cannot paint it."""
     try:
-        return Colours(source.first, wanted.pictures, source.first.rotation)
+        shape = source.picture.sample_aspect_ratio or SQUARE
+        return Colours(source.first, wanted.pictures, source.first.rotation, shape)
     except FilmError as error:
         raise FilmError(f"{source.path} is not restyled: {error}", error.code) from error
