@@ -9,12 +9,13 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from obs_display import Display
+from obs_display import Display, _Xlib
 
 import mirage_lsd
 from mirage_lsd.worker.bench.pipeline import moving_pictures
@@ -67,6 +68,32 @@ def test_an_example_shows_its_film_in_a_window(name: str, clip: Path, checkout: 
     finally:
         display.close()
     assert ran.returncode == 0 and "Traceback" not in ran.stderr, ran.stderr
+
+
+def test_closing_the_window_ends_the_program() -> None:
+    pytest.importorskip("tkinter")
+    display = Display(virtual=True)
+    program = re.sub(r"lambda picture: .*\)$", "engine.render)", ENDLESS, flags=re.MULTILINE)
+    started = {"stderr": subprocess.PIPE, "text": True, "env": {**os.environ, "DISPLAY": display.name}}
+    try:
+        with subprocess.Popen([sys.executable, "-c", program], **started) as ran:
+            screen = _Xlib(display.name)
+            while not close_windows(screen, "Mirage LSD"):
+                assert ran.poll() is None
+                time.sleep(0.1)
+            told = ran.communicate(timeout=60)[1]
+    finally:
+        display.close()
+    assert ran.returncode == 0 and "Traceback" not in told, told
+
+
+def close_windows(screen: _Xlib, title: str) -> bool:
+    """Asks the windows of that title to close; whether there are any."""
+    windows = screen.tree(screen.lib.XDefaultRootWindow(screen.display))
+    found = [window for window in windows if screen.title(window) == title]
+    for window in found:
+        screen.close_window(window)
+    return bool(found)
 
 
 @pytest.mark.parametrize("name", ["README", "help"])

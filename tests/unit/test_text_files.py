@@ -30,10 +30,12 @@ def test_presets_are_read_with_and_without_a_byte_order_mark(encoding: str, tmp_
     assert load_library(save(tmp_path / "presets.toml", TOML, encoding))["mine"].name == "Grüße"
 
 
-@pytest.mark.parametrize(("encoding", "told"), [("utf-16", "is saved as UTF-16; save it as UTF-8"),
-                                                ("utf-16-le", "is saved as UTF-16"), ("utf-16-be", "is saved as UTF-16"),
-                                                ("utf-32", "is saved as UTF-32"),
-                                                ("cp1252", "is not UTF-8 in line 2; save it as UTF-8")])
+OTHERS = [("utf-16", "is saved as UTF-16; save it as UTF-8"), ("utf-16-le", "is saved as UTF-16"),
+          ("utf-16-be", "is saved as UTF-16"), ("utf-32", "is saved as UTF-32"),
+          ("cp1252", "is not UTF-8 in line 2; save it as UTF-8")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("encoding", "told"), OTHERS)
 def test_presets_in_another_encoding_are_told_by_its_name(encoding: str, told: str, tmp_path: Path) -> None:
     path = save(tmp_path / "presets.toml", TOML, encoding)
     with pytest.raises(PresetError, match=told) as refused:

@@ -152,7 +152,7 @@ def test_run_with_v1(clip, tmp_path, capsys):
     assert main([*command, "--checkpoint", "random:tiny-random"]) == 0
     assert "mirage-lsd-v1 (random weights) on cpu\n2 frames by the eager engine\n" in capsys.readouterr().out
     assert np.abs(frames_of(tmp_path / "out.mp4")[-1].astype(int) - frames_of(clip)[1]).mean() > 5
-    assert main([*command, "--checkpoint", str(tmp_path / "none")]) == 2
+    assert main([*command, "--checkpoint", str(tmp_path / "none"), "--overwrite"]) == 2
     assert "none" in capsys.readouterr().err
     command[-1] = "forest"  # a word that tiny knows: it does the work
     assert main([*command, "--checkpoint", str(tmp_path / "none"), "--overwrite"]) == 0
