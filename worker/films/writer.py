@@ -33,6 +33,7 @@ class FilmWriter:
         self._source, self._path = source, path
         self._colours = colours_of(source, self._format)
         self.frames = 0
+        self._muxed = 0  # of the frames: the encoder holds the newest back
         self.remarks = list(self._colours.remarks)
         self._ends_s: Fraction | None = None
         self._unfinished: set[int] = set()
@@ -112,11 +113,12 @@ class FilmWriter:
         try:
             for packet in packets:
                 self._film.mux(packet)
+                self._muxed += packet.stream is self._pictures
         except (av.FFmpegError, OSError) as error:
             raise self._refusal(error) from error
 
     def _refusal(self, error: Exception) -> FilmError:
-        return self._target.refusal(error, self.frames / max(self._source.total, self.frames, 1))
+        return self._target.refusal(error, self._muxed / max(self._source.total, self.frames, 1))
 
     def _new_pictures(self, quality: int | None):
         source, encoder = self._source.picture, self._format.pictures
