@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Colours of films: tags, range and bits are carried over, and what a look leaves alone is lost to the encoder alone."""
+"""Colours of films: tags, range and bits are carried over, and what a look leaves alone keeps its samples."""
 
 from __future__ import annotations
 
