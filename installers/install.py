@@ -27,6 +27,7 @@ from install_system import InstallError
 
 MODULES = "mirage_lsd.worker, mirage_lsd.shared.channel, numpy, cv2, ncnn, onnxruntime, openvino, ai_edge_litert"
 
+FILM = "film"  # for everybody: 36 MB beside some 200
 FIND_TORCH = "import importlib.util as u, sys; sys.exit(u.find_spec('torch') is None)"
 
 
@@ -103,7 +104,7 @@ def install_project(wish: Wish) -> None:
     if "train" in extras and not shutil.which("nvidia-smi") and not works(places.python, FIND_TORCH):
         say("installing PyTorch")
         run([places.python, "-m", "pip", "install", "torch==2.13.0"], "installing PyTorch")
-    say("installing Mirage LSD and what it needs (some 100 MB the first time)")
+    say("installing Mirage LSD and what it needs (some 230 MB the first time)")
     target = f"{CHECKOUT}[{','.join(extras)}]" if extras else str(CHECKOUT)
     how = ["-e", target] if places.editable else [target]
     shutil.rmtree(CHECKOUT / "build" / "lib", ignore_errors=True)  # setuptools would pack what lies there
@@ -202,7 +203,7 @@ def installed_extras(places: Places) -> frozenset[str]:
 
 
 def read_stamp(places: Places) -> dict:
-    return json.loads(places.stamp.read_text(encoding="utf-8")) if places.stamp.exists() else {}
+    return json.loads(places.stamp.read_bytes()) if places.stamp.exists() else {}
 
 
 def fingerprint() -> str:
@@ -212,7 +213,7 @@ def fingerprint() -> str:
 
 
 def project_version() -> str:
-    return tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    return tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8-sig"))["project"]["version"]
 
 
 COMMANDS: dict[str, Callable[[Wish], bool]] = {
@@ -236,10 +237,11 @@ def main() -> int:
         help="install into ./.venv of this checkout instead of your own folder",
     )
     parser.add_argument("--extras", default="", help="extras of pyproject.toml, for example voice,gpu")
+    parser.add_argument("--without-film", action="store_true", help="without ffmpeg's libraries, for mirage-lsd run")
     parser.add_argument("--with-test-tools", action="store_true", help="and the programs that the tests use")
     options = parser.parse_args()
     places = checkout_places() if options.checkout else user_places()
-    extras = frozenset(filter(None, options.extras.split(",")))
+    extras = frozenset(filter(None, options.extras.split(","))) | (set() if options.without_film else {FILM})
     wish = Wish(places, extras, options.with_test_tools)
     try:
         return 0 if COMMANDS[options.command](wish) else 1

@@ -89,7 +89,7 @@ def write_record(places: Places, obs_pythons: list[str], version: str) -> None:
 def read_record(places: Places) -> dict | None:
     """install.json, or None where there is none that can be read."""
     try:
-        record = json.loads(places.record.read_text(encoding="utf-8"))
+        record = json.loads(places.record.read_bytes())
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) and record.get("layout") == LAYOUT else None

@@ -60,7 +60,7 @@ class InstallRecord:
     def read(cls, path: str) -> InstallRecord:
         """Read and check one record."""
         try:
-            with open(path, encoding="utf-8") as file:
+            with open(path, "rb") as file:  # bytes: json then takes any editor's encoding
                 content = json.load(file)
         except (OSError, ValueError) as error:
             raise InstallError(f"{path} cannot be read ({error}): {RUN_INSTALLER}", "bad_record") from error

@@ -89,5 +89,5 @@ def running() -> list[str]:
 def _read(path: str) -> DeskAddress:
     if hasattr(os, "getuid") and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
         raise EndpointError(f"{path} can be read by others: restart OBS to get new keys", "not_private")
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8-sig") as file:
         return DeskAddress.from_line(file.read())

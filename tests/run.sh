@@ -10,11 +10,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 unset PYTHONPATH PYTHONHOME
 export DISPLAY= # the tests bring their own screen, also on a desktop
 
-extras=dev,train,voice
+extras=dev,film,train,voice
 for argument in "$@"; do
   case "$argument" in
     tests/obs | tests/obs/*) extras=test,voice ;; # these need no PyTorch
-    tests | tests/*) extras=dev,train,voice && break ;;
+    tests | tests/*) extras=dev,film,train,voice && break ;;
   esac
 done
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import demo
 import demo_stage
+import install
 import install_places
 import install_system
 import obs_installations
@@ -75,6 +76,21 @@ def filters_in_obs(script: Path, record: Path, folder: Path) -> bool:
         obs.start()
         with closing(Meter(obs.wait_until(lambda: control_block_of(obs.pid), "the script to start"))) as meter:
             return bool(obs.wait_until(lambda: meter.styled, "a processed picture", 60))
+
+
+def test_films_are_for_everybody_but_who_declines(monkeypatch: pytest.MonkeyPatch) -> None:
+    wishes = []
+
+    def note(wish: install.Wish) -> bool:
+        """Keeps what was asked for."""
+        wishes.append(wish.extras)
+        return True
+
+    monkeypatch.setitem(install.COMMANDS, "check", note)
+    for words in ([], ["--extras", "voice"], ["--without-film"]):
+        monkeypatch.setattr(sys, "argv", ["install.sh", "check", *words])
+        assert install.main() == 0
+    assert wishes == [{"film"}, {"film", "voice"}, set()]
 
 
 def test_remove_leaves_a_folder_that_is_not_ours(

@@ -15,6 +15,7 @@ from mirage_lsd.shared.settings import EDIT_REGIONS, MODELS, TINY, WORKING_SIZES
 
 EXIT_REFUSED = 2
 EXIT_GATE_MISSED = 1
+EXIT_INTERRUPTED = 130  # as a shell has it for Ctrl-C
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,6 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     except MirageError as error:
         print(f"mirage-lsd: {error}", file=sys.stderr)
         return EXIT_REFUSED
+    except KeyboardInterrupt:
+        print("mirage-lsd: stopped", file=sys.stderr)
+        return EXIT_INTERRUPTED
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -58,6 +62,14 @@ def size_px(text: str) -> tuple[int, int]:
     return size
 
 
+def quality(text: str) -> int:
+    """"90" → 90; argparse turns the ValueError into its own message."""
+    value = int(text)
+    if not 0 <= value <= 100:
+        raise ValueError(f"{text} is not between 0 and 100")
+    return value
+
+
 def _add_bench(commands) -> None:
     bench = commands.add_parser("bench", help="measure").add_subparsers(required=True, metavar="WHAT")
     transport = bench.add_parser("transport", help="the frame ring against queue and sockets")
@@ -75,9 +87,14 @@ def _add_bench(commands) -> None:
 
 
 def _add_run(commands) -> None:
-    run = commands.add_parser("run", help="restyle a video file")
+    run = commands.add_parser("run", help="restyle a film, with its sound")
     run.add_argument("input", type=Path)
-    run.add_argument("output", type=Path)
+    run.add_argument("output", type=Path,
+                     help=".mp4, .m4v, .mov or .mkv (H.264), .webm (VP9), or numbered pictures: picture-%%04d.png")
+    run.add_argument("--overwrite", action="store_true", help="replace OUTPUT if it exists")
+    run.add_argument("--quality", type=quality, metavar="0-100",
+                     help="of the pictures; 100 loses next to nothing (default: 80, at most 3 times the source's "
+                          "bitrate)")  # fmt: skip
     run.add_argument("--prompt", default="", help='such as "red leather jacket, city at night"')
     run.add_argument("--preset", default="")
     run.add_argument("--strength", type=float, default=1.0)
@@ -161,8 +178,7 @@ def _bench_pipeline(options) -> int:
 def _run(options) -> int:
     from mirage_lsd.worker import run_file
 
-    run_file.run(options)
-    return 0
+    return run_file.run(options)
 
 
 def _train(options) -> int:

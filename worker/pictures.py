@@ -151,11 +151,12 @@ def open_pictures(source: Any, size_px: tuple[int, int] | None = None) -> Pictur
 
 
 def as_bgra(picture: Any) -> np.ndarray:
-    """uint8 [h, w], [h, w, 3] BGR or [h, w, 4] BGRA → uint8 [h, w, 4] BGRA, contiguous; else VideoFileError."""
+    """uint8 [h, w], [h, w, 1], [h, w, 3] BGR or [h, w, 4] BGRA → uint8 [h, w, 4] BGRA, contiguous; else
+    VideoFileError."""
     if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or 0 in picture.shape:
         found = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
         raise VideoFileError(f"a picture must be a numpy array uint8 [height, width, 3]; got {found}", "bad_picture")
-    if picture.ndim == 2:
+    if picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 1):
         return cv2.cvtColor(picture, cv2.COLOR_GRAY2BGRA)
     if picture.ndim == 3 and picture.shape[2] == 3:
         return cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA)

@@ -22,6 +22,7 @@ from mirage_lsd.shared.look import KEEP, MAX_PRESETS, OWN_SEED, Preset
 from mirage_lsd.shared.settings import LAYERS, StreamSettings
 from mirage_lsd.worker.looks import strangers
 from mirage_lsd.worker.models.conditions import UnknownWordError, parse_conditions
+from mirage_lsd.worker.text_file import TextFileError, read_text
 
 LIBRARY = Path(__file__).with_name("presets.toml")
 THUMBNAILS = Path(__file__).with_name("thumbnails")
@@ -90,12 +91,14 @@ def load_presets() -> Presets:
 def load_library(path: Path = LIBRARY) -> dict[str, Preset]:
     """Every preset of one file by id, in the file's order. Raises PresetError naming file, key and fix."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(read_text(path))
     except FileNotFoundError as error:
         raise PresetError(f"{path} does not exist; reinstall Mirage LSD or create the file") from error
     except OSError as error:
         raise PresetError(f"{path} cannot be read ({error.strerror}); mend its permissions") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except TextFileError as error:
+        raise PresetError(str(error)) from error
+    except tomllib.TOMLDecodeError as error:
         raise PresetError(f"{path} is not valid TOML: {error}; mend that line") from error
     return {preset_id: _checked(path, preset_id, table) for preset_id, table in tables.items()}
 

@@ -9,43 +9,78 @@ and the next best does the work (mirage-lsd-tiny where it knows the words).
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
-from pathlib import Path
-
-import cv2
+from typing import TYPE_CHECKING, TextIO
 
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.settings import TINY, V1, StreamSettings
-from mirage_lsd.worker import devices
+from mirage_lsd.worker import devices, films
 from mirage_lsd.worker.engine_host import EngineHost
+from mirage_lsd.worker.films.make_film import make_film
+from mirage_lsd.worker.films.series import SeriesReader, SeriesWriter, is_series
+from mirage_lsd.worker.films.stop_signals import StopSignals
 from mirage_lsd.worker.looks import look_for
 from mirage_lsd.worker.models.config import USUAL_SIZE
-from mirage_lsd.worker.pictures import FilePictures, VideoFileError
 from mirage_lsd.worker.presets import wear
 from mirage_lsd.worker.restyler import Restyler, Restyles
 
+if TYPE_CHECKING:
+    from mirage_lsd.worker.films.reader import FilmReader
+    from mirage_lsd.worker.films.writer import FilmWriter
 
 def run(options) -> int:
-    """Restyles options.input into options.output; returns how many frames were written."""
+    """Restyles options.input into options.output; returns the exit status: 0, or 128 and the signal that ended it."""
     settings = settings_of(options)
     if settings.model != V1:  # which takes any words
         look_for(settings)
-    pictures = FilePictures(options.input)
-    silent = options.output.with_name(f".{options.output.stem}-{os.getpid()}{options.output.suffix}")
-    writer = cv2.VideoWriter(str(silent), cv2.VideoWriter_fourcc(*"mp4v"), pictures.fps, pictures.size_px)
-    if not writer.isOpened():
-        raise VideoFileError(f"{options.output} cannot be written; choose a folder you may write to and end in .mp4")
-    try:
-        frames = _restyle(pictures, writer, settings, options)
-        writer.release()
-        sound = add_sound(silent, options.input, options.output, frames / pictures.fps)
-    finally:
-        writer.release()
-        silent.unlink(missing_ok=True)
-    print(f"{frames} frames → {options.output} ({sound})")
-    return frames
+    with StopSignals() as stop, _reader(options) as film:
+        writer = _writer(options, film)
+        try:
+            restyle, what = new_restyler(settings, options)
+            say(what)
+            make_film(film, writer, lambda picture: restyle(picture, settings), options.frames, stop)
+            writer.finish()
+            restyle.close()
+        except KeyboardInterrupt:
+            say("stopped, nothing was written")
+            return stop.status
+        finally:
+            writer.discard()
+        report(film, writer, restyle, options, stop)
+    return stop.status
+
+
+def _reader(options) -> FilmReader | SeriesReader:
+    if is_series(options.input) and is_series(options.output):
+        return SeriesReader(options.input)
+    films.require()
+    from mirage_lsd.worker.films.reader import FilmReader
+
+    return FilmReader(options.input)
+
+
+def _writer(options, film: FilmReader | SeriesReader) -> FilmWriter | SeriesWriter:
+    if isinstance(film, SeriesReader):
+        return SeriesWriter(options.output, options.input, options.overwrite)
+    from mirage_lsd.worker.films.formats import FORMATS
+    from mirage_lsd.worker.films.writer import FilmWriter, colours_of
+
+    if is_series(options.output):
+        colours = colours_of(film, FORMATS[".mkv"])
+        return SeriesWriter(options.output, options.input, options.overwrite, colours)
+    return FilmWriter(options.output, film, options.quality, options.overwrite)
+
+
+def report(film: FilmReader | SeriesReader, writer: FilmWriter | SeriesWriter, restyle: Restyles, options,
+           stop: StopSignals) -> None:  # fmt: skip
+    """What was made, and all that is not as in the source."""
+    for remark in writer.remarks:
+        tell(remark)
+    if film.damaged:
+        tell(f"{options.input} is damaged: {film.damaged} of its packets could not be read")
+    say(", ".join(f"{count} frames by the {engine} engine" for engine, count in restyle.made_by.items()))
+    made = f"stopped after {writer.frames} frames" if stop.number else f"{writer.frames} frames"
+    say(f"{made} → {options.output} ({writer.sound})")
 
 
 def settings_of(options) -> StreamSettings:
@@ -82,40 +117,16 @@ def new_restyler(settings: StreamSettings, options) -> tuple[Restyles, str]:
 
 def tell(text: str) -> None:
     """Progress and remarks, on standard error."""
-    print(f"mirage-lsd: {text}", file=sys.stderr, flush=True)
+    say(f"mirage-lsd: {text}", sys.stderr)
 
 
-def add_sound(silent: Path, source: Path, output: Path, seconds: float) -> str:
-    """Puts the source's sound (of that length) to the pictures, by ffmpeg; returns what became of it, in words."""
-    ffmpeg = shutil.which("ffmpeg")
-    if ffmpeg is None:
-        shutil.move(silent, output)
-        return "without its sound: ffmpeg is not installed"
-    command = [ffmpeg, "-y", "-loglevel", "error", "-i", str(silent), "-i", str(source), "-map", "0:v", "-map", "1:a?",
-               "-c", "copy", "-t", f"{seconds:.3f}", str(output)]  # fmt: skip
-    ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if ran.returncode != 0:
-        reason = (ran.stderr.strip().splitlines() or ["no reason given"])[-1]
-        shutil.move(silent, output)
-        return f"without its sound: ffmpeg says {reason}"
-    return "with its sound" if _has_sound(ffmpeg, output) else "the source has no sound"
-
-
-def _has_sound(ffmpeg: str, path: Path) -> bool:
-    ran = subprocess.run([ffmpeg, "-hide_banner", "-i", str(path)], capture_output=True, text=True, check=False)
-    return " Audio: " in ran.stderr
-
-
-def _restyle(pictures: FilePictures, writer: cv2.VideoWriter, settings: StreamSettings, options) -> int:
-    restyle, what = new_restyler(settings, options)
-    print(what)
-    for frames, picture in enumerate(pictures, 1):
-        writer.write(restyle(picture, settings)[..., :3])
-        if frames == options.frames:
-            break
-    restyle.close()
-    print(", ".join(f"{count} frames by the {engine} engine" for engine, count in restyle.made_by.items()))
-    return restyle.made_by.total()
+def say(text: str, stream: TextIO | None = None) -> None:
+    """One line on standard output; nothing more where its terminal is gone, since the film matters more."""
+    stream = stream or sys.stdout
+    try:
+        print(text, file=stream, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # else Python fails once more when it ends
 
 
 def _new_v1(settings: StreamSettings, options) -> tuple[Restyles, str]:

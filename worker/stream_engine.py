@@ -2,8 +2,9 @@
 """`mirage_lsd.StreamEngine`: the filter's pipeline for Python programs.
 
 The methods may be called from any thread; pictures are read, restyled and handed out on one thread of the engine's
-own. Invariants: a setting that is refused changes nothing; what goes wrong on that thread is raised by `wait`, `stop`
-or the end of the with block, once; while a model loads, or cannot be had, a camera's pictures go on.
+own. Invariants: a setting that is refused changes nothing; what goes wrong on that thread is raised by `wait`, `stop`,
+the next `start` or the end of the with block, once, and told when the program ends where nobody called them; a program
+does not end before its streams do; while a model loads, or cannot be had, a camera's pictures go on.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.settings import MODELS, TINY, V1, StreamSettings
+from mirage_lsd.worker import program_end
+from mirage_lsd.worker.engine_arguments import StreamEngineError, settings_made, size_px_of
 from mirage_lsd.worker.models.config import USUAL_SIZE
 from mirage_lsd.worker.models_host import Choice, ModelsHost
 from mirage_lsd.worker.pictures import Pictures, open_pictures
@@ -31,12 +33,6 @@ from mirage_lsd.worker.window import Window
 
 OnFrame = Callable[[np.ndarray], Any]
 LOADING_POLL_S = 0.05
-
-
-class StreamEngineError(MirageError):
-    """The engine was used wrongly. Codes: already_started, closed, bad_resolution."""
-
-    code = "bad_use"
 
 
 class StreamEngine:
@@ -51,10 +47,10 @@ class StreamEngine:
                  resolution: tuple[int, int] | None = None, **settings: Any) -> None:  # fmt: skip
         chosen, checkpoint = (model, "") if model in MODELS else (V1, model)
         self._preset = settings.pop("preset", "")
-        self._plain = _made(partial(StreamSettings, model=chosen, checkpoint=checkpoint, device=device,
-                                    steps=max_steps), **settings)  # fmt: skip
+        self._plain = settings_made(partial(StreamSettings, model=chosen, checkpoint=checkpoint, device=device,
+                                            steps=max_steps), **settings)  # fmt: skip
         self._settings = wear(self._plain, self._preset)
-        self._size_px = _size_px(resolution)
+        self._size_px = size_px_of(resolution)
         self._models = ModelsHost(new_loader=partial(V1Loader, precision="auto" if fp16 else "float32"))
         self._models.check(self._settings)
         self._restyler: tuple[Choice, Restyles] | None = None
@@ -99,13 +95,13 @@ class StreamEngine:
     def update(self, **settings: Any) -> None:
         """Changes settings from the next picture on; one that cannot be raises MirageError and changes nothing."""
         preset = settings.pop("preset", self._preset)
-        plain = _made(partial(replace, self._plain), **settings)
+        plain = settings_made(partial(replace, self._plain), **settings)
         worn = wear(plain, preset)
         self._models.check(worn)
         self._plain, self._preset, self._settings = plain, preset, worn
 
     def start(self, input_source: Any = 0, on_frame: OnFrame | None = None) -> StreamEngine:
-        """Starts, and returns at once.
+        """Starts, and returns at once. The program goes on until the stream ends, also without `wait`.
 
         input_source: a camera's number, a video file, a function that returns pictures until it returns None, or an
         iterable of pictures (uint8 [h, w, 3], BGR as in OpenCV). on_frame is called with each result, of the same
@@ -115,10 +111,12 @@ class StreamEngine:
             raise StreamEngineError("this engine is closed; make another one", "closed")
         if self._running is not None and not self._running.done():
             raise StreamEngineError("it runs already; call stop() first", "already_started")
+        self.wait()  # raises what went wrong before, if nobody has asked
         self._pictures = open_pictures(input_source, self._size_px)
         self._stopping.clear()
         self._text, self.frames = "starting", 0
         self._running = self._threads.submit(self._run, self._pictures, on_frame or self.render)
+        program_end.hold(self._running, self._ask_to_stop)
         return self
 
     def render(self, picture: np.ndarray) -> bool:
@@ -134,14 +132,13 @@ class StreamEngine:
         done = bool(futures.wait([self._running], timeout_s).done)
         if done:
             running, self._running = self._running, None
+            program_end.let_go(running)
             running.result()
         return done
 
     def stop(self) -> None:
         """Ends the stream after the picture it is at. Raises what went wrong. Does not wait when on_frame calls it."""
-        self._stopping.set()
-        if self._pictures is not None:
-            self._pictures.close()
+        self._ask_to_stop()
         if threading.get_ident() != self._thread_id:
             self.wait()
 
@@ -160,6 +157,11 @@ class StreamEngine:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+    def _ask_to_stop(self) -> None:
+        self._stopping.set()
+        if self._pictures is not None:
+            self._pictures.close()
 
     def _run(self, pictures: Pictures, on_frame: OnFrame) -> None:
         self._thread_id = threading.get_ident()
@@ -231,22 +233,3 @@ class StreamEngine:
         if self._size_px is None or picture.shape[1::-1] == self._size_px:
             return picture
         return cv2.resize(picture, self._size_px, interpolation=cv2.INTER_AREA)
-
-
-def _made(make: Callable[..., StreamSettings], **settings: Any) -> StreamSettings:
-    try:
-        return make(**settings)
-    except TypeError as error:
-        known = ", ".join(StreamSettings.__dataclass_fields__)
-        wrong = str(error).rpartition("argument ")[2]
-        raise StreamEngineError(f"{wrong} is not a setting; there are: {known}") from error
-
-
-def _size_px(resolution: tuple[int, int] | None) -> tuple[int, int] | None:
-    if resolution is None:
-        return None
-    whole = isinstance(resolution, (tuple, list)) and len(resolution) == 2 and all(type(n) is int for n in resolution)
-    if not whole or min(resolution) < 1:
-        raise StreamEngineError(f"resolution must be (height, width) in pixels, such as (720, 1280); got "
-                                f"{resolution!r}", "bad_resolution")  # fmt: skip
-    return resolution[1], resolution[0]

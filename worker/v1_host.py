@@ -116,6 +116,8 @@ class V1Host:
         devices.check_torch(self._gpu)
         self.device = self._gpu.id if self._gpu else devices.CPU
         self.plan = self.plan or (plan_for(self._gpu) if self._gpu else plan_for(_main_memory()))
+        if self._gpu is None and self.options.precision == "float16":
+            self.note("float16 on a processor is many times slower than float32; leave out --precision float16")
         self.processor = open_device(self.device)
         _probe(self.processor, self._gpu)
         while True:

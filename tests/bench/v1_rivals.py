@@ -113,8 +113,9 @@ def diffusers_step_batch(folder: Path, device: str, dtype: torch.dtype, size_px,
         return unet(latents, timesteps, encoder_hidden_states=tokens, timestep_cond=guidance, return_dict=False)[0]
 
     encoder, decoder = compiled(pipe.vae.encoder, device), compiled(pipe.vae.decoder, device)
-    # AutoencoderTiny's encoder takes 0..1 and its decoder gives -1..1.
-    return StepBatch(net, encoder, lambda latent: decoder(latent) / 2 + 0.5, plan, Transfers(device, dtype, size_px))
+    # AutoencoderTiny's encoder takes -1..1, as its decoder gives.
+    return StepBatch(net, lambda image: encoder(image * 2 - 1), lambda latent: decoder(latent) / 2 + 0.5, plan,
+                     Transfers(device, dtype, size_px))  # fmt: skip
 
 
 def our_step_batch(folder: Path, device: str, dtype: torch.dtype, size_px, steps: int, plan) -> StepBatch:

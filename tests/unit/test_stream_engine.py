@@ -66,6 +66,13 @@ def test_a_function_and_a_list_are_sources_too(engine, frames):
     assert len(from_function) == len(from_list) == COUNT
 
 
+def test_grey_pictures_are_taken_with_or_without_an_axis_for_it(engine, frames):
+    engine.update(prompt="", preset="")
+    grey = frames[0][..., 1]
+    for picture in (grey, grey[..., None]):
+        assert np.array_equal(run(engine, [picture])[0], np.repeat(grey[..., None], 3, 2))
+
+
 def test_the_look_changes_live(engine, frames):
     engine.update(prompt="", preset="")
     shown: list[np.ndarray] = []

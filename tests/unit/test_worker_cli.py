@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 
 import cv2
 import numpy as np
 import pytest
 
-from mirage_lsd.worker import presets, thumbnails
+from mirage_lsd.worker import cli, presets, thumbnails
 from mirage_lsd.worker.bench.pipeline import moving_pictures
 from mirage_lsd.worker.cli import main
 from mirage_lsd.worker.presets import load_library
@@ -50,7 +48,7 @@ def test_run_says_which_file_is_wrong(tmp_path, capsys):
     assert "none.mp4 cannot be read: it does not exist" in capsys.readouterr().err
     (tmp_path / "text.mp4").write_text("no video")
     assert main(["run", str(tmp_path / "text.mp4"), str(tmp_path / "out.mp4")]) == 2
-    assert "OpenCV finds no video in it" in capsys.readouterr().err
+    assert "ffmpeg finds no video in it" in capsys.readouterr().err
 
 
 def test_a_prompt_is_checked_before_any_work(clip, tmp_path, capsys):
@@ -127,6 +125,15 @@ def test_an_unfinished_data_set_is_refused(tmp_path, capsys):
     assert "no file DONE" in capsys.readouterr().err
 
 
+def test_ctrl_c_ends_any_command_in_one_line(monkeypatch, capsys):
+    def interrupted(_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_version", interrupted)
+    assert main(["version"]) == 130
+    assert capsys.readouterr().err == "mirage-lsd: stopped\n"
+
+
 NONSENSE = [["presets", "--nonsense"], ["ctl", "nonsense"], ["bench", "pipeline", "--size", "0x0"], []]
 
 
@@ -137,26 +144,6 @@ def test_nonsense_is_refused(arguments):
     assert refused.value.code == 2
 
 
-@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg makes the sound and puts it back")
-def test_run_keeps_the_sound(clip, tmp_path, capsys):
-    spoken = tmp_path / "spoken.mp4"
-    make = ["ffmpeg", "-loglevel", "error", "-i", str(clip), "-f", "lavfi", "-i", "sine=440:duration=0.2", "-shortest"]
-    subprocess.run([*make, str(spoken)], check=True)
-    assert main(["run", str(spoken), str(tmp_path / "out.mp4")]) == 0
-    assert "with its sound" in capsys.readouterr().out
-    told = subprocess.run(["ffmpeg", "-i", str(tmp_path / "out.mp4")], capture_output=True, text=True).stderr
-    assert "Audio: aac" in told and "Video: " in told
-    assert main(["run", str(clip), str(tmp_path / "mute.mp4"), "--frames", "1"]) == 0
-    assert "the source has no sound" in capsys.readouterr().out
-
-
-def test_run_without_ffmpeg_says_that_the_sound_is_dropped(clip, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert main(["run", str(clip), str(tmp_path / "out.mp4"), "--frames", "1"]) == 0
-    assert "without its sound: ffmpeg is not installed" in capsys.readouterr().out
-    assert len(frames_of(tmp_path / "out.mp4")) == 1 and len(list(tmp_path.iterdir())) == 2  # nothing else is left
-
-
 def test_run_with_v1(clip, tmp_path, capsys):
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
@@ -165,11 +152,21 @@ def test_run_with_v1(clip, tmp_path, capsys):
     assert main([*command, "--checkpoint", "random:tiny-random"]) == 0
     assert "mirage-lsd-v1 (random weights) on cpu\n2 frames by the eager engine\n" in capsys.readouterr().out
     assert np.abs(frames_of(tmp_path / "out.mp4")[-1].astype(int) - frames_of(clip)[1]).mean() > 5
-    assert main([*command, "--checkpoint", str(tmp_path / "none")]) == 2
+    assert main([*command, "--checkpoint", str(tmp_path / "none"), "--overwrite"]) == 2
     assert "none" in capsys.readouterr().err
     command[-1] = "forest"  # a word that tiny knows: it does the work
-    assert main([*command, "--checkpoint", str(tmp_path / "none")]) == 0
+    assert main([*command, "--checkpoint", str(tmp_path / "none"), "--overwrite"]) == 0
     assert "mirage-lsd-v1 cannot be used, mirage-lsd-tiny runs instead" in capsys.readouterr().err
+
+
+def test_float16_on_a_processor_is_warned_of(clip, tmp_path, capsys):
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    command = ["run", str(clip), str(tmp_path / "out.mp4"), "--model", "mirage-lsd-v1", "--device", "cpu", "--frames",
+               "1", "--steps", "1", "--diffusion-size", "64x64", "--prompt", "forest"]  # fmt: skip
+    for precision, warned in (("float16", True), ("float32", False)):
+        main([*command, "--checkpoint", "random:tiny-random", "--precision", precision, "--overwrite"])
+        assert ("float16 on a processor is many times slower" in capsys.readouterr().err) is warned
 
 
 def test_the_pipeline_benchmark_measures_v1(tmp_path):

@@ -55,7 +55,7 @@ def prepared_graphs(weights: Path = DEFAULT_WEIGHTS, cache_dir: Path | None = No
 def is_whole(folder: Path) -> bool:
     """Whether every file of a cache folder has the size and digest its manifest says."""
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest = json.loads((folder / "manifest.json").read_bytes())
         return bool(manifest) and all(_digest(folder / name) == digest for name, digest in manifest.items())
     except (OSError, ValueError, AttributeError):
         return False

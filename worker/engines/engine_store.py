@@ -103,7 +103,7 @@ class EngineStore:
 
 def _read(folder: Path, key: EngineKey) -> tuple[bytes | None, str]:
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads((folder / MANIFEST).read_bytes())
         plan = (folder / PLAN).read_bytes()
         built_for, digest = manifest["key"], manifest["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:

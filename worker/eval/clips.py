@@ -70,7 +70,7 @@ def open_clip(test_set: TestSet, index: int) -> Clip:
     folder = test_set.clip_folder(index)
     if not (folder / "DONE").is_file():
         raise TestSetError(f"{folder} holds no finished clip; run the evaluation again to have it rendered")
-    words = json.loads((folder / "words.json").read_text())
+    words = json.loads((folder / "words.json").read_bytes())
     worn, asked = (_read_look(folder, name, test_set.frames) for name in LOOKS)
     pictures = np.load(test_set.folder / "backgrounds.npy", mmap_mode="r")
     scenes = np.load(test_set.folder / "scenes.npy", mmap_mode="r")

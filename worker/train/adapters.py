@@ -27,6 +27,7 @@ from mirage_lsd.worker.models.sd.shapes import SdShapes
 from mirage_lsd.worker.models.sd.source import FlowGraph
 from mirage_lsd.worker.models.sd.temporal import is_temporal
 from mirage_lsd.worker.models.sd.text import ClipTokens, encode_prompt
+from mirage_lsd.worker.text_file import read_text
 from mirage_lsd.worker.train.adapter_clips import Clips
 from mirage_lsd.worker.train.adapter_losses import adapter_losses
 
@@ -175,7 +176,7 @@ def run(options: argparse.Namespace) -> int:
     prompts = DEFAULT_PROMPTS
     if options.prompts is not None:
         try:
-            prompts = tuple(options.prompts.read_text(encoding="utf-8").splitlines())
+            prompts = tuple(read_text(options.prompts).splitlines())
         except OSError as error:
             raise AdapterTrainError(f"--prompts: {options.prompts} cannot be read: {error.strerror}") from error
     config = AdapterConfig(options.run_dir, options.clips, (int(width), int(height)), options.steps, options.batch,

@@ -83,7 +83,7 @@ def _open_one(folder: Path) -> World:
         raise DatasetError(f"no finished data set in {folder}; make one with `mirage-lsd train --only world` or wait "
                            "for the one being written", "dataset_missing")
     try:
-        looks = [clip["looks"] for clip in json.loads((folder / "clips.json").read_text())]
+        looks = [clip["looks"] for clip in json.loads((folder / "clips.json").read_bytes())]
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r")
                   for name in ("layers", "labels", "surface", "flow", "backgrounds", "scenes")}
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -99,7 +99,7 @@ class Tokens:
     """Text to the model's tokens and back: byte-pair encoding over the model's own merges."""
 
     def __init__(self, file: Path) -> None:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_bytes())
         self._ids = {**content["model"]["vocab"], **{t["content"]: t["id"] for t in content["added_tokens"]}}
         merges = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in content["model"]["merges"]]
         self._ranks = {pair: rank for rank, pair in enumerate(merges)}

@@ -49,7 +49,7 @@ class Hub:
         """What a repository holds; from the network only the first time. Raises HubError."""
         path = self._place(repo) / _LISTING
         try:
-            return RepoListing(**json.loads(path.read_text(encoding="utf-8")))
+            return RepoListing(**json.loads(path.read_bytes()))
         except (OSError, ValueError, TypeError):
             pass  # not fetched yet, or damaged
         found = self._asked(repo, lambda: self._fetch_listing(repo))

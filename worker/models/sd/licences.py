@@ -36,7 +36,7 @@ def licence_text(model: KnownModel) -> str:
 def accepted(folder: Path) -> dict[str, str]:
     """repo -> licence accepted; empty when the file is absent or damaged (then the user is asked again)."""
     try:
-        found = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        found = json.loads((folder / _FILE).read_bytes())
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

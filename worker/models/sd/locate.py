@@ -46,7 +46,7 @@ class Located:
         if name not in self.files:
             return {}
         try:
-            found = json.loads(self.files[name].read_text(encoding="utf-8"))
+            found = json.loads(self.files[name].read_bytes())
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{self.files[name]} is damaged ({error}); delete it and download the checkpoint "
                                   "again", "checkpoint_truncated") from error

@@ -153,7 +153,7 @@ class Body:
 
     def group(self, name: str) -> np.ndarray:
         """Vertex indices of a named group of the base mesh."""
-        table = json.loads((self.root / "data/mpfb2/mesh_metadata/basemesh_vertex_groups.json").read_text())
+        table = json.loads((self.root / "data/mpfb2/mesh_metadata/basemesh_vertex_groups.json").read_bytes())
         return np.concatenate([np.arange(first, last + 1) for first, last in table[name]])
 
     def pose(
