@@ -115,6 +115,27 @@ def test_a_reload_after_an_upgrade_refuses_and_says_so_in_the_window(tmp_path, t
         works(studio, still)
 
 
+def test_a_reload_under_a_release_that_told_none_refuses_too(tmp_path, tree, still):
+    """Its plugin cannot refuse, so there is no filter until OBS is started again; the source is shown."""
+    entry = "obs_script/mirage_lsd_obs.py"
+    folders = {"RELOADER_FOLDER": str(tmp_path), "RELOADER_SCRIPT": str(tree.script)}
+    tree.replace(entry, "parent.release = ", "parent.unknown = ")
+    tree.replace(entry, r"if now != running else", "if False else")
+    with studio_of(tmp_path, tree, still, [RELOADER], **folders) as studio:
+        studio.start()
+        studio.wait_styled("Still")
+        tree.replace(entry, "parent.unknown = ", "parent.release = ")
+        tree.replace(entry, "if False else", "if now != running else")
+        (tmp_path / "wanted").write_text("1")
+        studio.wait_until((tmp_path / "done").exists, "the reload")
+        assert matches(studio.log(), rf"upgraded to {VERSION}\+[0-9a-f]{{8}} while OBS runs an older one: restart OBS")
+        assert "Traceback" not in studio.log()
+        assert largest_difference(studio.grab("Still"), still[1]) == 0
+        (tmp_path / "done").unlink()
+        (tmp_path / "wanted").unlink()
+        works(studio, still)
+
+
 def test_a_lua_half_of_another_layout_is_refused(tmp_path, tree, still):
     tree.replace("obs_script/filter_layout.lua", r"LAYOUT_VERSION = \d+", "LAYOUT_VERSION = 99")
     scripts = [Script(tree.script), CLICKER]
