@@ -56,6 +56,8 @@ _TABLE: dict[str, tuple[str, Any, tuple[Any, ...]]] = {
     "audio_resampler_resample": (
         "obs", ctypes.c_bool, (_POINTER, _POINTER, _POINTER, _POINTER, _POINTER, ctypes.c_uint32),
     ),
+    "obs_source_enabled": ("obs", ctypes.c_bool, (_POINTER,)),
+    "obs_source_set_enabled": ("obs", None, (_POINTER, ctypes.c_bool)),
     "obs_source_get_settings": ("obs", _POINTER, (_POINTER,)),
     "obs_source_get_sync_offset": ("obs", ctypes.c_int64, (_POINTER,)),
     "obs_source_set_sync_offset": ("obs", None, (_POINTER, ctypes.c_int64)),

@@ -55,22 +55,18 @@ def window(studio, folder):
     return json.loads(done.read_text())["status"]
 
 
-def one_of(pids):
-    """Not while the short process that reads the presets is there as well."""
-    return pids if len(pids) == 1 else None
-
-
 def starts_of_workers(studio):
     return studio.log().count("started, process")
 
 
 def works(studio, still):
-    """Quit and start again: everything is as it should be."""
+    """Quit and start again: everything is as it should be, the filter's eye too."""
     assert studio.quit() == 0
     assert studio.sessions() == []
     studio.start()
     studio.wait_styled("Still")
     assert largest_difference(studio.grab("Still"), inverted(still[1])) == 0
+    assert studio.request("GetSourceFilter", sourceName="Still", filterName=FILTER_NAME)["filterEnabled"]
     assert studio.quit() == 0
 
 
@@ -85,7 +81,7 @@ def test_a_worker_that_would_be_of_another_release_is_not_started_again_and_agai
         tree.upgrade(NEXT)
         studio.wait_ticks(slot, 30)
         assert slot.get("showing_styled"), "what runs goes on"
-        (worker,) = studio.wait_until(lambda: one_of(studio.worker_pids()), "the worker alone")
+        (worker,) = studio.worker_pids()
         os.kill(worker, signal.SIGKILL)
         studio.wait_until(lambda: matches(slot.text("status"), UPGRADED), f"the status; it is {slot.text('status')}")
         assert largest_difference(studio.grab("Still"), still[1]) == 0
@@ -156,8 +152,7 @@ def test_two_releases_in_the_list_of_scripts_are_one_that_runs_and_one_that_is_r
         studio.start()
         slot = studio.wait_styled("Still")
         studio.wait_until(lambda: "list of scripts twice" in (slot.text("status") or ""), "a remark in the status")
-        studio.wait_until(lambda: one_of(studio.worker_pids()), "one worker")
-        assert len(studio.sessions()) == 1
+        assert len(studio.worker_pids()) == len(studio.sessions()) == 1
         assert studio.quit() == 0
         assert studio.sessions() == []
 

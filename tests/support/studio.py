@@ -120,9 +120,9 @@ class Studio(ObsSession):
         )
 
     def worker_pids(self) -> list[int]:
-        """Processes that OBS has started and that have not been reaped."""
-        found = subprocess.run(["pgrep", "-P", str(self.pid)], capture_output=True, text=True, check=False)
-        return [int(pid) for pid in found.stdout.split()]
+        """Processes that OBS has started and that have not been reaped, but for the short one that reads presets."""
+        found = subprocess.run(["pgrep", "-a", "-P", str(self.pid)], capture_output=True, text=True, check=False)
+        return [int(line.split()[0]) for line in found.stdout.splitlines() if "preset_list" not in line]
 
 
 def _install_record(folder: Path, worker: str | Sequence[str] | None) -> Path:
