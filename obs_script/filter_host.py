@@ -27,6 +27,8 @@ from mirage_lsd.shared.release import RELEASE
 from mirage_lsd.shared.settings import StreamSettings
 
 LUA_FILE = "filter.lua"
+SWITCHED_OFF = b"switched_off_without_script"
+HIDING = (b"last", b"nothing")  # of when_unstyled: who chose so is shown nothing untouched, also without the script
 NO_LOOK = {"preset": "", "outfit": "", "hair": "", "scene": "", "light": "", "look": ""}
 
 
@@ -38,6 +40,7 @@ class FilterHost:
         self._script: int | None = None
         self._bell_mappings: list[Mapping] = []
         self.streams: dict[int, FilterStream] = {}
+        self._new: set[int] = set()
 
     def load(self, folder: str, worker_bell: Any, plugin_bell: Any, refusal: str = "") -> None:
         """Load filter.lua; its filters appear. Raises MirageError if OBS refuses it (see OBS's script log). `refusal`:
@@ -61,9 +64,13 @@ class FilterHost:
             self.unload()
             raise MirageError(f"OBS could not load {path}: see Tools, Scripts, Script Log", "lua_not_loaded")
 
-    def unload(self) -> None:
-        """Unload filter.lua. OBS draws nothing for its filters until it is loaded again."""
+    def unload(self, obs_is_ending: bool = False) -> None:
+        """Unload filter.lua. A script source without its script draws nothing at all, so filters that may show their
+        source are switched off first: OBS then shows it, in its next frame. step() switches them on again, in whichever
+        OBS."""
         if self._script:
+            for _, slot in self._block.used() if not obs_is_ending else ():
+                self._switch(slot.text("parent_name") or "", slot.text("filter_name") or "", False)
             self._libobs.obs_script_destroy(self._script)
             self._script = None
 
@@ -74,10 +81,14 @@ class FilterHost:
             self._forget(instance, worker)
         for instance, slot in present.items():
             if instance not in self.streams:
+                self._new.add(instance)
                 self.streams[instance] = FilterStream(
                     slot, self._path_of, self._libobs.log, self._desk, self._twin_of
                 )
             self.streams[instance].step(worker)
+            if instance in self._new and self.streams[instance].name:
+                self._new.remove(instance)
+                self._switch(self.streams[instance].parent_name, self.streams[instance].filter_name, True)
             self._write_settings(self.streams[instance])
         self._follow_twins()
         self.free_graphics()
@@ -140,6 +151,19 @@ class FilterHost:
         with self._libobs.source(names[0]) as parent, self._libobs.filter(parent, names[1]) as found:
             return bool(found) and found == stream.slot.get("source")
 
+    def _switch(self, parent_name: str, filter_name: str, on: bool) -> None:
+        """Off: and note it in the filter's settings. On: if that is noted; what the user switched off stays off."""
+        with self._libobs.source(parent_name) as parent, self._libobs.filter(parent, filter_name) as found:
+            if not found:
+                return
+            with self._libobs.settings(found) as data:
+                if not on and self._libobs.obs_data_get_string(data, b"when_unstyled") in HIDING:
+                    return
+                noted = self._libobs.obs_data_get_bool(data, SWITCHED_OFF)
+                if noted if on else self._libobs.obs_source_enabled(found):
+                    self._libobs.obs_data_set_bool(data, SWITCHED_OFF, not on)
+                    self._libobs.obs_source_set_enabled(found, on)
+
     def _write_settings(self, stream: FilterStream) -> None:
         """Give OBS the look to save and to show."""
         content, stream.to_write = stream.to_write, {}
@@ -154,6 +178,7 @@ class FilterHost:
 
     def _forget(self, instance: int, worker: WorkerProcess) -> None:
         self.streams.pop(instance).close(worker)
+        self._new.discard(instance)
         self._libobs.log(f"stream {instance} closed")
 
     def _handle(self, bell: Any) -> int:

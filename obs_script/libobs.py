@@ -55,6 +55,7 @@ _TABLE: dict[str, tuple[str, Any, tuple[Any, ...]]] = {
     "obs_data_set_int": ("obs", None, (_POINTER, _TEXT, _NUMBER)),
     "obs_data_set_bool": ("obs", None, (_POINTER, _TEXT, ctypes.c_bool)),
     "obs_data_get_int": ("obs", _NUMBER, (_POINTER, _TEXT)),
+    "obs_data_get_string": ("obs", _TEXT, (_POINTER, _TEXT)),
     "obs_data_get_bool": ("obs", ctypes.c_bool, (_POINTER, _TEXT)),
     "obs_data_get_array": ("obs", _POINTER, (_POINTER, _TEXT)),
     "obs_data_array_release": ("obs", None, (_POINTER,)),

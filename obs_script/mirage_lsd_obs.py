@@ -77,6 +77,10 @@ def _stop():
         if stopped is not None:
             stopped.stop(wait=_obs_is_ending)
     _plugin = _refusing = None
+    if _obs_is_ending:  # also one that was stopped by a reload a moment ago
+        from mirage_lsd.obs_script.plugin import wait_for_ending
+
+        wait_for_ending()
 
 
 def _describe():
@@ -128,17 +132,16 @@ def script_load(settings):
 
 def script_update(settings):
     """OBS calls this right after script_load, and at every change."""
-    if _refusing is not None and not _connected:
-        _start(_refusing)
-    if _plugin is None or _address(settings) != _settings_address:
+    if _address(settings) != _settings_address:
         return
     first = not _connected
     if first:
         _connect(_plugin)
-    _plugin.scenes.carried = _carried(settings)
-    _set_senses(_plugin, settings)
-    if first:
-        _start(_plugin)
+    if _plugin is not None:
+        _plugin.scenes.carried = _carried(settings)
+        _set_senses(_plugin, settings)
+    if first and (_plugin or _refusing):
+        _start(_plugin or _refusing)
 
 
 def _connect(plugin):
@@ -149,16 +152,16 @@ def _connect(plugin):
     def on_call(_data):
         plugin.hotkeys.register(obs)
 
-    obs.signal_handler_connect(obs.obs_get_signal_handler(), plugin.script_call.signal, on_call)
+    if plugin is not None:
+        obs.signal_handler_connect(obs.obs_get_signal_handler(), plugin.script_call.signal, on_call)
     obs.obs_frontend_add_event_callback(_on_event)
     _connected = True
 
 
 def _start(plugin):
-    global _plugin, _refusing, _problem, _connected
+    global _plugin, _refusing, _problem
     from mirage_lsd.shared.errors import MirageError
 
-    _connected = True
     try:
         plugin.start()
     except MirageError as error:

@@ -105,7 +105,7 @@ class Plugin:
     def stop(self, wait: bool) -> None:
         """Unload the filter and let the supervisor tidy up; `wait`: until it has, because OBS is ending."""
         if not self._stopping.is_set():
-            self._host.unload()
+            self._host.unload(obs_is_ending=wait)
             self._stopping.set()
             self._plugin_bell.ring()
             self._awake.set()

@@ -103,5 +103,5 @@ class OtherRelease(EndpointError):
     code = "other_release"
 
     def __init__(self, theirs: str, ours: str) -> None:
-        super().__init__(f"the other side is Mirage LSD {theirs}, this is {ours}: restart OBS")
+        super().__init__(f"this is Mirage LSD {ours}, the other side is {theirs}: restart OBS")
         self.theirs = theirs

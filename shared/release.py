@@ -17,7 +17,7 @@ VERSION = "0.1.0"
 MAX_RELEASE_CHARS = 64
 OTHER_RELEASE = "other_release"
 """Code of the errors that say so."""
-UNKNOWN = "of an older release"
+UNKNOWN = "an older one"
 _CODE = (".py", ".lua")
 
 

@@ -9,11 +9,22 @@ import signal
 import cv2
 import numpy as np
 import pytest
-from marking_worker import EXIT, RED, RED_BGR
-from obs_scene import Script, image_source, media_source, mirage_filter
-from studio import MIRAGE_SCRIPT, Studio, alive, clip_file, faulty_script, inverted, largest_difference, picture_file
+from marking_worker import EXIT, RED, RED_BGR, SAME
+from obs_scene import Script, color_source, image_source, media_source, mirage_filter
+from studio import (
+    MIRAGE_SCRIPT,
+    ROOT,
+    Studio,
+    alive,
+    clip_file,
+    faulty_script,
+    inverted,
+    largest_difference,
+    picture_file,
+)
 
 pytestmark = pytest.mark.obs
+RELOADER = Script(ROOT / "tests" / "obs" / "scripts" / "reloader.py")
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +110,28 @@ def recorded(path: str) -> list[np.ndarray]:
     while (read := video.read())[0]:
         frames.append(read[1])
     return frames
+
+
+def test_a_reload_never_takes_the_picture_away(tmp_path):
+    """A script source whose script is away draws nothing at all: while ours is, OBS has to show the source."""
+    grey = color_source("Grey", (200, 200, 200), 320, 180, filters=[mirage_filter(pipeline="passthrough", seed=SAME)])
+    environment = {"RELOADER_FOLDER": str(tmp_path), "RELOADER_SCRIPT": str(MIRAGE_SCRIPT)}
+    with Studio(tmp_path / "obs", [grey], scripts=[RELOADER], environment=environment) as studio:
+        studio.start()
+        studio.wait_styled("Grey")
+        studio.request("StartRecord")
+        for number in "123":
+            (tmp_path / "wanted").write_text(number)
+            done = tmp_path / "done"
+            studio.wait_until(lambda n=number, d=done: d.exists() and d.read_text() == n, "the reload")
+            studio.wait_until(lambda: len(studio.sessions()) == 1, "the former session to be gone")
+            slot = studio.wait_styled("Grey")
+        studio.wait_ticks(slot, 10)
+        path = studio.request("StopRecord")["outputPath"]
+        studio.quit()
+    frames = recorded(path)
+    assert len(frames) > 60
+    assert [n for n, frame in enumerate(frames) if abs(frame.mean() - 200) > 20] == []
 
 
 def test_an_unrelated_script_cannot_freeze_obs(tmp_path):

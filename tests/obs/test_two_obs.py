@@ -11,6 +11,9 @@ import pytest
 from look_studio import LookStudio, look_source
 from studio import FILTER_NAME, largest_difference
 
+from mirage_lsd.shared.desk_address import FILE_NAME
+from mirage_lsd.shared.release import RELEASE
+
 pytestmark = [pytest.mark.obs, pytest.mark.slow]
 
 
@@ -47,6 +50,11 @@ def test_two_obs_do_not_meet_and_a_controller_says_which_it_means(tmp_path):
         assert second.quit() == 0
         first.wait_until(lambda: len(first.sessions()) == 1, "the second session to be gone")
         assert f"First/{FILTER_NAME}" in ctl(first, "status").stdout
+        (path,) = first.session_root.glob(f"*/{FILE_NAME}")
+        path.write_text(path.read_text().replace(RELEASE, "0.0.1+0123abcd"))
+        done = ctl(first, "status")
+        assert f"upgraded to {RELEASE} while OBS runs 0.0.1+0123abcd: restart OBS" in done.stderr
+        assert done.returncode == 0 and f"First/{FILTER_NAME}" in done.stdout, "and lets it in"
         first.wait_styled("First")
         assert first.quit() == 0
         assert first.sessions() == []

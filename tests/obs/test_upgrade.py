@@ -56,22 +56,18 @@ def window(studio, folder):
     return json.loads(done.read_text())["status"]
 
 
-def one_of(pids):
-    """Not while the short process that reads the presets is there as well."""
-    return pids if len(pids) == 1 else None
-
-
 def starts_of_workers(studio):
     return len(re.findall(r"worker \d+ started", studio.log()))
 
 
 def works(studio, still):
-    """Quit and start again: everything is as it should be."""
+    """Quit and start again: everything is as it should be, the filter's eye too."""
     assert studio.quit() == 0
     assert studio.sessions() == []
     studio.start()
     studio.wait_styled("Still")
     assert largest_difference(studio.grab("Still"), inverted(still[1])) == 0
+    assert studio.request("GetSourceFilter", sourceName="Still", filterName=FILTER_NAME)["filterEnabled"]
     assert studio.quit() == 0
 
 
@@ -86,7 +82,7 @@ def test_a_worker_that_would_be_of_another_release_is_not_started_again_and_agai
         tree.upgrade(NEXT)
         studio.wait_ticks(slot, 30)
         assert slot.get("showing_styled"), "what runs goes on"
-        (worker,) = studio.wait_until(lambda: one_of(studio.worker_pids()), "the worker alone")
+        (worker,) = studio.worker_pids()
         os.kill(worker, signal.SIGKILL)
         studio.wait_until(lambda: matches(slot.text("status"), UPGRADED), f"the status; it is {slot.text('status')}")
         assert largest_difference(studio.grab("Still"), still[1]) == 0
@@ -129,6 +125,27 @@ def test_a_reload_after_an_upgrade_refuses_and_says_so_in_the_window(tmp_path, t
         works(studio, still)
 
 
+def test_a_reload_under_a_release_that_told_none_refuses_too(tmp_path, tree, still):
+    """Its plugin cannot refuse, so there is no filter until OBS is started again; the source is shown."""
+    entry = "obs_script/mirage_lsd_obs.py"
+    folders = {"RELOADER_FOLDER": str(tmp_path), "RELOADER_SCRIPT": str(tree.script)}
+    tree.replace(entry, "parent.release = ", "parent.unknown = ")
+    tree.replace(entry, r"if now != running else", "if False else")
+    with studio_of(tmp_path, tree, still, [RELOADER], **folders) as studio:
+        studio.start()
+        studio.wait_styled("Still")
+        tree.replace(entry, "parent.unknown = ", "parent.release = ")
+        tree.replace(entry, "if False else", "if now != running else")
+        (tmp_path / "wanted").write_text("1")
+        studio.wait_until((tmp_path / "done").exists, "the reload")
+        assert matches(studio.log(), rf"upgraded to {VERSION}\+[0-9a-f]{{8}} while OBS runs an older one: restart OBS")
+        assert "Traceback" not in studio.log()
+        assert largest_difference(studio.grab("Still"), still[1]) == 0
+        (tmp_path / "done").unlink()
+        (tmp_path / "wanted").unlink()
+        works(studio, still)
+
+
 def test_a_lua_half_of_another_layout_is_refused(tmp_path, tree, still):
     tree.replace("obs_script/filter_layout.lua", r"LAYOUT_VERSION = \d+", "LAYOUT_VERSION = 99")
     scripts = [Script(tree.script), CLICKER]
@@ -149,8 +166,7 @@ def test_two_releases_in_the_list_of_scripts_are_one_that_runs_and_one_that_is_r
         studio.start()
         slot = studio.wait_styled("Still")
         studio.wait_until(lambda: "list of scripts twice" in (slot.text("status") or ""), "a remark in the status")
-        studio.wait_until(lambda: one_of(studio.worker_pids()), "one worker")
-        assert len(studio.sessions()) == 1
+        assert len(studio.worker_pids()) == len(studio.sessions()) == 1
         assert studio.quit() == 0
         assert studio.sessions() == []
 
