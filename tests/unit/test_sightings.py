@@ -11,7 +11,7 @@ from mirage_lsd.worker.engine_host import EngineHost
 from mirage_lsd.worker.looks import look_for
 from mirage_lsd.worker.models.dye import dyes_for
 from mirage_lsd.worker.models.scenes import ScenePictures
-from mirage_lsd.worker.models.sightings import Sightings, unseen
+from mirage_lsd.worker.models.sightings import Sightings, close_by, unseen
 from mirage_lsd.worker.restyler import Restyler
 
 SIZE_PX = 640, 360
@@ -212,3 +212,35 @@ def test_somebody_before_a_wall_that_is_taken_for_cloth_stays_and_the_wall_goes(
     assert not nobody[6:, :7].any() and nobody[:, 8:].all() and nobody[:5].all()
     alone = cells_of((slice(4, 5), slice(9, 10)))
     assert unseen(wall, alone).all(), "a single cell is no sighting"
+
+
+TORSO = slice(2, 12), slice(5, 15)
+
+
+def background_of(place, level: float = 0.1) -> np.ndarray:
+    return np.where(cells_of(place), np.float32(level), np.float32(0.95))
+
+
+def test_a_body_close_by_without_a_head_is_presumed_until_somebody_was_seen_well():
+    fresh, known = Sightings(), sighted()
+    known.presume(background_of(PLACE))
+    known.follow(NOTHING, picture_of(somebody=120), STILL, CELLS)
+    fresh.follow(NOTHING, picture_of(somebody=120), None, CELLS)
+    for sightings in (fresh, known):
+        sightings.presume(background_of(TORSO))
+    assert np.array_equal(fresh.cells, cells_of(TORSO))
+    assert not known.cells.any(), "who was there has left, and this is a chair"
+
+
+@pytest.mark.parametrize("place", [(slice(6, 12), slice(0, 20)), (slice(0, 12), slice(0, 20)), (slice(0, 10), TORSO[1]),
+                                   (slice(8, 12), slice(5, 15))], ids=["ground", "all", "hanging", "small"])
+def test_a_wall_the_ground_and_small_things_are_no_body_close_by(place):
+    assert not close_by(background_of(place)).any()
+    assert not close_by(background_of(TORSO, 0.3)).any(), "nor what is parsed half-heartedly"
+
+
+def test_a_chest_alone_is_dressed_from_the_first_frame_on(host, astronaut):
+    there, _ = astronaut
+    chest = np.ascontiguousarray(cv2.resize(there[200:, 130:450], SIZE_PX))
+    shares = [painted(chest, shown) for shown in played(host, [chest] * 6)]
+    assert min(shares) > 0.2

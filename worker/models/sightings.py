@@ -18,14 +18,18 @@ import numpy as np
 from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
 
 SEEN, DOUBT = 0.5, 0.03  # a cell's mean of the mask from which on somebody was seen, and nobody certainly was not
-LASTS = 0.1  # so little of a sighting still counts
+LASTS, PRESUMED = 0.1, 0.5  # so little of a sighting still counts
 KEPT, KEPT_IN_DOUBT = 0.86, 0.95  # what a frame keeps of one: 15 frames, or 45
 LEFT, LEFTOVER = 0.5, 0.4  # if less than so much of all sightings is still there, somebody left; what is kept then
 SAME_WITHIN = 60.0  # sum of the channels' differences (0..255 each) of a cell that shows the same
 PARSED = 0.5  # the parsing's probability of background below which it thinks somebody is there
-SEEN_SHARE, FEWEST = 0.2, 2  # of what hangs together so much, and so many cells, must have been seen
+SEEN_SHARE, FEWEST = 0.1, 2  # of what hangs together so much, and so many cells, must have been seen
 BESIDE = np.ones((5, 5), np.uint8)  # cells around those where somebody was seen
 LOOKED_SHARE = 0.3  # the same for another look, which nears what it looks at
+# A chest without its head is no person to the segmenter: what is parsed from the lower edge up over so much of the
+# picture, one side of it free, so surely (walls, chairs and horses were at .66 to .77, chests at .81 to .98), counts as
+# seen until somebody was seen well, that is over so much of what is parsed.
+CLOSE_SHARE, SURELY, WELL_SEEN = 0.25, 0.8, 0.5
 PAINTED = 0.05  # a cell's mean coverage from which on it hangs together with its neighbours
 
 
@@ -39,6 +43,7 @@ class Sightings:
         """Another scene, or another size."""
         self._seen = np.empty((0, 0), np.float32)
         self._picture = np.empty((0, 0, 3), np.uint8)
+        self._was_well_seen = False
 
     def follow(self, mask: np.ndarray, picture: np.ndarray, motion: np.ndarray | None, cells: tuple[int, int]) -> None:
         """mask f32 [h,w] 0..1: what the segmenter says of this picture u8 [h,w,3]; motion: see PersonMemory, or None
@@ -61,6 +66,14 @@ class Sightings:
         seen = cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA) > SEEN
         self._seen[seen & nobody & ~lacking(nobody, seen, LOOKED_SHARE)] = 1.0
 
+    def presume(self, background: np.ndarray) -> None:
+        """Takes a body close by, without a head, for seen; background f32 [rows,columns]: see `parsed_cells`."""
+        parsed = parsed_cells(background)
+        seen = np.count_nonzero(parsed & (self._seen == 1.0))
+        self._was_well_seen |= seen >= max(FEWEST, WELL_SEEN * np.count_nonzero(parsed))
+        if not self._was_well_seen:
+            self._seen[close_by(background) & (self._seen < 1.0)] = PRESUMED
+
     def _still_there(self, before: np.ndarray, motion: np.ndarray) -> np.ndarray:
         rows, columns = self._seen.shape
         x = motion[0] + np.arange(columns, dtype=np.float32)
@@ -74,6 +87,18 @@ class Sightings:
     def cells(self) -> np.ndarray:
         """bool [rows,columns]: where somebody was seen."""
         return self._seen > LASTS
+
+
+def close_by(background: np.ndarray) -> np.ndarray:
+    """f32 [rows,columns] -> bool: parsed cells of what may be a body that fills much of the picture."""
+    parsed = parsed_cells(background)
+    count, labels = cv2.connectedComponents(parsed.astype(np.uint8), connectivity=8)
+    sizes = np.bincount(labels.ravel(), minlength=count)
+    bottom, left, right = (np.isin(np.arange(count), edge) for edge in (labels[-1], labels[:, 0], labels[:, -1]))
+    sure = np.bincount(labels.ravel(), 1.0 - background.ravel(), count) >= SURELY * sizes
+    body = (sizes >= CLOSE_SHARE * parsed.size) & sure & bottom & ~(left & right)
+    body[0] = False
+    return body[labels]
 
 
 def parsed_cells(background: np.ndarray) -> np.ndarray:

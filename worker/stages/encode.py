@@ -38,7 +38,9 @@ class Encode:
         background = features["regions"][0, 0]
         self._sightings.follow(seen_mask, working, motion, background.shape[::-1])
         if self._context.host.looks_for_people:
-            self._look_again(working, parsed_cells(background))
+            parsed = parsed_cells(background)
+            self._sightings.presume(background)
+            self._look_again(working, parsed)
             job.tensors["seen"] = self._sightings.cells
             if not job.tensors["seen"].any():  # else the nets' own thought would hold on to nobody, as mask and box
                 background = np.ones_like(background)
