@@ -54,8 +54,8 @@ class Edge(Enum):
 @dataclass
 class _Phrase:
     """frames so far, the lead included; the loudest level; the room when it began; frames of speech; frames since the
-    last with a voice, and since the last loud one. is_part: what was said until this pause is known to be no whole
-    phrase."""
+    last with a voice, and since the last loud one. said: frames until the last of speech, that is loud and with a voice.
+    is_part: what was said until this pause is known to be no whole phrase."""
 
     frames: list[np.ndarray]
     peak_db: float
@@ -64,6 +64,7 @@ class _Phrase:
     voiced: int
     voiceless: int = 0
     faint: int = 0
+    said: int = 0
     is_part: bool = False
     levels_db: list[float] = field(default_factory=list)
 
@@ -158,7 +159,7 @@ class Endpointer:
         now.faint = 0 if loud else now.faint + 1
         now.voiceless = 0 if voice else now.voiceless + 1
         if now.quiet == 0:
-            now.is_part = False
+            now.is_part, now.said = False, len(now.levels_db)
         if self._is_over(now):
             self._levels_db.extend(now.levels_db[-now.quiet :])
             return self._end(Edge.ENDED if now.voiced * FRAME_MS >= MIN_VOICED_MS else Edge.DROPPED)
@@ -169,8 +170,8 @@ class Endpointer:
         return Edge.PAUSED if now.quiet == _PAUSE_FRAMES and self._is_long(now) else None
 
     def _is_long(self, now: _Phrase) -> bool:
-        """Too long for the wake word alone."""
-        return len(now.levels_db) - now.quiet >= self._whole_frames
+        """Too long for the wake word alone. The pause after it does not count, nor the breath before the command."""
+        return now.said >= self._whole_frames
 
     def _is_over(self, now: _Phrase) -> bool:
         if now.is_part or not self._is_long(now):

@@ -135,9 +135,9 @@ class Listener:
             self._guess = _NOT_ASKED  # a phrase that does not begin with the wake word will not do so later
 
     def _guess_at(self) -> None:
-        """Ask in a pause. When only the wake word was said, the pause may be longer."""
+        """Ask in a pause. When only the wake word was said, or it is not sure that more was, the pause may be longer."""
         self._guess, self._guess_ms = self._ask(self._endpointer.phrase)
-        if self._guess is not None and not self._guess.command:
+        if self._guess is not None and not (self._guess.command and self._guess.whole):
             self._endpointer.may_go_on()
 
     def _decide(self, phrase: np.ndarray) -> Iterator[LineMessage]:
