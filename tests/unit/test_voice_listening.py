@@ -15,7 +15,7 @@ from mirage_lsd.worker.train.voice.speech import TUNING_VOICES, in_noise, pcm16,
 from mirage_lsd.worker.voice.endpointer import END_BY_LEVEL_MS, FRAME_MS, FRAME_SAMPLES, LEAD_MS, Edge, Endpointer
 from mirage_lsd.worker.voice.engine import Heard
 from mirage_lsd.worker.voice.intents import SpokenPreset
-from mirage_lsd.worker.voice.listener import Listener, Manner
+from mirage_lsd.worker.voice.listener import WHOLE_MS, Listener, Manner
 from mirage_lsd.worker.voice.speech_detector import speech_detector
 
 RATE_HZ = 16_000
@@ -40,9 +40,11 @@ def everything(frame: np.ndarray) -> float:
     return 1.0
 
 
-def edges(sound: np.ndarray, hears: Callable[[np.ndarray], float] = everything) -> list[tuple[Edge, int, int]]:
+def edges(
+    sound: np.ndarray, hears: Callable[[np.ndarray], float] = everything, whole_ms: int = 0
+) -> list[tuple[Edge, int, int]]:
     """(edge, ms of sound so far, samples of the phrase)."""
-    finder, found = Endpointer(hears), []
+    finder, found = Endpointer(hears, whole_ms), []
     for start in range(0, sound.size - FRAME_SAMPLES + 1, FRAME_SAMPLES):
         edge = finder.feed(sound[start : start + FRAME_SAMPLES])
         if edge:
@@ -151,6 +153,36 @@ def test_a_guess_in_a_pause_is_thrown_away_when_the_phrase_goes_on() -> None:
     (event,) = listener.hear(sound)
     assert event.text == "forest"
     assert engine.asked[1].size > engine.asked[0].size
+
+
+def test_after_an_unsure_guess_the_pause_may_be_longer_and_what_follows_belongs_to_the_phrase() -> None:
+    listener, engine = listening(Heard("tee", 0.7, whole=False), Heard("forest", 0.9), Heard("tee", 0.7, whole=False))
+    sound = np.concatenate([voice(0.8), room(0.35, seed=6), voice(0.5), room(0.6, seed=7)])
+    (event,) = listener.hear(sound)
+    assert event.text == "forest"
+    assert engine.asked[1].size > engine.asked[0].size + RATE_HZ // 2
+    (event,) = listener.hear(phrase())  # nothing follows: it was all
+    assert event.text == "tee"
+
+
+def slow_detector() -> Callable[[np.ndarray], float]:
+    """Knows the buzz from noise, and like the real one notices its end some frames late."""
+    left = 0
+
+    def hears(frame: np.ndarray) -> float:
+        nonlocal left
+        power = np.sort(np.abs(np.fft.rfft(frame)) ** 2)
+        left = 4 if power[-16:].sum() > 0.8 * power.sum() else max(left - 1, 0)
+        return float(left > 0)
+
+    return hears
+
+
+def test_the_breath_before_a_command_does_not_end_the_phrase_after_the_wake_word() -> None:
+    """A consonant's hiss is loud before it is a voice, and must not make a whole command of the wake word."""
+    parts = room(1), voice(0.52), room(0.256, seed=6), room(0.064, 0.1, seed=8), voice(0.48), room(1, seed=7)
+    kinds = [edge for edge, *_ in edges(np.concatenate(parts), slow_detector(), WHOLE_MS)]
+    assert kinds.count(Edge.BEGAN) == kinds.count(Edge.ENDED) == 1
 
 
 def test_a_phrase_without_the_wake_word_is_asked_about_once() -> None:

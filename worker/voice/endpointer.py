@@ -54,8 +54,8 @@ class Edge(Enum):
 @dataclass
 class _Phrase:
     """frames so far, the lead included; the loudest level; the room when it began; frames of speech; frames since the
-    last with a voice, and since the last loud one. said: frames until the last of speech, that is loud and with a voice.
-    is_part: what was said until this pause is known to be no whole phrase."""
+    last with a voice, and since the last loud one. said: frames until the last of speech, which is loud and a voice.
+    is_part: what was said until this pause is known to be no whole phrase, or not known to be one."""
 
     frames: list[np.ndarray]
     peak_db: float
@@ -109,7 +109,7 @@ class Endpointer:
         return self._now is not None and self._now.quiet == 0
 
     def may_go_on(self) -> None:
-        """Somebody knows that what was said until this pause is no whole phrase."""
+        """Somebody doubts that what was said until this pause is a whole phrase."""
         if self._now is not None:
             self._now.is_part = True
 

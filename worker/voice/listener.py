@@ -99,6 +99,14 @@ class Listener:
             self._frames += 1
             yield from self._frame(frame)
 
+    def forget(self) -> None:
+        """Sound was lost: what came before is not the beginning of what comes now."""
+        self._endpointer.reset()
+        self._guess, self._waking, self._rest = _NOT_ASKED, None, np.zeros(0, np.int16)
+        if self._held:
+            self._held = []
+        self._engine.begin()
+
     def start_talking(self) -> None:
         """The push-to-talk key went down: all sound from now on is one phrase."""
         self._endpointer.reset()
@@ -135,7 +143,7 @@ class Listener:
             self._guess = _NOT_ASKED  # a phrase that does not begin with the wake word will not do so later
 
     def _guess_at(self) -> None:
-        """Ask in a pause. When only the wake word was said, or it is not sure that more was, the pause may be longer."""
+        """Ask in a pause. It may be longer after the wake word alone, and after what may not be all of a command."""
         self._guess, self._guess_ms = self._ask(self._endpointer.phrase)
         if self._guess is not None and not (self._guess.command and self._guess.whole):
             self._endpointer.may_go_on()
