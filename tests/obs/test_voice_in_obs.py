@@ -21,13 +21,14 @@ SPEAKER = Voice("espeak", "en-us+f3", 150, 60)
 
 
 def spoken_file(path: Path, text: str) -> Path:
-    """A WAV file: silence, the text, silence."""
+    """A WAV file: silence, the text, silence; silence alone for no text."""
     quiet = np.random.default_rng(0).standard_normal(int(1.2 * RATE_HZ)).astype(np.float32) * 0.0005
+    speech = speak(text, SPEAKER) if text else quiet
     with wave.open(str(path), "wb") as made:
         made.setnchannels(1)
         made.setsampwidth(2)
         made.setframerate(RATE_HZ)
-        made.writeframes(pcm16(np.concatenate([quiet, speak(text, SPEAKER), quiet])).tobytes())
+        made.writeframes(pcm16(np.concatenate([quiet, speech, quiet])).tobytes())
     return path
 
 
@@ -36,7 +37,7 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
     """An OBS with a picture under the filter, and voice listening to a source that plays what it is told to."""
     picture_file(tmp_path / "still.png", 120, 80)
     still = image_source("Still", tmp_path / "still.png", filters=[mirage_filter(pipeline="passthrough")])
-    speaker = media_source("Speaker", spoken_file(tmp_path / "off.wav", "Mirage, turn off"), looping=False)
+    speaker = media_source("Speaker", spoken_file(tmp_path / "quiet.wav", ""), looping=False)
     script = Script(MIRAGE_SCRIPT, {"voice_on": True, "voice_source": "Speaker", "voice_cooldown_ms": 0})
     with Studio(tmp_path / "obs", [still, speaker], scripts=[script]) as studio:
         studio.start()

@@ -78,11 +78,9 @@ class Endpointer:
     """Feed `frames` one after the other; `phrase` is the sound of the phrase under way or just ended."""
 
     def __init__(self, hears: Callable[[np.ndarray], float], whole_ms: int = 0) -> None:
-        """hears: how likely a frame is speech (speech_detector.py). whole_ms: what is shorter cannot be a whole phrase,
-        as it has but the wake word: it may pause for longer."""
+        """hears: how likely a frame is speech (speech_detector.py). whole_ms: see `expect`."""
         self._hears = hears
         self._hearing = 0  # frames for which the detector goes on listening
-        self._whole_frames = whole_ms // FRAME_MS
         self._levels_db: deque[float] = deque(maxlen=_FLOOR_MS // FRAME_MS)
         self._lead: deque[np.ndarray] = deque(maxlen=LEAD_MS // FRAME_MS)
         self._loud_in_a_row = 0
@@ -91,6 +89,7 @@ class Endpointer:
         self._quiet_wanted = 0
         self.quiet_ms = 0
         """How long the pause was that ended the last phrase."""
+        self.expect(whole_ms)
 
     @property
     def phrase(self) -> np.ndarray:
@@ -117,6 +116,12 @@ class Endpointer:
         """One frame of FRAME_SAMPLES int16 samples; returns the edge it brings, if any."""
         level_db = _level_db(frame)
         return self._within(frame, level_db) if self._now else self._before(frame, level_db)
+
+    def expect(self, whole_ms: int) -> None:
+        """Other phrases from now on: what is shorter than this cannot be a whole one, as it has but the wake word, and
+        may pause for longer."""
+        self._whole_frames = whole_ms // FRAME_MS
+        self.reset()
 
     def reset(self) -> None:
         """Forget the phrase under way; what is known of the room is kept."""

@@ -60,8 +60,7 @@ class Listener:
         """hears: how likely a frame is speech; None for the detector that there is. clock_s: what the engine's time is
         taken with."""
         self._engine, self._clock_s = engine, clock_s
-        self._hears = hears or speech_detector()
-        self._endpointer = Endpointer(self._hears)
+        self._endpointer = Endpointer(hears or speech_detector())
         self._rest = np.zeros(0, np.int16)
         self._frames = 0  # since the start: the sound's own clock
         self._guess: Heard | None | object = _NOT_ASKED
@@ -83,7 +82,7 @@ class Listener:
         book = Phrasebook(presets, manner.wake_word)
         remarks = self._engine.use(book, grammar.build(book))
         self.book, self._manner = book, manner
-        self._endpointer = Endpointer(self._hears, WHOLE_MS if manner.wake_word else 0)
+        self._endpointer.expect(WHOLE_MS if manner.wake_word else 0)
         self._guess, self._waking, self._held = _NOT_ASKED, None, None
         return remarks
 
@@ -184,6 +183,9 @@ class Listener:
         self._silent_until = self._frames + self._manner.cooldown_ms // FRAME_MS
         return Understood.of(command, heard.command, heard.confidence, latency_ms)
 
+    def _is_sure(self, heard: Heard | None) -> bool:
+        return heard is not None and heard.whole and heard.confidence >= self._manner.threshold
+
     def _with_waking(self, phrase: np.ndarray) -> np.ndarray:
         """The phrase, after what was said shortly before and waits for more; its lead may have been heard already."""
         if self._waking is None:
@@ -194,10 +196,13 @@ class Listener:
         return np.concatenate([self._waking, phrase[max(-gap, 0) * FRAME_SAMPLES :]])
 
     def _ask(self, phrase: np.ndarray) -> tuple[Heard | None, float]:
-        """The engine's answer and the ms it took."""
-        phrase = self._with_waking(phrase)
+        """The engine's answer and the ms it took. Who breaks off may go on or begin again: where the two together make
+        no sense, what was said last may."""
+        whole = self._with_waking(phrase)
         started = self._clock_s()
-        heard = self._engine.finish(phrase)
+        heard = self._engine.finish(whole)
+        if whole is not phrase and self._engine.guesses and not self._is_sure(heard):
+            heard = max(heard, self._engine.finish(phrase), key=lambda one: one.confidence if one else 0.0)
         took_s = self._clock_s() - started
         self.engine_s += took_s
         return heard, took_s * MS_PER_S
