@@ -23,6 +23,7 @@ from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.process_lines import Failed
 from mirage_lsd.shared.voice_lines import (
     LINES,
+    LOST,
     PUSH_TO_TALK,
     Awake,
     Ready,
@@ -37,6 +38,7 @@ RING_FILE = "voice.audio"
 LOOK_FOR_SOURCE_S = 0.5
 SHOWN_S = 8.0
 REASONS = {"unsure": "not sure enough", "cooldown": "too soon after the last", "not_understood": "not understood"}
+TOO_BUSY = "the machine is too busy to listen all the time; say it again"
 
 
 class Voice:
@@ -124,6 +126,9 @@ class Voice:
             self._do(message)
         elif isinstance(message, Awake):
             self._say("listening ...")
+        elif isinstance(message, Rejected) and message.reason == LOST:
+            self._say(TOO_BUSY)
+            self._libobs.log(f"voice: {TOO_BUSY}")
         elif isinstance(message, Rejected):
             self._say(f'heard "{message.text}": {REASONS.get(message.reason, message.reason)}')
         elif isinstance(message, Ready):

@@ -37,7 +37,7 @@ MAGIC = b"MIRAGEAU"
 RATE_HZ = 16_000
 HEADER_BYTES = 4096
 SAMPLE_BYTES = 2
-DEFAULT_CAPACITY_SAMPLES = 8 * RATE_HZ
+DEFAULT_CAPACITY_SAMPLES = 30 * RATE_HZ  # so long may a busy machine keep its reader waiting
 DEFAULT_BLOCK_SAMPLES = RATE_HZ // 4
 MAX_CAPACITY_SAMPLES = 120 * RATE_HZ
 _FIXED = struct.Struct("=8sIIIIQQ")  # magic, layout_version, rate_hz, channels, format, capacity, block

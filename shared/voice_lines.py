@@ -25,6 +25,7 @@ MAX_LANGUAGE_CHARS = 12
 ENGLISH = "en"
 MAX_COOLDOWN_MS = 60_000
 ORIGIN = "voice"
+LOST = "lost"
 # Names of the engines; worker/voice/engine.py loads them.
 AUTO = "auto"
 ENGINES = ("whisper", "pocketsphinx", "vosk", "sherpa-onnx", "moonshine", "faster-whisper", "speech_recognition")
@@ -118,7 +119,7 @@ class Awake(LineMessage):
 
 @dataclass(frozen=True)
 class Rejected(LineMessage):
-    """Something was said that is no command. reason: unsure, cooldown or not_understood."""
+    """Something was said that is no command. reason: unsure, cooldown or not_understood; or LOST: sound was."""
 
     reason: str = string(40)
     text: str = string(MAX_HEARD_CHARS)

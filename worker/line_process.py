@@ -2,8 +2,8 @@
 """A process that talks in lines with its owner (shared/process_lines.py): what voice and gestures have in common.
 
 Called on the main thread. The first line of standard input is the launch line; events go to the real standard output.
-Invariants: when standard input ends, the owner is gone, and so is this process, whatever it is doing; where the
-processor is short, the picture comes first (a lower priority).
+Invariants: when standard input ends, the owner is gone, and so is this process, whatever it is doing; a service that
+says so yields to the picture where the processor is short.
 """
 
 from __future__ import annotations
@@ -33,13 +33,19 @@ class LineService(Protocol):
         """Until the process ends; `lines`: what the owner writes after the launch line."""
 
 
-def run(lines: Lines, make: Callable[[str, Callable[[LineMessage], None]], LineService]) -> int:
-    """Run the service that `make` makes from the launch line and a function that tells; returns the exit status."""
+def run(
+    lines: Lines, make: Callable[[str, Callable[[LineMessage], None]], LineService], picture_first: bool = False
+) -> int:
+    """Run the service that `make` makes from the launch line and a function that tells; returns the exit status.
+
+    picture_first: at low priority, for a service that works all the time.
+    """
     # The real standard output carries events only; whatever a library prints goes to the log instead.
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    _let_the_picture_go_first()
+    if picture_first:
+        _let_the_picture_go_first()
 
     def tell(event: LineMessage) -> None:
         events.write(lines.write(event))

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Long runs of a real OBS with the filter: recovery, reloads, starts and exits, memory.
+"""Long runs of a real OBS with the filter: recovery, reloads, starts and exits, scene collections, memory.
 
-    python tests/bench/obs_soak.py [--parts recovery,reloads,starts,memory] [--seconds 600] [--times 20] [--json FILE]
+    python tests/bench/obs_soak.py [--parts recovery,reloads,starts,collections,memory] [--seconds 600] [--times 20]
+                                   [--load 4] [--without-script] [--json FILE]
 
 recovery: SIGKILL and SIGSTOP to the worker, how soon the source and then the styled picture is shown, and OBS's
 longest gap between frames beside that of a control run without the filter. reloads, starts: how many of --times
 ended without a crash, a hang, a process or a session folder left behind; control: the same starts without the script,
-and how many of those ended with status 0. memory: resident memory of OBS and
+and how many of those ended with status 0. collections: a start, another scene collection, back, and an exit after up to
+SETTLE_S, so often; a crash in obs-websocket's own end is counted by itself (OBS closes that server's socket while its
+thread still listens; run with --without-script, the control, it ends so too). memory: resident memory of OBS and
 worker over --seconds, first minute left out. Exits 1 if a wanted figure is missed.
 """
 
@@ -16,19 +19,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import re
 import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "installers"), str(CHECKOUT / "tests" / "support")]
 
+from bench_options import add_load_option, load_beside_obs  # noqa: E402
 from obs_config import Video  # noqa: E402
 from obs_scene import Script, media_source, mirage_filter  # noqa: E402
 from studio import MIRAGE_SCRIPT, Studio, alive, clip_file  # noqa: E402
@@ -40,6 +45,7 @@ TICKER = Script(SCRIPTS / "ticker.lua")
 SOURCE_WITHIN_MS, STYLED_WITHIN_MS, STALL_BEYOND_CONTROL_MS, FLAT_WITHIN = 250.0, 8000.0, 100.0, 0.02
 BLOWS = {"SIGKILL": signal.SIGKILL, "SIGSTOP": signal.SIGSTOP}
 SETTLE_S, WATCH_S, SAMPLE_S, CONTROL_S = 3.0, 12.0, 5.0, 1.5
+EMPTY, CLEAN, IN_WEBSOCKET = "Empty", "clean", "crash in obs-websocket's end"
 
 
 class Bench:
@@ -47,13 +53,16 @@ class Bench:
 
     def __init__(self, folder: Path, options: argparse.Namespace) -> None:
         self.folder, self.options = folder, options
+        self.environment = load_beside_obs(folder, options.load)
         self.clip = clip_file(folder / "clip.mkv", size="640x360", seconds=10)
 
-    def studio(self, name: str, filtered: bool = True, **more: Any) -> Studio:
+    def studio(self, name: str, filtered: bool = True, environment: Mapping[str, str] | None = None, **more: Any):
         """An OBS at 640x360, 30 frames a second, with the clip."""
         filters = [mirage_filter(pipeline=self.options.pipeline)] if filtered else []
         sources = [media_source("Clip", self.clip, filters=filters)]
-        return Studio(self.folder / name, sources, worker="real", video=Video(640, 360, 30), **more)
+        variables = {**self.environment, **(environment or {})}
+        video = Video(640, 360, 30)
+        return Studio(self.folder / name, sources, worker="real", video=video, environment=variables, **more)
 
 
 def recovery(bench: Bench) -> tuple[dict[str, Any], dict[str, bool]]:
@@ -154,6 +163,35 @@ def control(bench: Bench) -> tuple[dict[str, Any], dict[str, bool]]:
     return {"clean": statuses[0], "statuses": statuses}, {}
 
 
+def collections(bench: Bench) -> tuple[dict[str, Any], dict[str, bool]]:
+    """Start OBS, go to an empty scene collection and back, close its window at any moment after that."""
+    pause, without, endings = random.Random(1), bench.options.without_script, Counter()
+    with bench.studio("collections", filtered=not without, scripts=[] if without else None) as studio:
+        for number in range(bench.options.times):
+            studio.start()
+            first = studio.request("GetSceneCollectionList")["currentSceneCollectionName"]
+            ask = "SetCurrentSceneCollection" if number else "CreateSceneCollection"
+            for request, name in ((ask, EMPTY), ("SetCurrentSceneCollection", first)):
+                studio.request(request, sceneCollectionName=name)
+                time.sleep(pause.uniform(0.0, SETTLE_S))
+            endings[_ending(studio)] += 1
+            print(f"  {number + 1}: {dict(endings)}, load {os.getloadavg()[0]:.1f}", flush=True)
+    bad = sum(endings.values()) - endings[CLEAN] - endings[IN_WEBSOCKET]
+    ends = f"{endings[CLEAN]} of {bench.options.times} exits clean, {endings[IN_WEBSOCKET]} by obs-websocket's crash"
+    return dict(endings), {ends: bad == 0}
+
+
+def _ending(studio: Studio) -> str:
+    """Closes OBS's window; how OBS ended, and what it left."""
+    workers = [pid for pid in studio.worker_pids() if b"mirage" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    status = studio.quit(timeout_s=60.0)
+    left = [str(path) for path in studio.sessions()] + [str(pid) for pid in workers if alive(pid)]
+    last = studio.log().splitlines()[-1]
+    if status == -signal.SIGSEGV and not left and "[obs-websocket] [obs_module_unload] Shutting down" in last:
+        return IN_WEBSOCKET
+    return CLEAN if status == 0 and not left else f"status {status}, left {left}, last words {last!r}"
+
+
 def memory(bench: Bench) -> tuple[dict[str, Any], dict[str, bool]]:
     """Resident memory after the first minute (a tenth of the run, if that is less)."""
     seconds = bench.options.seconds
@@ -193,7 +231,7 @@ def _read_number(path: Path) -> int:
     return int(path.read_text() or 0) if path.exists() else 0
 
 
-PARTS = {part.__name__: part for part in (recovery, reloads, starts, control, memory)}
+PARTS = {part.__name__: part for part in (recovery, reloads, starts, control, collections, memory)}
 
 
 def main() -> int:
@@ -203,7 +241,8 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=20, help="reloads, and starts and exits")
     parser.add_argument("--pipeline", default="passthrough", choices=("passthrough", "lsd"))
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
-    options = parser.parse_args()
+    parser.add_argument("--without-script", action="store_true", help="collections: the control run")
+    options = add_load_option(parser).parse_args()
     report: dict[str, Any] = {"machine": describe(), "pipeline": options.pipeline, "gates": {}}
     print("; ".join(f"{key} {value}" for key, value in report["machine"].items()), flush=True)
     with tempfile.TemporaryDirectory() as folder:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 from pathlib import Path
 
 
@@ -13,3 +15,24 @@ def add_obs_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--fps", type=int, default=30, help="OBS's frames a second")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     return parser
+
+
+def add_load_option(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """--load."""
+    parser.add_argument("--load", type=int, default=0, metavar="N", help="keep N processors busy with stress-ng")
+    return parser
+
+
+def load_beside_obs(folder: Path, processors: int) -> dict[str, str]:
+    """What an OBS needs in its environment to have so many busy loops of the program stress-ng beside it.
+
+    They begin and end with OBS and are of its session, where they compete with it: between sessions Linux divides the
+    processors evenly, so that a load of another one weighs less.
+    """
+    if not processors:
+        return {}
+    wrapper = folder / "obs"
+    loops = f"setpriv --pdeathsig TERM stress-ng --quiet --cpu {processors}"
+    wrapper.write_text(f'#!/bin/sh\n{loops} &\nexec {shutil.which("obs")} "$@"\n', encoding="utf-8")
+    wrapper.chmod(0o755)
+    return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}

@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mirage_lsd.shared.voice_lines import Understood
 from mirage_lsd.worker.presets import load_library
-from mirage_lsd.worker.train.voice.speech import TUNING_VOICES, pcm16, speak
+from mirage_lsd.worker.train.voice.speech import TUNING_VOICES, Voice, pcm16, speak
 from mirage_lsd.worker.voice import adapter, engine, grammar, whisper_files
 from mirage_lsd.worker.voice.engine_sphinx import SphinxEngine
 from mirage_lsd.worker.voice.engine_transcript import SpeechRecognitionEngine, TranscriptEngine
 from mirage_lsd.worker.voice.engine_whisper import WhisperEngine
 from mirage_lsd.worker.voice.errors import VoiceError
 from mirage_lsd.worker.voice.intents import Phrasebook, SpokenPreset, spoken_presets
+from mirage_lsd.worker.voice.listener import Listener, Manner
 from mirage_lsd.worker.voice.log_mel import log_mel
 from mirage_lsd.worker.voice.pronunciation import pronunciations
 from mirage_lsd.worker.voice.token_graph import TokenGraph, written_forms
@@ -80,6 +82,21 @@ def test_silence_and_noise_are_no_command(whisper: WhisperEngine) -> None:
     for sound in (np.zeros(16_000, np.int16), noise):
         heard = whisper.finish(sound)
         assert heard is None or heard.confidence < 0.5 * whisper.threshold
+
+
+QUIET = (np.random.default_rng(0).standard_normal(19_200) * 16).astype(np.int16)
+SLOW = (Voice("espeak", "en-us+f3", 150, 60), Voice("espeak", "en-us", 150, 50))
+
+
+@pytest.mark.parametrize("speaker", SLOW, ids=lambda one: one.name)
+@pytest.mark.parametrize("command", ["turn off", "turn on", "sci-fi"])
+def test_a_pause_after_the_wake_word_is_no_command(whisper: WhisperEngine, speaker: Voice, command: str) -> None:
+    """In the pause "Mirage," sounds like "Mirage, tee" to the engine."""
+    listener = Listener(whisper)
+    listener.use(spoken_presets(load_library()), Manner("mirage", whisper.threshold, 0))
+    sound = pcm16(speak(f"Mirage, {command}", speaker))
+    events = listener.hear(np.concatenate([QUIET, sound, QUIET]))
+    assert [event.text for event in events if isinstance(event, Understood)] == [command]
 
 
 def test_text_becomes_tokens_and_text_again(whisper: WhisperEngine) -> None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -19,10 +21,11 @@ import pytest
 
 from mirage_lsd.shared import clock
 from mirage_lsd.shared.audio_ring import AudioRing
-from mirage_lsd.shared.look_commands import ApplyPreset, Undo
+from mirage_lsd.shared.look_commands import ApplyPreset, Redo, Undo
 from mirage_lsd.shared.process_lines import Failed, LineError
 from mirage_lsd.shared.voice_lines import (
     LINES,
+    LOST,
     Awake,
     Ready,
     Rejected,
@@ -139,6 +142,25 @@ def test_what_cannot_work_is_said_and_the_process_ends(started, launch: dict, co
     voice = started(**launch)
     assert voice.event("failed").code == code
     assert voice.process.wait(timeout=LONG_S) == 2
+
+
+def test_lost_sound_is_told_and_the_halves_around_it_are_not_one_phrase(started) -> None:
+    voice = started(engine="whisper", cooldown_ms=0)
+    voice.event("ready")
+    said = spoken("Mirage, undo", voice.folder)
+    voice.ring.write(said[: said.size // 2].tobytes(), clock.now_ns())
+    os.kill(voice.process.pid, signal.SIGSTOP)
+    voice.ring.write(np.zeros(voice.ring.capacity_samples, np.int16).tobytes(), clock.now_ns())
+    os.kill(voice.process.pid, signal.SIGCONT)
+    assert voice.event("rejected").reason == LOST
+    voice.say("Mirage, redo")
+    assert voice.event("understood").look_command == Redo(origin="voice")
+
+
+def test_it_keeps_its_owners_priority(started) -> None:
+    voice = started(engine="pocketsphinx")
+    voice.event("ready")
+    assert os.getpriority(os.PRIO_PROCESS, voice.process.pid) == os.getpriority(os.PRIO_PROCESS, 0)
 
 
 def test_killing_it_leaves_the_ring_to_its_owner(started) -> None:

@@ -109,4 +109,4 @@ class GestureService:
 
 def main() -> int:
     """Runs the process; returns its exit status."""
-    return run(LINES, lambda line, tell: GestureService(GestureLaunch.from_line(line), tell))
+    return run(LINES, lambda line, tell: GestureService(GestureLaunch.from_line(line), tell), picture_first=True)

@@ -54,8 +54,8 @@ class Edge(Enum):
 @dataclass
 class _Phrase:
     """frames so far, the lead included; the loudest level; the room when it began; frames of speech; frames since the
-    last with a voice, and since the last loud one. is_part: what was said until this pause is known to be no whole
-    phrase."""
+    last with a voice, and since the last loud one. said: frames until the last of speech, which is loud and a voice.
+    is_part: what was said until this pause is known to be no whole phrase, or not known to be one."""
 
     frames: list[np.ndarray]
     peak_db: float
@@ -64,6 +64,7 @@ class _Phrase:
     voiced: int
     voiceless: int = 0
     faint: int = 0
+    said: int = 0
     is_part: bool = False
     levels_db: list[float] = field(default_factory=list)
 
@@ -77,11 +78,9 @@ class Endpointer:
     """Feed `frames` one after the other; `phrase` is the sound of the phrase under way or just ended."""
 
     def __init__(self, hears: Callable[[np.ndarray], float], whole_ms: int = 0) -> None:
-        """hears: how likely a frame is speech (speech_detector.py). whole_ms: what is shorter cannot be a whole phrase,
-        as it has but the wake word: it may pause for longer."""
+        """hears: how likely a frame is speech (speech_detector.py). whole_ms: see `expect`."""
         self._hears = hears
         self._hearing = 0  # frames for which the detector goes on listening
-        self._whole_frames = whole_ms // FRAME_MS
         self._levels_db: deque[float] = deque(maxlen=_FLOOR_MS // FRAME_MS)
         self._lead: deque[np.ndarray] = deque(maxlen=LEAD_MS // FRAME_MS)
         self._loud_in_a_row = 0
@@ -90,6 +89,7 @@ class Endpointer:
         self._quiet_wanted = 0
         self.quiet_ms = 0
         """How long the pause was that ended the last phrase."""
+        self.expect(whole_ms)
 
     @property
     def phrase(self) -> np.ndarray:
@@ -108,7 +108,7 @@ class Endpointer:
         return self._now is not None and self._now.quiet == 0
 
     def may_go_on(self) -> None:
-        """Somebody knows that what was said until this pause is no whole phrase."""
+        """Somebody doubts that what was said until this pause is a whole phrase."""
         if self._now is not None:
             self._now.is_part = True
 
@@ -116,6 +116,12 @@ class Endpointer:
         """One frame of FRAME_SAMPLES int16 samples; returns the edge it brings, if any."""
         level_db = _level_db(frame)
         return self._within(frame, level_db) if self._now else self._before(frame, level_db)
+
+    def expect(self, whole_ms: int) -> None:
+        """Other phrases from now on: what is shorter than this cannot be a whole one, as it has but the wake word, and
+        may pause for longer."""
+        self._whole_frames = whole_ms // FRAME_MS
+        self.reset()
 
     def reset(self) -> None:
         """Forget the phrase under way; what is known of the room is kept."""
@@ -158,7 +164,7 @@ class Endpointer:
         now.faint = 0 if loud else now.faint + 1
         now.voiceless = 0 if voice else now.voiceless + 1
         if now.quiet == 0:
-            now.is_part = False
+            now.is_part, now.said = False, len(now.levels_db)
         if self._is_over(now):
             self._levels_db.extend(now.levels_db[-now.quiet :])
             return self._end(Edge.ENDED if now.voiced * FRAME_MS >= MIN_VOICED_MS else Edge.DROPPED)
@@ -169,8 +175,8 @@ class Endpointer:
         return Edge.PAUSED if now.quiet == _PAUSE_FRAMES and self._is_long(now) else None
 
     def _is_long(self, now: _Phrase) -> bool:
-        """Too long for the wake word alone."""
-        return len(now.levels_db) - now.quiet >= self._whole_frames
+        """Too long for the wake word alone. The pause after it does not count, nor the breath before the command."""
+        return now.said >= self._whole_frames
 
     def _is_over(self, now: _Phrase) -> bool:
         if now.is_part or not self._is_long(now):

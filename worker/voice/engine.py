@@ -21,10 +21,12 @@ from mirage_lsd.worker.voice.intents import Phrasebook
 
 @dataclass(frozen=True)
 class Heard:
-    """command: the words after the wake word, "" if it came alone. confidence: 0 … 1, comparable within an engine."""
+    """command: the words after the wake word, "" if it came alone. confidence: 0 … 1, comparable within an engine.
+    whole: False where the engine doubts that this is all that is being said: the command may still be to come."""
 
     command: str
     confidence: float
+    whole: bool = True
 
 
 class Engine(Protocol):

@@ -60,8 +60,7 @@ class Listener:
         """hears: how likely a frame is speech; None for the detector that there is. clock_s: what the engine's time is
         taken with."""
         self._engine, self._clock_s = engine, clock_s
-        self._hears = hears or speech_detector()
-        self._endpointer = Endpointer(self._hears)
+        self._endpointer = Endpointer(hears or speech_detector())
         self._rest = np.zeros(0, np.int16)
         self._frames = 0  # since the start: the sound's own clock
         self._guess: Heard | None | object = _NOT_ASKED
@@ -83,7 +82,7 @@ class Listener:
         book = Phrasebook(presets, manner.wake_word)
         remarks = self._engine.use(book, grammar.build(book))
         self.book, self._manner = book, manner
-        self._endpointer = Endpointer(self._hears, WHOLE_MS if manner.wake_word else 0)
+        self._endpointer.expect(WHOLE_MS if manner.wake_word else 0)
         self._guess, self._waking, self._held = _NOT_ASKED, None, None
         return remarks
 
@@ -98,6 +97,14 @@ class Listener:
         for frame in samples[:whole].reshape(-1, FRAME_SAMPLES):
             self._frames += 1
             yield from self._frame(frame)
+
+    def forget(self) -> None:
+        """Sound was lost: what came before is not the beginning of what comes now."""
+        self._endpointer.reset()
+        self._guess, self._waking, self._rest = _NOT_ASKED, None, np.zeros(0, np.int16)
+        if self._held:
+            self._held = []
+        self._engine.begin()
 
     def start_talking(self) -> None:
         """The push-to-talk key went down: all sound from now on is one phrase."""
@@ -135,9 +142,9 @@ class Listener:
             self._guess = _NOT_ASKED  # a phrase that does not begin with the wake word will not do so later
 
     def _guess_at(self) -> None:
-        """Ask in a pause. When only the wake word was said, the pause may be longer."""
+        """Ask in a pause. It may be longer after the wake word alone, and after what may not be all of a command."""
         self._guess, self._guess_ms = self._ask(self._endpointer.phrase)
-        if self._guess is not None and not self._guess.command:
+        if self._guess is not None and not (self._guess.command and self._guess.whole):
             self._endpointer.may_go_on()
 
     def _decide(self, phrase: np.ndarray) -> Iterator[LineMessage]:
@@ -176,6 +183,9 @@ class Listener:
         self._silent_until = self._frames + self._manner.cooldown_ms // FRAME_MS
         return Understood.of(command, heard.command, heard.confidence, latency_ms)
 
+    def _is_sure(self, heard: Heard | None) -> bool:
+        return heard is not None and heard.whole and heard.confidence >= self._manner.threshold
+
     def _with_waking(self, phrase: np.ndarray) -> np.ndarray:
         """The phrase, after what was said shortly before and waits for more; its lead may have been heard already."""
         if self._waking is None:
@@ -186,10 +196,13 @@ class Listener:
         return np.concatenate([self._waking, phrase[max(-gap, 0) * FRAME_SAMPLES :]])
 
     def _ask(self, phrase: np.ndarray) -> tuple[Heard | None, float]:
-        """The engine's answer and the ms it took."""
-        phrase = self._with_waking(phrase)
+        """The engine's answer and the ms it took. Who breaks off may go on or begin again: where the two together make
+        no sense, what was said last may."""
+        whole = self._with_waking(phrase)
         started = self._clock_s()
-        heard = self._engine.finish(phrase)
+        heard = self._engine.finish(whole)
+        if whole is not phrase and self._engine.guesses and not self._is_sure(heard):
+            heard = max(heard, self._engine.finish(phrase), key=lambda one: one.confidence if one else 0.0)
         took_s = self._clock_s() - started
         self.engine_s += took_s
         return heard, took_s * MS_PER_S

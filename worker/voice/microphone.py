@@ -35,6 +35,11 @@ class Microphone:
         """int16 samples since the last read; waits for at least a block."""
         return self._source.read()
 
+    @property
+    def lost_samples(self) -> int:
+        """How many were dropped before they were read, as far as the library says."""
+        return self._source.lost_samples
+
     def close(self) -> None:
         """Close the device."""
         self._source.close()
@@ -42,6 +47,8 @@ class Microphone:
 
 class _SpeechRecognitionSource:
     """SpeechRecognition's Microphone, which needs PyAudio. ImportError without either."""
+
+    lost_samples = 0  # it does not say
 
     def __init__(self, name: str) -> None:
         speech = importlib.import_module("speech_recognition")
@@ -73,16 +80,22 @@ class _SoundDeviceSource:
             text = "PortAudio is missing; on Debian or Ubuntu: apt-get install libportaudio2"
             raise VoiceError(text, "microphone_missing") from error
         self._blocks: deque[np.ndarray] = deque(maxlen=_MAX_BLOCKS)
+        self.lost_samples = 0
         try:
             names = [str(found["name"]) if found["max_input_channels"] else "" for found in device.query_devices()]
             self._stream = device.InputStream(
                 samplerate=RATE_HZ, channels=1, dtype="int16", blocksize=BLOCK_SAMPLES, device=_index_of(name, names),
-                callback=lambda data, *_: self._blocks.append(data[:, 0].copy()),
+                callback=self._keep,
             )  # fmt: skip
             self._stream.start()
         except device.PortAudioError as error:
             raise VoiceError(f"the microphone cannot be opened: {error}", "microphone_missing") from error
         self._sleep = device.sleep
+
+    def _keep(self, data: np.ndarray, *_: object) -> None:
+        if len(self._blocks) == _MAX_BLOCKS:
+            self.lost_samples += BLOCK_SAMPLES
+        self._blocks.append(data[:, 0].copy())
 
     def read(self) -> np.ndarray:
         self._sleep(BLOCK_SAMPLES * 1000 // RATE_HZ)

@@ -2,8 +2,9 @@
 """The voice process from its launch line to its end: listens and writes commands.
 
 Called by __main__.py on the main thread. The owner, the OBS half or the CLI, writes one launch line
-(voice_lines.VoiceLaunch) to standard input and reads events, one JSON object a line, from standard output. Invariant:
-that of worker/line_process.py.
+(voice_lines.VoiceLaunch) to standard input and reads events, one JSON object a line, from standard output. It keeps
+OBS's own priority: it works for a moment after a phrase, and at a lower one a busy machine answers seconds later.
+Invariant: that of worker/line_process.py.
 """
 
 from __future__ import annotations

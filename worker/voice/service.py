@@ -16,7 +16,7 @@ import numpy as np
 from mirage_lsd.shared.audio_ring import AudioRing
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.process_lines import Failed, LineMessage
-from mirage_lsd.shared.voice_lines import LINES, WAKE_WORD, Ready, Reload, Talk, Tune, VoiceLaunch
+from mirage_lsd.shared.voice_lines import LINES, LOST, WAKE_WORD, Ready, Rejected, Reload, Talk, Tune, VoiceLaunch
 from mirage_lsd.worker import presets
 from mirage_lsd.worker.voice.engine import load
 from mirage_lsd.worker.voice.intents import SpokenPreset, spoken_presets
@@ -32,6 +32,11 @@ class RingSource:
 
     def __init__(self, path: str) -> None:
         self._ring = AudioRing.open(path)
+
+    @property
+    def lost_samples(self) -> int:
+        """How many were overwritten before they were read."""
+        return self._ring.lost_samples
 
     def read(self) -> np.ndarray:
         """int16 samples since the last read, maybe none."""
@@ -54,7 +59,7 @@ class VoiceService:
         self._problem = self._read_presets()
         self._stamps, self._next_look_s = self._stamps_now(), 0.0
         self._tune = Tune(launch.mode, launch.wake_word, launch.confidence, launch.cooldown_ms)
-        self._held = False
+        self._held, self._lost_samples = False, 0
         self._engine = load(launch.engine, launch.model, launch.threads, launch.language)
         self._listener = Listener(self._engine)
 
@@ -68,12 +73,20 @@ class VoiceService:
                 self._obey(lines)
                 self._watch_presets()
                 samples = source.read()
+                self._notice_loss(source.lost_samples)
                 if self._held or self._tune.mode == WAKE_WORD:
                     for event in self._listener.hear(samples):
                         self._tell(event)
         finally:
             source.close()
             self._engine.close()
+
+    def _notice_loss(self, lost_samples: int) -> None:
+        """What was said before a gap and after it is not one phrase."""
+        if lost_samples != self._lost_samples:
+            self._lost_samples = lost_samples
+            self._listener.forget()
+            self._tell(Rejected(LOST, "", 0.0))
 
     def _use(self) -> None:
         """Take over presets and manner; says so."""
