@@ -3,10 +3,10 @@
 --
 -- Called on OBS's graphics thread. Invariants: the source never takes over before the picture's capture is
 -- 200 ms ago; time in which OBS itself made no frames does not count (an OBS that stalls must not cause a
--- flicker); a worker that steadily needs longer gets what it needs, to 400 ms: a slow picture beats one that
--- alternates. In keep-in-sync the hold comes on top.
+-- flicker); a worker that needed longer of late gets what it needed, to a second: on a machine that something else
+-- keeps busy, a picture that stands still for a moment beats one that alternates. In keep-in-sync the hold comes on top.
 
-local STALE_NS, STALE_AT_MOST_NS, MARGIN, FADES = 200e6, 400e6, 1.25, 0.99
+local STALE_NS, STALE_AT_MOST_NS, MARGIN, FADES = 200e6, 1000e6, 1.25, 0.998
 local STALL_FROM_NS = 50e6 -- a longer gap between two OBS frames is OBS's own stall
 local FRAMES_KEPT = 256
 

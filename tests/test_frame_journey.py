@@ -16,6 +16,7 @@ from worker_owner import WorkerOwner
 
 from mirage_lsd.shared.commands import CloseStream, GetStatus, OpenStream
 from mirage_lsd.shared.errors import RequestRefused
+from mirage_lsd.worker.priority import PICTURE
 
 
 def picture(seed: int, width_px: int, height_px: int) -> np.ndarray:
@@ -36,6 +37,11 @@ def test_passthrough_gives_every_pixel_back(owner, size):
         source = picture(seed, *size)
         shown = owner.shown(1, owner.send(1, source))
         assert np.array_equal(shown.picture, source)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="priorities are classes there")
+def test_the_worker_gives_way_to_obs(owner):
+    assert psutil.Process(owner.process.pid).nice() >= max(PICTURE, psutil.Process().nice())
 
 
 def test_streams_do_not_mix(owner):

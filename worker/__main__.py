@@ -22,6 +22,7 @@ from mirage_lsd.shared.errors import DoorbellError, MirageError, OtherRelease
 from mirage_lsd.worker.control import ControlThread
 from mirage_lsd.worker.loop import serve
 from mirage_lsd.worker.models_host import ModelsHost
+from mirage_lsd.worker.priority import PICTURE, give_way
 from mirage_lsd.worker.service import Service
 
 log = logging.getLogger("mirage_lsd.worker")
@@ -36,6 +37,7 @@ def main() -> int:
     report_to = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    give_way(PICTURE)
     try:
         launch = LaunchConfig.from_line(sys.stdin.readline())
         run(launch, report_to)

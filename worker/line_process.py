@@ -16,13 +16,11 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-import psutil
-
 from mirage_lsd.shared.errors import MirageError, OtherRelease
 from mirage_lsd.shared.process_lines import CANNOT_WORK, Failed, LineMessage, Lines
 from mirage_lsd.shared.release import RELEASE
+from mirage_lsd.worker.priority import GESTURES, give_way
 
-LOW_PRIORITY = 10
 log = logging.getLogger(__name__)
 
 
@@ -45,7 +43,7 @@ def run(
     os.dup2(2, 1)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if picture_first:
-        _let_the_picture_go_first()
+        give_way(GESTURES)
 
     def tell(event: LineMessage) -> None:
         events.write(lines.write(event))
@@ -64,13 +62,6 @@ def run(
     except BrokenPipeError:  # the owner closed its end of our output: it is gone
         return 0
     return 0
-
-
-def _let_the_picture_go_first() -> None:
-    try:
-        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else LOW_PRIORITY)
-    except psutil.Error as error:
-        log.info("the priority stays as it is: %s", error)
 
 
 def _lines_from_owner() -> queue.SimpleQueue:
