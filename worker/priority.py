@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much a process gives way to others where the processor is short.
 
-Called once, as a process of the worker's starts. Invariant: OBS and voice (idle until somebody speaks) go first, then the picture, then gestures.
+Called once, as a process of the worker's starts. Invariant: OBS and voice (idle until somebody speaks) go first, then
+the picture, then gestures.
 """
 
 from __future__ import annotations
