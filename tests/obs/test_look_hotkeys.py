@@ -147,14 +147,22 @@ def test_a_preset_written_while_live_is_a_hotkey_at_once_with_the_key_of_the_pro
     studio.wait_until(lambda: "unknown key" not in studio.status(slot), "the mistake to be gone")
 
 
+def wait_profile(studio, name):
+    """Newer OBS answers before the profile has changed; the keys follow it within some OBS frames."""
+    studio.wait_until(lambda: studio.request("GetProfileList")["currentProfileName"] == name, f"the profile {name}")
+    studio.wait_ticks(studio.slot("Left"), 30)
+
+
 def test_another_profile_has_other_keys(studio):
     studio.request("CreateProfile", profileName="Other")
     try:
+        wait_profile(studio, "Other")
         studio.press("F9")
         time.sleep(0.5)
         studio.wait_look("Left", "")
     finally:
         studio.request("SetCurrentProfile", profileName="Mirage")
+    wait_profile(studio, "Mirage")
     studio.press("F9")
     studio.wait_look("Left", "forest")
 
