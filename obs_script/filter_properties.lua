@@ -27,8 +27,6 @@ local FIELDS = {
   { "checkpoint", "string" },
   { "structure_lock", "double" },
   { "edit_region", "string" },
-  { "sync_saved", "bool" },
-  { "sync_original_ns", "int" },
 }
 local MAX_SEED = 2147483647
 -- So that the JSON always fits its place; the Python half cuts at whole characters.

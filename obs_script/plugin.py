@@ -51,8 +51,7 @@ _ending: list[threading.Thread] = []
 
 class Plugin:
     """One load of the script. `unusable` says why there can be no worker, or is empty. `desk` takes look commands
-    from any thread. `voice` listens, `gestures` looks. `notes`: more lines for every filter's status, each by who says
-    it."""
+    from any thread. `voice` listens, `gestures` looks, `sync` delays sound. `notes`: lines for every filter's status."""
 
     def __init__(self, script_folder: str) -> None:
         self._folder = script_folder
@@ -69,6 +68,7 @@ class Plugin:
         self.desk = Desk(self._awake.set)
         self.script_call = ScriptCall(self._libobs)
         self.scenes = Scenes(self._libobs, self.desk)
+        self.sync = KeepInSync(self._libobs)
         self.hotkeys = Hotkeys(self._libobs, self.desk, self.talk)
         self.voice = Voice(self._libobs, self.desk, self.notes, self._awake.set)
         self.gestures = Gestures(self._libobs, self.desk, self.notes, self._awake.set)
@@ -88,7 +88,7 @@ class Plugin:
             self._worker_bell = Doorbell.create(self._session.path_of("worker.bell"))
             self._plugin_bell = Doorbell.create(self._session.path_of("plugin.bell"))
             self._host = FilterHost(self._libobs, self._block, self._session.path_of, self.desk)
-            self._sync, self._board = KeepInSync(self._libobs), status.StatusBoard(self._libobs)
+            self._board = status.StatusBoard(self._libobs)
             self._buttons = Buttons(self._block, self.desk, self.open_presets)
             self._host.load(self._folder, self._worker_bell, self._plugin_bell)
         except MirageError:
@@ -103,6 +103,7 @@ class Plugin:
     def stop(self, wait: bool) -> None:
         """Unload the filter and let the supervisor tidy up; `wait`: until it has, because OBS is ending."""
         if not self._stopping.is_set():
+            self.sync.close()
             self._host.unload()
             self._stopping.set()
             self._plugin_bell.ring()
@@ -206,7 +207,7 @@ class Plugin:
         self.voice.step()
         self.gestures.step(self._host.streams)
         self._follow_presets()
-        self._sync.step(self._host.streams, running)
+        self.sync.step(self._host.streams, running)
         self._board.step(self._host.streams, self._worker, self.unusable, self._remarks())
 
     def _follow_presets(self) -> None:
@@ -235,7 +236,6 @@ class Plugin:
         self.gestures.close()
         self.desk.close()
         self._presets.close()
-        self._sync.close(self._host.streams)
         self._worker.stop()
         self._host.close(self._worker)
         self._worker_bell.close()
