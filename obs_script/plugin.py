@@ -50,8 +50,8 @@ _ending: list[threading.Thread] = []
 
 
 class Plugin:
-    """One load of the script. `unusable` says why there can be no worker, or is empty. `desk` takes look commands
-    from any thread. `voice` listens, `gestures` looks, `sync` delays sound. `notes`: lines for every filter's status."""
+    """One load of the script. `unusable`: why there can be no worker, or "". `desk` takes look commands from any
+    thread. `voice` listens, `gestures` looks, `sync` delays sound. `notes`: more lines for every filter's status."""
 
     def __init__(self, script_folder: str) -> None:
         self._folder = script_folder
