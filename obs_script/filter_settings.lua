@@ -29,8 +29,6 @@ local FIELDS = {
   { "edit_region", "string" },
   { "when_unstyled", "string" },
   { "hdr_hidden", "bool" },
-  { "sync_saved", "bool" },
-  { "sync_original_ns", "int" },
 }
 -- So that the JSON always fits its place; the Python half cuts at whole characters.
 local MAX_BYTES, MAX_TEXT_BYTES = { prompt = 4000, look = 8000 }, 2000
@@ -100,7 +98,7 @@ return function(obs, layout)
   end
 
   -- The settings as a value. text: for the Python half; look: the revision of the look in them, 0 = none; agreed: the
-  -- same text for two filters whose settings agree (what sync.py and hdr.py keep in there is no setting); the others:
+  -- same text for two filters whose settings agree (what hdr.py keeps in there is no setting); the others:
   -- what the render half itself needs.
   function M.read(settings)
     local fps, text = obs.obs_data_get_int(settings, "target_fps"), json(settings)
@@ -108,7 +106,7 @@ return function(obs, layout)
     local look = obs.obs_data_get_string(settings, "look") or ""
     return {
       text = text,
-      agreed = mode .. text:gsub(',"sync_[^,}]*', ""):gsub(',"hdr_[^,}]*', ""),
+      agreed = mode .. text:gsub(',"hdr_[^,}]*', ""),
       look = tonumber(look:match('^{"revision": (%d+)')) or 0,
       enabled = obs.obs_data_get_bool(settings, "enabled"),
       target_fps = fps > 0 and fps or 30,

@@ -66,6 +66,8 @@ def _on_event(event):
         _plugin.scenes.changed()
     if _plugin is not None and event == obs.OBS_FRONTEND_EVENT_PROFILE_CHANGED:
         _plugin.hotkeys.profile_changed()
+    if _plugin is not None and event == obs.OBS_FRONTEND_EVENT_SCENE_COLLECTION_CHANGING:
+        _plugin.sync.close()  # before OBS saves the collection
     if event == obs.OBS_FRONTEND_EVENT_SCRIPTING_SHUTDOWN:
         _obs_is_ending = True
         _stop()

@@ -52,9 +52,9 @@ _ending: list[threading.Thread] = []
 
 class Plugin:
     """One load of the script. `unusable` says why there can be no worker, or is empty. `desk` takes look commands
-    from any thread. `voice` listens, `gestures` looks. `notes`: more lines for every filter's status, each by who says
-    it. `refusal`: why it shall do nothing but say this. The entry file of any later release uses a refusing plugin,
-    so these stay as they are: Plugin(script_folder, refusal), start(), stop(wait)."""
+    from any thread. `voice` listens, `gestures` looks, `sync` delays sound. `notes`: more lines for every filter's
+    status, each by who says it. `refusal`: why it shall do nothing but say this. The entry file of any later release
+    uses a refusing plugin, so these stay as they are: Plugin(script_folder, refusal), start(), stop(wait)."""
 
     def __init__(self, script_folder: str, refusal: str = "") -> None:
         self._folder = script_folder
@@ -70,6 +70,7 @@ class Plugin:
         self.desk = Desk(self._awake.set)
         self.script_call = ScriptCall(self._libobs)
         self.scenes = Scenes(self._libobs, self.desk)
+        self.sync = KeepInSync(self._libobs)
         self.hotkeys = Hotkeys(self._libobs, self.desk, self.talk)
         self.voice = Voice(self._libobs, self.desk, self.notes, self._awake.set)
         self.gestures = Gestures(self._libobs, self.desk, self.notes, self._awake.set)
@@ -89,7 +90,7 @@ class Plugin:
             self._worker_bell = Doorbell.create(self._session.path_of("worker.bell"))
             self._plugin_bell = Doorbell.create(self._session.path_of("plugin.bell"))
             self._host = FilterHost(self._libobs, self._block, self._session.path_of, self.desk)
-            self._sync, self._board = KeepInSync(self._libobs), status.StatusBoard(self._libobs)
+            self._board = status.StatusBoard(self._libobs)
             self._hdr = HdrCanvas(self._libobs)
             self._buttons = Buttons(self._block, self.desk, self.open_presets)
             self._host.load(self._folder, self._worker_bell, self._plugin_bell, self._refusal)
@@ -105,6 +106,7 @@ class Plugin:
     def stop(self, wait: bool) -> None:
         """Unload the filter and let the supervisor tidy up; `wait`: until it has, because OBS is ending."""
         if not self._stopping.is_set():
+            self.sync.close()
             self._host.unload(obs_is_ending=wait)
             self._stopping.set()
             self._plugin_bell.ring()
@@ -205,7 +207,7 @@ class Plugin:
         self.voice.step()
         self.gestures.step(self._host.streams)
         self._follow_presets()
-        self._sync.step(self._host.streams, running)
+        self.sync.step(self._host.streams, running)
         self._hdr.step(self._host.streams)
         self._board.step(self._host.streams, self._worker, self._why_unusable(), self._remarks())
 
@@ -236,7 +238,6 @@ class Plugin:
         self.gestures.close()
         self.desk.close()
         self._presets.close()
-        self._sync.close(self._host.streams)
         self._worker.stop()
         self._host.close(self._worker)
         self._worker_bell.close()

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keep in sync: an even delay for the picture, and the same delay for the sound of the filter's source.
 
-Used by the supervisor thread about twice a second. Invariants: the sound offset that the user had set is kept
-in the filter's own settings (sync_saved, sync_original_ns) from before the first change until it is put back,
-so it survives a crash together with the changed offset, which OBS saves in the same file; the offset is put
-back when the switch goes off, the filter is disabled, the worker gives up, or the plugin stops.
+step() runs on the supervisor thread about twice a second, close() on OBS's UI thread, before OBS saves for the last
+time. Invariants: the user's own offset belongs to the source: it is kept in the source's private settings, which OBS
+saves, renames and brings back together with the source and its changed offset, and which no filter that is copied
+takes along; a source's offset is its own and the delays of all filters on it; whichever way the last delay
+ends, the own one is back and the note of it gone.
 """
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mirage_lsd.obs_script.control_block import Latency
@@ -21,14 +25,15 @@ SAMPLES = 60
 STEP_NS, MARGIN_NS, MAX_HOLD_NS = 10_000_000, 10_000_000, 500_000_000
 FIRST_HOLD_NS = 100_000_000
 CHANGE_FROM_NS = 20_000_000
+DELAYED, OWN_NS, SET_NS = b"mirage_lsd_delayed", b"mirage_lsd_own_offset_ns", b"mirage_lsd_set_offset_ns"
 
 
 @dataclass(frozen=True)
-class _Held:
-    parent_name: str
-    filter_name: str
-    original_ns: int
-    hold_ns: int
+class _Hold:
+    """What a filter delays, its source as a weak reference that is the same for all filters on it, and by how much."""
+
+    source: int
+    delay_ns: int
 
 
 class KeepInSync:
@@ -37,73 +42,106 @@ class KeepInSync:
     def __init__(self, libobs: LibObs) -> None:
         self._libobs = libobs
         self._next = 0.0
-        self._held: dict[int, _Held] = {}
+        self._using, self._closed = threading.Lock(), False
+        self._holds: dict[int, _Hold] = {}
+        self._sources: set[int] = set()
 
     def step(self, streams: dict[int, FilterStream], worker_usable: bool) -> None:
-        """Bring every stream's delays up to date. The names of removed filters' sources are remembered."""
-        if time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + CHECK_EVERY_S
-        for instance in [one for one in self._held if one not in streams]:
-            self._restore_removed(instance)
-        for stream in streams.values():
-            if not stream.parent_name:
-                continue
-            if stream.settings.keep_in_sync and stream.settings.enabled and worker_usable:
-                self._hold(stream)
-            elif stream.slot.get("hold_ns") or stream.raw.get("sync_saved") or stream.instance in self._held:
-                self._release(stream)
+        """Bring every stream's and every source's delay up to date."""
+        with self._using:
+            if self._closed or time.monotonic() < self._next:
+                return
+            self._next = time.monotonic() + CHECK_EVERY_S
+            self._holds = {instance: hold for instance, hold in self._holds.items() if instance in streams}
+            for stream in streams.values():
+                self._follow(stream, worker_usable)
+            for source in list(self._sources):
+                self._offset(source)
 
-    def close(self, streams: dict[int, FilterStream]) -> None:
-        """Put every offset back; the plugin stops."""
-        for stream in streams.values():
-            if stream.instance in self._held:
-                self._release(stream)
+    def close(self) -> None:
+        """The filters go, or OBS ends: every offset is the user's own from now on."""
+        with self._using:
+            self._closed = True
+            self._holds.clear()
+            for source in list(self._sources):
+                self._offset(source)
+                self._libobs.obs_weak_source_release(source)
+            self._sources.clear()
 
-    def _hold(self, stream: FilterStream) -> None:
-        hold_ns = next_hold_ns(stream.slot.get("hold_ns"), stream.slot.latencies()[1][-SAMPLES:])
-        if hold_ns == stream.slot.get("hold_ns") and stream.instance in self._held:
-            return
+    def _follow(self, stream: FilterStream, worker_usable: bool) -> None:
         names = stream.parent_name, stream.filter_name
         with self._libobs.source(names[0]) as parent, self._libobs.filter(parent, names[1]) as found:
             if not found:
-                return
-            original_ns = self._remember(found, parent)
-            self._libobs.obs_source_set_sync_offset(parent, original_ns + hold_ns)
-        self._held[stream.instance] = _Held(stream.parent_name, stream.filter_name, original_ns, hold_ns)
-        stream.slot.put("hold_ns", hold_ns)
+                return  # one of them is being renamed
+            source = self._weak(parent)
+            wanted = stream.settings.keep_in_sync and stream.settings.enabled and worker_usable
+            wanted = wanted and self._libobs.obs_source_enabled(found)
+        now_ns = stream.slot.get("hold_ns")
+        hold_ns = next_hold_ns(now_ns, stream.slot.latencies()[1][-SAMPLES:]) if wanted else 0
+        if hold_ns != now_ns:
+            stream.slot.put("hold_ns", hold_ns)
+        if hold_ns:
+            self._holds[stream.instance] = _Hold(source, hold_ns)
+        else:
+            self._holds.pop(stream.instance, None)
 
-    def _remember(self, found: int, parent: int) -> int:
-        """The user's own offset in ns, from the filter's settings or put there now."""
-        with self._libobs.settings(found) as data:
-            if not self._libobs.obs_data_get_bool(data, b"sync_saved"):
-                offset_ns = self._libobs.obs_source_get_sync_offset(parent)
-                self._libobs.obs_data_set_int(data, b"sync_original_ns", offset_ns)
-                self._libobs.obs_data_set_bool(data, b"sync_saved", True)
-            return self._libobs.obs_data_get_int(data, b"sync_original_ns")
+    def _weak(self, parent: int) -> int:
+        """The weak reference to a source: one for as long as it lives, which makes it its identity."""
+        source = self._libobs.obs_source_get_weak_source(parent)
+        if source in self._sources:
+            self._libobs.obs_weak_source_release(source)
+        self._sources.add(source)
+        return source
 
-    def _release(self, stream: FilterStream) -> None:
-        stream.slot.put("hold_ns", 0)
-        self._held.pop(stream.instance, None)
-        names = stream.parent_name, stream.filter_name
-        with self._libobs.source(names[0]) as parent, self._libobs.filter(parent, names[1]) as found:
+    def _offset(self, source: int) -> None:
+        """Give the source the offset that is its own and its filters' delays; forget a source that is gone."""
+        delay_ns = sum(hold.delay_ns for hold in self._holds.values() if hold.source == source)
+        with self._noted(source) as (found, notes):
             if not found:
+                self._sources.discard(source)
+                self._libobs.obs_weak_source_release(source)
                 return
-            with self._libobs.settings(found) as data:
-                if self._libobs.obs_data_get_bool(data, b"sync_saved"):
-                    original_ns = self._libobs.obs_data_get_int(data, b"sync_original_ns")
-                    self._libobs.obs_source_set_sync_offset(parent, original_ns)
-                    self._libobs.obs_data_set_bool(data, b"sync_saved", False)
-                    stream.raw["sync_saved"] = False
+            delayed = self._libobs.obs_data_get_bool(notes, DELAYED)
+            if not delayed and not delay_ns:
+                return
+            own_ns = now_ns = self._libobs.obs_source_get_sync_offset(found)
+            if delayed:
+                before_ns = self._libobs.obs_data_get_int(notes, OWN_NS)
+                own_ns = own_offset_ns(now_ns, before_ns, self._libobs.obs_data_get_int(notes, SET_NS))
+            if delay_ns:  # noted first: what OBS saves in between can be put right
+                self._libobs.obs_data_set_int(notes, OWN_NS, own_ns)
+                self._libobs.obs_data_set_int(notes, SET_NS, own_ns + delay_ns)
+                self._libobs.obs_data_set_bool(notes, DELAYED, True)
+            if now_ns != own_ns + delay_ns:
+                self._libobs.obs_source_set_sync_offset(found, own_ns + delay_ns)
+            if not delay_ns:
+                for name in (DELAYED, OWN_NS, SET_NS):
+                    self._libobs.obs_data_erase(notes, name)
 
-    def _restore_removed(self, instance: int) -> None:
-        """The filter is gone, and its settings with it: take off what it had added."""
-        held = self._held.pop(instance)
-        with self._libobs.source(held.parent_name) as parent:
-            # Another collection may have a source of the same name: only our own offset is taken back.
-            ours_ns = held.original_ns + held.hold_ns
-            if parent and self._libobs.obs_source_get_sync_offset(parent) == ours_ns:
-                self._libobs.obs_source_set_sync_offset(parent, held.original_ns)
+    @contextmanager
+    def _noted(self, weak: int) -> Iterator[tuple[int | None, int | None]]:
+        """(the source, its private settings), None where it is gone."""
+        source = self._libobs.obs_weak_source_get_source(weak)
+        if not source:
+            yield None, None
+            return
+        notes = self._libobs.obs_source_get_private_settings(source)
+        try:
+            yield source, notes
+        finally:
+            self._libobs.obs_data_release(notes)
+            self._libobs.obs_source_release(source)
+
+
+def own_offset_ns(now_ns: int, own_ns: int, set_ns: int) -> int:
+    """The user's own offset where `set_ns` was set and `now_ns` is found.
+
+    Whoever turned it up or down a little saw the delay in it; a value that is less than the delay alone, and the own
+    one, were given without it (typed, undone, or by another program).
+    """
+    if now_ns == own_ns or now_ns < set_ns - own_ns:
+        return now_ns
+    return own_ns + now_ns - set_ns
 
 
 def next_hold_ns(now_ns: int, recent: list[Latency]) -> int:

@@ -31,8 +31,9 @@ def load_beside_obs(folder: Path, processors: int) -> dict[str, str]:
     """
     if not processors:
         return {}
-    wrapper = folder / "obs"
+    wrapper = folder / "beside" / "obs"
+    wrapper.parent.mkdir()
     loops = f"setpriv --pdeathsig TERM stress-ng --quiet --cpu {processors}"
     wrapper.write_text(f'#!/bin/sh\n{loops} &\nexec {shutil.which("obs")} "$@"\n', encoding="utf-8")
     wrapper.chmod(0o755)
-    return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+    return {"PATH": f"{wrapper.parent}{os.pathsep}{os.environ['PATH']}"}
