@@ -116,8 +116,7 @@ def test_a_start_without_the_script_loses_nothing(studio, killed):
     kinds = [one["filterKind"] for one in studio.request("GetSourceFilterList", sourceName="Clip")["filters"]]
     assert kinds == ["mirage_lsd"]
     assert chosen(studio) == before[0]
-    # OBS saves before it tells scripts that it ends, so the sound is late meanwhile; what it was is kept.
-    assert offset_ms(studio) > OFFSET_MS and settings(studio)["sync_original_ns"] == OFFSET_MS * 1_000_000
+    assert offset_ms(studio) > OFFSET_MS  # OBS saves before it tells scripts that it ends: late until they are back
     assert studio.quit() == 0
     assert saved_filter(studio)["settings"]["outfit"] == "red leather jacket"
     assert list_scripts(studio, listed) == []
