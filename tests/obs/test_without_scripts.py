@@ -27,7 +27,7 @@ OBS_MAJOR = int(re.search(r"(\d+)\.", subprocess.run(["obs", "--version"], captu
 OFFSET_MS = 40
 SCRIPTING = "frontend-tools"
 SETTINGS = {"strength": 0.25, "target_fps": 24, "steps": 2, "working_size": "small", "keep_in_sync": True}
-OUR_OWN = {"look", "sync_saved", "sync_original_ns"}  # what the plugin notes for itself changes while it runs
+OUR_OWN = {"look"}  # what the plugin notes for itself changes while it runs
 
 
 @pytest.fixture
