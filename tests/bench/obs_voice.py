@@ -177,7 +177,7 @@ def main() -> int:
             bench.start()
             outcomes = []
             for number in range(1, options.times + 1):
-                command = COMMANDS[number * options.step % len(COMMANDS)]
+                command = options.commands[number * options.step % len(options.commands)]
                 one = bench.say(number, command, voices[number % len(voices)])
                 outcomes.append(one)
                 right = bench.is_right(command, one.heard)
@@ -200,6 +200,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=50)
+    parser.add_argument("--commands", nargs="+", default=COMMANDS, help="in turns; default: those of voice_accuracy.py")
     parser.add_argument("--step", type=int, default=11, help="from one command of the list to the next")
     parser.add_argument("--voices", choices=VOICES, default="tuning")
     parser.add_argument("--pipeline", default="passthrough", choices=("passthrough", "lsd"), help="lsd: it loads too")
