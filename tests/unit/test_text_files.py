@@ -12,6 +12,7 @@ import install_places
 import pytest
 
 from mirage_lsd.obs_script.install_record import InstallRecord
+from mirage_lsd.shared.release import VERSION
 from mirage_lsd.worker.engines.cache import is_whole
 from mirage_lsd.worker.presets import PresetError, load_library
 from mirage_lsd.worker.text_file import TextFileError, read_text
@@ -47,9 +48,9 @@ def test_presets_in_another_encoding_are_told_by_its_name(encoding: str, told: s
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_install_records_are_read_by_both_sides(encoding: str, tmp_path: Path) -> None:
-    record = {"layout": 1, "worker_python": sys.executable, "zmq_paths": {}, "version": "9"}
+    record = {"layout": 1, "worker_python": sys.executable, "zmq_paths": {}, "version": VERSION}
     path = save(tmp_path / "install.json", json.dumps(record), encoding)
-    assert InstallRecord.read(str(path)).version == "9"
+    assert InstallRecord.read(str(path)).version == VERSION
     places = install_places.Places(tmp_path, tmp_path, path, editable=False)
     assert install_places.read_record(places) == record
 
