@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,7 +23,7 @@ from typing import Any
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "installers"), str(CHECKOUT / "tests" / "support")]
 
-from bench_options import add_obs_options  # noqa: E402
+from bench_options import add_obs_options, load_beside_obs  # noqa: E402
 from obs_config import Video  # noqa: E402
 from obs_scene import media_source, mirage_filter  # noqa: E402
 from studio import Studio, clip_file  # noqa: E402
@@ -64,19 +62,18 @@ def _verdict(turns: dict[str, list[dict[str, Any]]]) -> int:
 
 def _turn(folder: Path, clip: Path, video: Video, filtered: bool, options: argparse.Namespace) -> dict[str, Any]:
     filters = [mirage_filter(target_fps=video.fps)] if filtered else []
-    with Studio(folder, [media_source("Clip", clip, filters=filters)], worker="real", video=video) as studio:
+    busy = folder.parent / "busy"
+    beside = load_beside_obs(folder.parent, options.load, while_there=busy)
+    sources = [media_source("Clip", clip, filters=filters)]
+    with Studio(folder, sources, worker="real", video=video, environment=beside) as studio:
         studio.start()
         if filtered:
             studio.wait_styled("Clip")
         time.sleep(WARM_UP_S)
         figures = {"quiet": _watch(studio, filtered, QUIET_S)}
-        loops = subprocess.Popen(["stress-ng", "--quiet", "--cpu", str(options.load)], process_group=None,
-                                 preexec_fn=lambda: os.setpgid(0, 0))  # fmt: skip
-        try:
-            figures["busy"] = _watch(studio, filtered, options.busy_s)
-        finally:
-            loops.terminate()
-            loops.wait()
+        busy.touch()
+        figures["busy"] = _watch(studio, filtered, options.busy_s)
+        busy.unlink()
         return figures | {"after": _watch(studio, filtered, options.after_s)}
 
 

@@ -23,17 +23,22 @@ def add_load_option(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return parser
 
 
-def load_beside_obs(folder: Path, processors: int) -> dict[str, str]:
+def load_beside_obs(folder: Path, processors: int, while_there: Path | None = None) -> dict[str, str]:
     """What an OBS needs in its environment to have so many busy loops of the program stress-ng beside it.
 
     They begin and end with OBS and are of its session, where they compete with it: between sessions Linux divides the
-    processors evenly, so that a load of another one weighs less.
+    processors evenly, so that a load of another one weighs less. while_there: they run while this file exists, instead
+    of from OBS's start on.
     """
     if not processors:
         return {}
     wrapper = folder / "beside" / "obs"
-    wrapper.parent.mkdir()
+    wrapper.parent.mkdir(exist_ok=True)
     loops = f"setpriv --pdeathsig TERM stress-ng --quiet --cpu {processors}"
+    if while_there:
+        wait = "while [ -d /proc/$$ ] && [ {} -e '{}' ]; do sleep .1; done"
+        until = f"{wait.format('!', while_there)}; {loops} & {wait.format('', while_there)}; kill $!"
+        loops = f"({until})"
     wrapper.write_text(f'#!/bin/sh\n{loops} &\nexec {shutil.which("obs")} "$@"\n', encoding="utf-8")
     wrapper.chmod(0o755)
     return {"PATH": f"{wrapper.parent}{os.pathsep}{os.environ['PATH']}"}
