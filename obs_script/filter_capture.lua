@@ -4,12 +4,16 @@
 -- Called on OBS's graphics thread inside `video_render`; nothing here waits. The rules:
 -- * The source is read back at most once per OBS frame and no more often than the target rate asks.
 -- * What was read back is sent at the size it had, also when the source has another size by now.
+-- * Where a read-back in the same OBS frame made OBS wait of late (software drawing on a busy machine), "auto" sends in
+--   the next frame for a while; and a worker that is slow is sent no more than twice what it can take.
 -- * A twin drawn in the same OBS frame is not sent: now and then it is read back as well and compared, every byte.
 
 local SECOND_NS = 1e9
 local EARLY_NS = 2e6 -- a frame this much before its time counts as in time
 local COMPARE_EVERY_TICKS = 6
 local FRAMES_KEPT = 256
+local LONG_WAIT_NS, WAITS_AFTER_NS = 8e6, 10e9 -- a read-back that long; and for how long none waits after one
+local CAPTURES_A_RESULT = 2
 
 return function(native, rings, draw, ages)
   local ffi = native.ffi
@@ -22,6 +26,7 @@ return function(native, rings, draw, ages)
     self.staged_at, self.staged_id = ffi.new("double[2]"), ffi.new("double[2]")
     self.index = 0 -- of the staging surface used last
     self.next_capture_ns = 0
+    self.patient_until_ns = 0 -- until then pictures are sent in the next OBS frame
   end
 
   -- The OBS frame in which a frame was captured.
@@ -44,9 +49,14 @@ return function(native, rings, draw, ages)
     if not rings.fits(self.input, gpu.width_px, gpu.height_px) then
       return
     end
+    local began_ns = native.now_ns()
     local pixels, stride = draw.map(gpu, index)
     if pixels == nil then
       return
+    end
+    local now_ns = native.now_ns()
+    if now_ns - began_ns > LONG_WAIT_NS then
+      self.patient_until_ns = now_ns + WAITS_AFTER_NS
     end
     local generation = tonumber(self.slot.words.generation[0])
     local captured_ns, frame_id = self.staged_at[index], self.staged_id[index]
@@ -62,7 +72,8 @@ return function(native, rings, draw, ages)
     if frame_ns + EARLY_NS < self.next_capture_ns then
       return false
     end
-    self.next_capture_ns = math.max(self.next_capture_ns + SECOND_NS / self.options.target_fps, frame_ns)
+    local period_ns = math.max(SECOND_NS / self.options.target_fps, self.age.result_every_ns / CAPTURES_A_RESULT)
+    self.next_capture_ns = math.max(self.next_capture_ns + period_ns, frame_ns)
     return true
   end
 
@@ -96,7 +107,8 @@ return function(native, rings, draw, ages)
     end
     if is_due(self) and stage(self, target, parent, now) then
       local mode = self.options.capture_mode
-      if mode == "same_frame" or mode == "auto" and native.software_rendered() then
+      local quick = now >= self.patient_until_ns and native.software_rendered()
+      if mode == "same_frame" or mode == "auto" and quick then
         send(self, self.index)
       else
         self.gpu.staged = self.index
