@@ -11,9 +11,9 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 
 for argument in "$@"; do
   case "$argument" in
-    -h | --help) exec python3 "$here/demo_options.py" --help ;;
+    -h | --help) exec python3 "$here/demo/demo_options.py" --help ;;
   esac
 done
-python3 "$here/demo_options.py" "$@" # a wrong command line is refused before anything is installed
+python3 "$here/demo/demo_options.py" "$@" # a wrong command line is refused before anything is installed
 "$here/install.sh" install --checkout
-exec "$here/../.venv/bin/python" -u "$here/demo.py" "$@"
+exec "$here/../.venv/bin/python" -u "$here/demo/demo.py" "$@"

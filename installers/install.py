@@ -25,8 +25,8 @@ import obs_installations
 from install_places import CHECKOUT, Places, checkout_places, engine_cache, read_record, user_places, write_record
 from install_system import InstallError
 
-MODULES = "mirage_lsd.worker, mirage_lsd.shared.channel, numpy, cv2, ncnn, onnxruntime, openvino, ai_edge_litert"
-
+OURS = "mirage_lsd.worker, mirage_lsd.shared.channel.channel"
+MODULES = f"{OURS}, numpy, cv2, ncnn, onnxruntime, openvino, ai_edge_litert"
 FILM = "film"  # for everybody: 36 MB beside some 200
 FIND_TORCH = "import importlib.util as u, sys; sys.exit(u.find_spec('torch') is None)"
 

@@ -25,6 +25,8 @@ import types
 LIBRARY_KINDS = {"obs": "libobs.so", "frontend": "libobs-frontend-api.so", "scripting": "libobs-scripting.so"}
 LUA_NAMES = re.compile(r"\b((?:obs|gs|os)_\w+)\(")
 
+ZMQ_MODULE = "channel.channel"  # of shared: see _import_zmq
+
 
 def look(binary: str) -> dict:
     """{"libraries": path by kind, "python": "3.11" or "", "libpython": path or ""}. Scripting is what OBS's frontend
@@ -82,21 +84,22 @@ def _import_modules(script: str, found: dict) -> None:
     entry._make_packages()
     folder = os.path.dirname(os.path.abspath(script))
     for package in ("shared", "obs_script"):
-        for path in sorted(glob.glob(os.path.join(sys.modules[f"mirage_lsd.{package}"].__path__[0], "*.py"))):
-            name = os.path.basename(path)[:-3]
-            if path in (os.path.join(folder, "mirage_lsd_obs.py"),) or name in ("__init__", "channel"):
-                continue  # channel needs zmq: see _import_zmq
+        root = sys.modules[f"mirage_lsd.{package}"].__path__[0]
+        for path in sorted(glob.glob(os.path.join(root, "**", "*.py"), recursive=True)):
+            name = os.path.relpath(path, root)[:-3].replace(os.sep, ".")
+            if path == os.path.join(folder, "mirage_lsd_obs.py") or name.endswith("__init__") or name == ZMQ_MODULE:
+                continue
             importlib.import_module(f"mirage_lsd.{package}.{name}")
             found["modules"] += 1
 
 
 def _import_zmq(script: str, found: dict) -> None:
-    record = importlib.import_module("mirage_lsd.obs_script.install_record").InstallRecord
+    record = importlib.import_module("mirage_lsd.obs_script.host.install_record").InstallRecord
     record.find(os.path.dirname(os.path.abspath(script))).import_zmq()
     zmq = sys.modules["zmq"]
     if not zmq.has("curve"):
         raise ImportError("pyzmq was built without CURVE")
-    importlib.import_module("mirage_lsd.shared.channel")
+    importlib.import_module("mirage_lsd.shared.channel.channel")
     found["zmq"] = zmq.__version__
 
 
@@ -108,9 +111,9 @@ def _load_libraries(script: str, libraries: dict, found: dict) -> None:
     loaded = {kind: ctypes.CDLL(libraries[kind], mode=ctypes.RTLD_GLOBAL) for kind in LIBRARY_KINDS}
     loaded["obs"].obs_get_version_string.restype = ctypes.c_char_p
     found["version"] = loaded["obs"].obs_get_version_string().decode()
-    libobs = importlib.import_module("mirage_lsd.obs_script.libobs")
+    libobs = importlib.import_module("mirage_lsd.obs_script.host.libobs")
     wanted = {(kind, name) for name, (kind, _, _) in libobs._TABLE.items()}
-    with open(os.path.join(os.path.dirname(script), "filter_ffi.lua"), encoding="utf-8") as file:
+    with open(os.path.join(os.path.dirname(script), "render", "memory", "ffi.lua"), encoding="utf-8") as file:
         wanted |= {("obs", name) for name in LUA_NAMES.findall(file.read().split("ffi.cdef")[1].split("]]")[0])}
     lacking = sorted(name for kind, name in wanted if not hasattr(loaded[kind], name))
     if lacking:

@@ -173,7 +173,7 @@ def _start(plugin):
 
 def script_defaults(settings):
     _make_packages()
-    from mirage_lsd.obs_script import sense_properties
+    from mirage_lsd.obs_script.senses import sense_properties
 
     sense_properties.set_defaults(obs, settings)
 
@@ -191,7 +191,7 @@ def script_properties():
     obs.obs_property_set_description(status, _describe())  # after the buttons for _connect's reason
     _add_scenes(properties)
     if _plugin is not None:
-        from mirage_lsd.obs_script import sense_properties
+        from mirage_lsd.obs_script.senses import sense_properties
 
         sense_properties.add_voice(obs, properties, _plugin.voice.settings.source)
         filtered = [report.name.rpartition("/")[0] for report in _plugin.desk.reports()]
@@ -217,8 +217,8 @@ def _add_scenes(properties):
 
 def _set_senses(plugin, settings):
     """Hand on the settings of voice and gestures."""
-    from mirage_lsd.obs_script.gesture_settings import GestureSettings
-    from mirage_lsd.obs_script.voice_settings import VoiceSettings
+    from mirage_lsd.obs_script.senses.gesture_settings import GestureSettings
+    from mirage_lsd.obs_script.senses.voice_settings import VoiceSettings
 
     content = json.loads(obs.obs_data_get_json(settings))
     plugin.voice.set(VoiceSettings.read(content))

@@ -15,36 +15,37 @@ import threading
 import time
 from typing import Any, Callable
 
-from mirage_lsd.obs_script import choices, control_block, status
-from mirage_lsd.obs_script.buttons import Buttons
-from mirage_lsd.obs_script.child_process import start_and_forget
-from mirage_lsd.obs_script.control_block import ControlBlock
-from mirage_lsd.obs_script.desk import Desk
-from mirage_lsd.obs_script.desk_server import DeskServer
-from mirage_lsd.obs_script.filter_host import FilterHost
-from mirage_lsd.obs_script.gestures import Gestures
-from mirage_lsd.obs_script.hdr import HdrCanvas
-from mirage_lsd.obs_script.hotkeys import Hotkeys
-from mirage_lsd.obs_script.install_record import InstallRecord
-from mirage_lsd.obs_script.libobs import LOG_ERROR, LibObs
-from mirage_lsd.obs_script.no_worker import NoPresets, NoWorker
-from mirage_lsd.obs_script.preset_reader import PresetReader
-from mirage_lsd.obs_script.scenes import Scenes
-from mirage_lsd.obs_script.script_call import ScriptCall
-from mirage_lsd.obs_script.sync import KeepInSync
-from mirage_lsd.obs_script.voice import RING_FILE, Voice
-from mirage_lsd.obs_script.worker_process import RUNNING, WorkerProcess
-from mirage_lsd.shared import session_folder
-from mirage_lsd.shared.desk_address import ROOT_VARIABLE
-from mirage_lsd.shared.doorbell import Doorbell
+from mirage_lsd.obs_script.filters import choices, status
+from mirage_lsd.obs_script.filters.buttons import Buttons
+from mirage_lsd.obs_script.filters.filter_host import FilterHost
+from mirage_lsd.obs_script.filters.hdr import HdrCanvas
+from mirage_lsd.obs_script.filters.sync import KeepInSync
+from mirage_lsd.obs_script.host import control_block
+from mirage_lsd.obs_script.host.control_block import ControlBlock
+from mirage_lsd.obs_script.host.install_record import InstallRecord
+from mirage_lsd.obs_script.host.libobs import LOG_ERROR, LibObs
+from mirage_lsd.obs_script.host.script_call import ScriptCall
+from mirage_lsd.obs_script.looks.desk import Desk
+from mirage_lsd.obs_script.looks.desk_server import DeskServer
+from mirage_lsd.obs_script.looks.hotkeys import Hotkeys
+from mirage_lsd.obs_script.looks.preset_reader import PresetReader
+from mirage_lsd.obs_script.looks.scenes import Scenes
+from mirage_lsd.obs_script.processes.child_process import start_and_forget
+from mirage_lsd.obs_script.processes.no_worker import NoPresets, NoWorker
+from mirage_lsd.obs_script.processes.worker_process import RUNNING, WorkerProcess
+from mirage_lsd.obs_script.senses.gestures import Gestures
+from mirage_lsd.obs_script.senses.voice import RING_FILE, Voice
+from mirage_lsd.shared.channel import session_folder
+from mirage_lsd.shared.channel.desk_address import ROOT_VARIABLE
+from mirage_lsd.shared.channel.session_folder import SessionFolder
+from mirage_lsd.shared.doorbell.doorbell import Doorbell
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.look_events import TalkChanged
-from mirage_lsd.shared.session_folder import SessionFolder
+from mirage_lsd.shared.messages.look_events import TalkChanged
 
 WAKE_S = 0.05
 IDLE_WORKER_S = 600.0  # so that what was switched off is back at once
 SHUTDOWN_WAIT_S = 5.0
-OPEN_PRESETS = "from mirage_lsd.worker.cli import main; main(['presets', 'edit'])"
+OPEN_PRESETS = "from mirage_lsd.worker.programs.cli import main; main(['presets', 'edit'])"
 
 _ending: list[threading.Thread] = []
 """Supervisors of stopped plugins that are still tidying up; waited for when OBS ends."""

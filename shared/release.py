@@ -25,12 +25,20 @@ def fingerprint(*folders: str) -> str:
     """Eight hexadecimal digits that are others when any file of code in these folders is."""
     digest = hashlib.sha256()
     for folder in folders:
-        for name in sorted(os.listdir(folder)):
-            if name.endswith(_CODE):
-                with open(os.path.join(folder, name), "rb") as file:
-                    content = file.read().replace(b"\r\n", b"\n")
-                digest.update(b"%s\0%d\0%s" % (name.encode(), len(content), content))
+        for name in _code_in(folder):
+            with open(os.path.join(folder, *name.split("/")), "rb") as file:
+                content = file.read().replace(b"\r\n", b"\n")
+            digest.update(b"%s\0%d\0%s" % (name.encode(), len(content), content))
     return digest.hexdigest()[:8]
+
+
+def _code_in(folder: str) -> list[str]:
+    """Paths of all files of code, relative and with "/" on every system, in one order."""
+    found = []
+    for inside, _, names in os.walk(folder):
+        rooms = os.path.relpath(inside, folder).split(os.sep)
+        found += ["/".join([*rooms, name]) for name in names if name.endswith(_CODE)]
+    return sorted(found)
 
 
 def release_of(*folders: str) -> str:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from worker_owner import WorkerOwner
 
-from mirage_lsd.shared.commands import PROTOCOL, ApplySettings, GetStatus, Hello, Ping, Shutdown
 from mirage_lsd.shared.errors import RequestRefused
-from mirage_lsd.shared.events import Ready, State, Stats
-from mirage_lsd.shared.settings import StreamSettings
+from mirage_lsd.shared.messages.commands import PROTOCOL, ApplySettings, GetStatus, Hello, Ping, Shutdown
+from mirage_lsd.shared.messages.events import Ready, State, Stats
+from mirage_lsd.shared.messages.settings import StreamSettings
 
 PICTURE = np.full((48, 64, 4), 77, np.uint8)
 

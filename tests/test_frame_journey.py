@@ -14,9 +14,9 @@ import psutil
 import pytest
 from worker_owner import WorkerOwner
 
-from mirage_lsd.shared.commands import CloseStream, GetStatus, OpenStream
 from mirage_lsd.shared.errors import RequestRefused
-from mirage_lsd.worker.priority import PICTURE
+from mirage_lsd.shared.messages.commands import CloseStream, GetStatus, OpenStream
+from mirage_lsd.worker.processes.priority import PICTURE
 
 
 def picture(seed: int, width_px: int, height_px: int) -> np.ndarray:

@@ -45,7 +45,7 @@ def test_shared_needs_only_the_standard_library_and_zmq_in_one_file(checkout: Pa
 @pytest.mark.parametrize("folder", ["shared", "obs_script"])
 def test_what_runs_inside_obs_is_python_3_9(checkout: Path, folder: str) -> None:
     """OBS brings its own Python, on Windows and macOS one as old as 3.9: no match statements and the like."""
-    for file in sorted((checkout / folder).glob("*.py")):
+    for file in sorted((checkout / folder).rglob("*.py")):
         ast.parse(file.read_text(encoding="utf-8"), str(file), feature_version=(3, 9))
 
 
@@ -82,7 +82,8 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def modules_of(checkout: Path, folder: str) -> list[str]:
-    return sorted(f"mirage_lsd.{folder}.{file.stem}" for file in (checkout / folder).glob("[!_]*.py"))
+    files = [file.relative_to(checkout).with_suffix("") for file in (checkout / folder).rglob("[!_]*.py")]
+    return sorted(".".join(["mirage_lsd", *file.parts]) for file in files)
 
 
 def test_importing_shared_loads_nothing_heavy(checkout: Path) -> None:
@@ -94,7 +95,7 @@ def test_importing_the_sdk_is_light() -> None:
     assert loaded_by("import mirage_lsd") & (HEAVY | {"zmq"}) == set()
 
 
-@pytest.mark.parametrize("module", ["mirage_lsd.worker.cli", "mirage_lsd.worker.loop"])
+@pytest.mark.parametrize("module", ["mirage_lsd.worker.programs.cli", "mirage_lsd.worker.loop"])
 def test_the_worker_starts_without_torch(module: str) -> None:
     """The CPU engine never needs PyTorch: a restart after a crash would take seconds longer with it."""
     assert loaded_by(f"import {module}") & {"torch", "anny", "moderngl"} == set()

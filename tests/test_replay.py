@@ -15,16 +15,16 @@ import pytest
 from relay import Relay, replay
 from worker_owner import WorkerOwner
 
-from mirage_lsd.obs_script.desk import Desk
-from mirage_lsd.obs_script.desk_server import DeskServer
-from mirage_lsd.shared.channel import ControlClient
-from mirage_lsd.shared.commands import GetStatus, Ping, Shutdown
-from mirage_lsd.shared.desk_address import FILE_NAME, DeskAddress
-from mirage_lsd.shared.endpoints import LaunchReport
+from mirage_lsd.obs_script.looks.desk import Desk
+from mirage_lsd.obs_script.looks.desk_server import DeskServer
+from mirage_lsd.shared.channel.channel import ControlClient
+from mirage_lsd.shared.channel.desk_address import FILE_NAME, DeskAddress
+from mirage_lsd.shared.channel.endpoints import LaunchReport
+from mirage_lsd.shared.channel.session_folder import SessionFolder
 from mirage_lsd.shared.errors import ChannelTimeout
-from mirage_lsd.shared.look_commands import Talk
-from mirage_lsd.shared.session_folder import SessionFolder
-from mirage_lsd.worker.desk_client import DeskClient
+from mirage_lsd.shared.messages.commands import GetStatus, Ping, Shutdown
+from mirage_lsd.shared.messages.look_commands import Talk
+from mirage_lsd.worker.programs.desk_client import DeskClient
 
 GREETING_BYTES = 64
 WELCOME_BYTES = 2 + 168

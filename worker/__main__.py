@@ -14,15 +14,16 @@ import sys
 import threading
 import time
 
-from mirage_lsd.shared import memory_probe, session_folder
-from mirage_lsd.shared.channel import ControlServer
-from mirage_lsd.shared.doorbell import Doorbell
-from mirage_lsd.shared.endpoints import EXIT_OTHER_RELEASE, LaunchConfig, LaunchReport, refusal_line
+from mirage_lsd.shared.channel import session_folder
+from mirage_lsd.shared.channel.channel import ControlServer
+from mirage_lsd.shared.channel.endpoints import EXIT_OTHER_RELEASE, LaunchConfig, LaunchReport, refusal_line
+from mirage_lsd.shared.doorbell.doorbell import Doorbell
 from mirage_lsd.shared.errors import DoorbellError, MirageError, OtherRelease
+from mirage_lsd.shared.ring import memory_probe
 from mirage_lsd.worker.control import ControlThread
+from mirage_lsd.worker.hosts.models_host import ModelsHost
 from mirage_lsd.worker.loop import serve
-from mirage_lsd.worker.models_host import ModelsHost
-from mirage_lsd.worker.priority import PICTURE, give_way
+from mirage_lsd.worker.processes.priority import PICTURE, give_way
 from mirage_lsd.worker.service import Service
 
 log = logging.getLogger("mirage_lsd.worker")

@@ -2,7 +2,7 @@
 """How a stream's frames get from the input ring to its stages, and from them to the output ring.
 
 Called by the worker's loop thread. `HostCarrier` here is for stages that work in main memory and are done when they
-return; stages/v1/carrier.py is for stages that only queue work on a device. Invariant: a job that was sent is
+return; v1/frame/carrier.py is for stages that only queue work on a device. Invariant: a job that was sent is
 either collected once or given up as a whole.
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mirage_lsd.shared.ring import Ring
-from mirage_lsd.shared.settings import StreamSettings
+from mirage_lsd.shared.messages.settings import StreamSettings
+from mirage_lsd.shared.ring.ring import Ring
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.download import put
 from mirage_lsd.worker.stages.upload import Upload

@@ -11,9 +11,9 @@ import threading
 import time
 from queue import Empty, SimpleQueue
 
-from mirage_lsd.shared.channel import ControlServer, Request
+from mirage_lsd.shared.channel.channel import ControlServer, Request
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.events import MAX_TEXT_CHARS, ErrorReply, Event
+from mirage_lsd.shared.messages.events import MAX_TEXT_CHARS, ErrorReply, Event
 
 STOP_WITHIN_S = 2.0
 FAREWELL_S = 0.1

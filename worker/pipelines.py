@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.worker.engine_host import EngineHost
+from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.stages.base import Stage
 from mirage_lsd.worker.stages.condition import Condition
 from mirage_lsd.worker.stages.context import ModelContext
@@ -23,16 +23,16 @@ from mirage_lsd.worker.stages.flow import Flow
 from mirage_lsd.worker.stages.upscale import Upscale
 
 if TYPE_CHECKING:
-    from mirage_lsd.worker.stages.v1.context import V1Context
+    from mirage_lsd.worker.v1.frame.context import V1Context
 
 PIPELINES: dict[str, tuple[type, ...]] = {
     "passthrough": (),
     "lsd": (Flow, Encode, Condition, Denoise, Decode, Upscale, Fade),
 }
-# The same order for mirage-lsd-v1: class Flow of worker/stages/v1/flow.py and so on. By name, since importing them
+# The same order for mirage-lsd-v1: class Flow of worker/v1/stages/flow.py and so on. By name, since importing them
 # brings in PyTorch, which a worker that runs mirage-lsd-tiny never needs.
 V1_STAGES = ("flow", "encode", "condition", "denoise", "decode", "upscale", "fade")
-V1_PACKAGE = "mirage_lsd.worker.stages.v1"
+V1_PACKAGE = "mirage_lsd.worker.v1.stages"
 
 
 class UnknownPipelineError(MirageError):

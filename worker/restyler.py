@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from mirage_lsd.shared.frame import FrameHeader
-from mirage_lsd.shared.settings import StreamSettings
-from mirage_lsd.worker.engine_host import EngineHost
+from mirage_lsd.shared.messages.settings import StreamSettings
+from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.pipelines import build
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.timing import NS_PER_MS
 
 if TYPE_CHECKING:
-    from mirage_lsd.worker.v1_host import V1Host
+    from mirage_lsd.worker.hosts.v1_host import V1Host
 
 
 class Restyles(Protocol):
@@ -78,7 +78,7 @@ class V1Restyler:
 
     def __call__(self, source: np.ndarray, settings: StreamSettings) -> np.ndarray:
         """source: uint8 [h, w, 4] BGRA → uint8 [h, w, 4] BGRA in the look of `settings`. Raises MirageError."""
-        from mirage_lsd.worker.v1_host import OutOfVramError
+        from mirage_lsd.worker.hosts.v1_host import OutOfVramError
 
         self._frame_id += 1
         if not self._live:

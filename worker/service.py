@@ -15,13 +15,13 @@ from dataclasses import replace
 
 import psutil
 
-from mirage_lsd.shared import commands, events
 from mirage_lsd.shared.errors import MirageError, OtherRelease
+from mirage_lsd.shared.messages import commands, events
+from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.shared.release import RELEASE
-from mirage_lsd.shared.settings import StreamSettings
 from mirage_lsd.worker import state as states
 from mirage_lsd.worker.control import ControlThread, error_reply
-from mirage_lsd.worker.models_host import ModelsHost
+from mirage_lsd.worker.hosts.models_host import ModelsHost
 from mirage_lsd.worker.pipelines import PIPELINES, needs_model
 from mirage_lsd.worker.stream import Stream
 

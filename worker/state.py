@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from mirage_lsd.shared.commands import ApplySettings, CloseStream, OpenStream, Shutdown
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.settings import StreamSettings
+from mirage_lsd.shared.messages.commands import ApplySettings, CloseStream, OpenStream, Shutdown
+from mirage_lsd.shared.messages.settings import StreamSettings
 
 
 class UnknownStreamError(MirageError):

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.ring import Ring
+from mirage_lsd.shared.ring.ring import Ring
 from mirage_lsd.worker.carrier import Carrier, Finished, HostCarrier
+from mirage_lsd.worker.hosts.models_host import Choice, ModelsHost
 from mirage_lsd.worker.models.graphs import GraphShapes
-from mirage_lsd.worker.models_host import Choice, ModelsHost
 from mirage_lsd.worker.pipelines import build, needs_model
 from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.state import StreamState

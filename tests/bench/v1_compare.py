@@ -29,17 +29,17 @@ import v1_rivals as rivals
 from v1_gates import gates, ratios
 
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.settings import V1, StreamSettings
+from mirage_lsd.shared.messages.settings import V1, StreamSettings
 from mirage_lsd.worker.bench import machine
 from mirage_lsd.worker.bench.pipeline import measure, moving_pictures
 from mirage_lsd.worker.bench.v1_models import BenchV1
-from mirage_lsd.worker.cli import size_px
 from mirage_lsd.worker.engines.cache import default_cache_dir
-from mirage_lsd.worker.foreign import FOREIGN_ERRORS, reason_of
-from mirage_lsd.worker.models.sd.config import LCM_SD15, TINY_RANDOM
-from mirage_lsd.worker.models.sd.load import ModelRequest, load_v1
-from mirage_lsd.worker.models.sd.random_checkpoint import write_random_checkpoint
+from mirage_lsd.worker.processes.foreign import FOREIGN_ERRORS, reason_of
+from mirage_lsd.worker.programs.cli import size_px
 from mirage_lsd.worker.timing import percentiles_ms
+from mirage_lsd.worker.v1.checkpoint.load import ModelRequest, load_v1
+from mirage_lsd.worker.v1.graphs.config import LCM_SD15, TINY_RANDOM
+from mirage_lsd.worker.v1.nets.random_checkpoint import write_random_checkpoint
 
 WARM_UP = 10
 FRAME_PX, DIFFUSED_PX = (1280, 720), ((768, 432), (1024, 576))

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import psutil
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support/v1"))
 from v1_streams import SETTINGS, OneModel, RingStream, new_host, pictures
 
 from mirage_lsd.worker.bench import machine
-from mirage_lsd.worker.cli import size_px
+from mirage_lsd.worker.programs.cli import size_px
 
 LOOKS = ("a red coat", "a green hat", "a knight in armour", "snow")
 MB = 1e6

@@ -19,10 +19,10 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 import diffusers
 import torch
 
-from mirage_lsd.worker.models.sd.config import TEMPORAL_OFF
-from mirage_lsd.worker.models.sd.edit import EditControl
-from mirage_lsd.worker.models.sd.load import ModelRequest, load_v1
-from mirage_lsd.worker.models.sd.sampling import step_update
+from mirage_lsd.worker.v1.checkpoint.load import ModelRequest, load_v1
+from mirage_lsd.worker.v1.graphs.config import TEMPORAL_OFF
+from mirage_lsd.worker.v1.graphs.edit import EditControl
+from mirage_lsd.worker.v1.graphs.sampling import step_update
 
 PROMPT = "red leather jacket, city night"
 CONTROL = EditControl()

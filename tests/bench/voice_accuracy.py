@@ -22,8 +22,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's share of the engin
 
 import numpy as np
 
-from mirage_lsd.shared.voice_lines import Rejected, Understood
-from mirage_lsd.worker.presets import load_library
+from mirage_lsd.shared.messages.voice_lines import Rejected, Understood
+from mirage_lsd.worker.presets.presets import load_library
+from mirage_lsd.worker.senses.voice.endpointer import FRAME_SAMPLES
+from mirage_lsd.worker.senses.voice.engines.engine import load
+from mirage_lsd.worker.senses.voice.intents import Phrasebook, spoken_presets
+from mirage_lsd.worker.senses.voice.listener import Listener, Manner
 from mirage_lsd.worker.train.voice.noises import ALL_KINDS, noise
 from mirage_lsd.worker.train.voice.speech import (
     ACCEPTANCE_VOICES,
@@ -36,10 +40,6 @@ from mirage_lsd.worker.train.voice.speech import (
     pcm16,
     speak,
 )
-from mirage_lsd.worker.voice.endpointer import FRAME_SAMPLES
-from mirage_lsd.worker.voice.engine import load
-from mirage_lsd.worker.voice.intents import Phrasebook, spoken_presets
-from mirage_lsd.worker.voice.listener import Listener, Manner
 
 COMMANDS = tuple(
     """undo|redo|next|previous|random|off|on|stop|turn off|undo that|next look|surprise me|number one|number three

@@ -23,14 +23,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from mirage_lsd.shared.voice_lines import Rejected, Understood
-from mirage_lsd.worker.presets import load_library
+from mirage_lsd.shared.messages.voice_lines import Rejected, Understood
+from mirage_lsd.worker.presets.presets import load_library
+from mirage_lsd.worker.senses.voice.engines.engine import load
+from mirage_lsd.worker.senses.voice.intents import spoken_presets
+from mirage_lsd.worker.senses.voice.listener import Listener, Manner
 from mirage_lsd.worker.train.voice.noises import noise
 from mirage_lsd.worker.train.voice.speech import ACCEPTANCE_VOICES, RATE_HZ, in_noise, pcm16, read_wav, speak
 from mirage_lsd.worker.train.voice.utterances import prose
-from mirage_lsd.worker.voice.engine import load
-from mirage_lsd.worker.voice.intents import spoken_presets
-from mirage_lsd.worker.voice.listener import Listener, Manner
 
 PROSE_MODULES = ("argparse", "asyncio.tasks", "calendar", "csv", "datetime", "difflib", "doctest", "email.message",
                  "fractions", "functools", "heapq", "imaplib", "logging.__init__", "mailbox", "optparse", "pathlib",

@@ -41,7 +41,7 @@ for step in "$@"; do
     demo) ./installers/demo.sh --json /results/demo.json --out /results/demo >/results/demo.log 2>&1 ;;
     tests) ./tests/run.sh tests/obs --junit-xml /results/tests.xml >/results/tests.log 2>&1 ;;
     smoke) ./tests/run.sh tests/obs -m smoke --junit-xml /results/tests.xml >/results/tests.log 2>&1 ;;
-    figures) .venv/bin/python tests/bench/obs_soak.py --parts reloads,starts,control --times 50 \
+    figures) .venv/bin/python tests/bench/obs/obs_soak.py --parts reloads,starts,control --times 50 \
       --json /results/figures.json >/results/figures.log 2>&1 ;;
     *) say "no step is called $step" && false ;;
   esac || { failed=1 && say "step $step failed:" && tail -n 15 "/results/$step.log" >&2; }

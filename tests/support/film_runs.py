@@ -8,11 +8,11 @@ from pathlib import Path
 import av
 import numpy as np
 
-from mirage_lsd.worker import films
-from mirage_lsd.worker.films.make_film import make_film
-from mirage_lsd.worker.films.reader import FilmReader
-from mirage_lsd.worker.films.stop_signals import StopSignals
-from mirage_lsd.worker.films.writer import FilmWriter
+from mirage_lsd.worker.programs import films
+from mirage_lsd.worker.programs.films.make_film import make_film
+from mirage_lsd.worker.programs.films.reader import FilmReader
+from mirage_lsd.worker.programs.films.stop_signals import StopSignals
+from mirage_lsd.worker.programs.films.writer import FilmWriter
 
 
 def make(source: Path, output: Path, restyle=lambda picture: picture, frames: int = 0, quality: int | None = None,

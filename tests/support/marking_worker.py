@@ -14,10 +14,10 @@ import zlib
 
 import numpy as np
 
-from mirage_lsd.shared.settings import StreamSettings
+from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker import __main__ as worker
 from mirage_lsd.worker import carrier
-from mirage_lsd.worker.looks import prompt_of
+from mirage_lsd.worker.models.looks import prompt_of
 
 SAME, RED, EXIT, LOOK = 1001, 1002, 1003, 1004
 RED_BGR = (0, 0, 255)

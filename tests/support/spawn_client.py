@@ -3,7 +3,7 @@
 
 Made after flatpak-xdg-utils' src/flatpak-spawn.c and flatpak's session-helper: the command gets the client's streams
 and a session of its own; SIGTERM and SIGCONT are handed on, SIGKILL cannot be; the client ends with the command's
-status, or 128 + n when signal n killed it. tests/obs/test_flatpak_sandbox.py runs the real one.
+status, or 128 + n when signal n killed it. tests/obs/install/test_flatpak_sandbox.py runs the real one.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage_lsd.shared.settings import StreamSettings
-from mirage_lsd.worker.engine_host import EngineHost
+from mirage_lsd.shared.messages.settings import StreamSettings
+from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.pipelines import build
 from mirage_lsd.worker.restyler import header_for
 from mirage_lsd.worker.stages.base import Job

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mirage_lsd.shared import commands
-from mirage_lsd.shared.channel import ControlClient, new_key_pair
-from mirage_lsd.shared.doorbell import Doorbell
-from mirage_lsd.shared.endpoints import LaunchConfig, LaunchReport
-from mirage_lsd.shared.frame import FrameHeader
-from mirage_lsd.shared.ring import Ring
-from mirage_lsd.shared.session_folder import SessionFolder
-from mirage_lsd.shared.settings import StreamSettings
+from mirage_lsd.shared.channel.channel import ControlClient, new_key_pair
+from mirage_lsd.shared.channel.endpoints import LaunchConfig, LaunchReport
+from mirage_lsd.shared.channel.session_folder import SessionFolder
+from mirage_lsd.shared.doorbell.doorbell import Doorbell
+from mirage_lsd.shared.messages import commands
+from mirage_lsd.shared.messages.settings import StreamSettings
+from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.ring import Ring
 
 START_WITHIN_S = 20.0
 MODEL_WITHIN_S = 120.0

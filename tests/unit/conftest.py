@@ -12,10 +12,10 @@ from types import SimpleNamespace
 import pytest
 import zmq
 
-from mirage_lsd.shared import commands, events
-from mirage_lsd.shared.channel import ControlClient, ControlServer, Request, new_key_pair
-from mirage_lsd.shared.curve import KeyPair
-from mirage_lsd.shared.endpoints import LaunchConfig, LaunchReport
+from mirage_lsd.shared.channel.channel import ControlClient, ControlServer, Request, new_key_pair
+from mirage_lsd.shared.channel.curve import KeyPair
+from mirage_lsd.shared.channel.endpoints import LaunchConfig, LaunchReport
+from mirage_lsd.shared.messages import commands, events
 
 
 @dataclass

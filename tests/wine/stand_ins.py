@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mirage_lsd.obs_script.libobs import _TABLE
-from mirage_lsd.obs_script.loaded_libraries import STEMS
+from mirage_lsd.obs_script.host.libobs import _TABLE
+from mirage_lsd.obs_script.host.loaded_libraries import STEMS
 
 COMPILER = "x86_64-w64-mingw32-gcc"
 CLOCK = """

@@ -24,18 +24,18 @@ import install_places
 import obs_installations
 from lupa.luajit21 import LuaRuntime
 
-from mirage_lsd.obs_script import install_record
-from mirage_lsd.obs_script.child_process import ending, read_first_line, spawn
-from mirage_lsd.obs_script.install_record import InstallRecord
-from mirage_lsd.obs_script.libobs import LibObs
-from mirage_lsd.obs_script.loaded_libraries import STEMS, find_loaded, loaded_files, open_library
-from mirage_lsd.obs_script.worker_process import RUNNING, STOPPED, WorkerProcess
+from mirage_lsd.obs_script.host import install_record
+from mirage_lsd.obs_script.host.install_record import InstallRecord
+from mirage_lsd.obs_script.host.libobs import LibObs
+from mirage_lsd.obs_script.host.loaded_libraries import STEMS, find_loaded, loaded_files, open_library
+from mirage_lsd.obs_script.processes.child_process import ending, read_first_line, spawn
+from mirage_lsd.obs_script.processes.worker_process import RUNNING, STOPPED, WorkerProcess
+from mirage_lsd.shared.channel.session_folder import SessionFolder, owner_is_alive, sweep
 from mirage_lsd.shared.clock import now_ns
-from mirage_lsd.shared.commands import Ping
-from mirage_lsd.shared.doorbell import Doorbell
-from mirage_lsd.shared.doorbell_event import EventDoorbell
+from mirage_lsd.shared.doorbell.doorbell import Doorbell
+from mirage_lsd.shared.doorbell.doorbell_event import EventDoorbell
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.session_folder import SessionFolder, owner_is_alive, sweep
+from mirage_lsd.shared.messages.commands import Ping
 
 STAND_INS = os.environ.get("MIRAGE_LSD_STAND_INS", "")
 OBS_SCRIPT = Path(__file__).resolve().parents[2] / "obs_script"
@@ -60,8 +60,8 @@ def test_libobs_is_found_among_the_modules_of_the_process(libraries):
 
 @pytest.fixture(scope="module")
 def native(libraries):
-    """filter_ffi.lua in LuaJIT."""
-    return LuaRuntime().globals().dofile(str(OBS_SCRIPT / "filter_ffi.lua"))
+    """ffi.lua in LuaJIT."""
+    return LuaRuntime().globals().dofile(str(OBS_SCRIPT / "render/memory/ffi.lua"))
 
 
 def test_the_lua_half_reads_the_clock_of_the_python_half(native):

@@ -11,7 +11,7 @@ import time
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from mirage_lsd.worker.engines.graph_set import GraphSet
+from mirage_lsd.worker.engines.device.graph_set import GraphSet
 
 _SIDE = {"cuda": 8192, "cpu": 1024}
 _ROUNDS = 10

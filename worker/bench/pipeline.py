@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 import psutil
 
-from mirage_lsd.shared.frame import FrameHeader
-from mirage_lsd.shared.ring import Ring
-from mirage_lsd.shared.settings import V1, StreamSettings
+from mirage_lsd.shared.messages.settings import V1, StreamSettings
+from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.ring import Ring
 from mirage_lsd.worker.bench import machine
-from mirage_lsd.worker.engine_host import EngineHost
+from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.loop import run_stages
 from mirage_lsd.worker.state import StreamState
 from mirage_lsd.worker.stream import Stream

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import importlib.util
 
-from mirage_lsd.shared.settings import TINY, StreamSettings
-from mirage_lsd.worker.engine_host import EngineHost
+from mirage_lsd.shared.messages.settings import TINY, StreamSettings
+from mirage_lsd.worker.hosts.engine_host import EngineHost
+from mirage_lsd.worker.hosts.models_host import Choice
 from mirage_lsd.worker.models.graphs import GraphShapes
-from mirage_lsd.worker.models_host import Choice
 
 
 class BenchTiny:
@@ -48,9 +48,9 @@ class BenchTiny:
         import torch
 
         from mirage_lsd.worker.bench.floor import floor_of
-        from mirage_lsd.worker.engines.graph_set import GraphSet
+        from mirage_lsd.worker.engines.device.graph_set import GraphSet
         from mirage_lsd.worker.models.graphs import graph_specs
-        from mirage_lsd.worker.models.tiny import MirageTiny, graph_modules
+        from mirage_lsd.worker.models.nets.tiny import MirageTiny, graph_modules
 
         graphs = GraphSet(graph_specs(self._shapes), graph_modules(MirageTiny().eval()), "float32", torch.device("cpu"))
         return floor_of(graphs, {name: 1 for name in graphs.specs if name != "condition"} | {"denoise": settings.steps})

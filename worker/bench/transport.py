@@ -19,8 +19,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from mirage_lsd.shared.channel.session_folder import SessionFolder
 from mirage_lsd.shared.clock import now_ns
-from mirage_lsd.shared.session_folder import SessionFolder
 from mirage_lsd.worker.bench.machine import describe
 from mirage_lsd.worker.bench.transport_links import RECEIVERS, WAIT_S, QueueSender, RingSender, ZmqSender, ends
 from mirage_lsd.worker.timing import NS_PER_MS, percentiles_ms

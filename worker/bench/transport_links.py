@@ -15,9 +15,9 @@ from typing import Any
 import zmq
 
 from mirage_lsd.shared.clock import now_ns
-from mirage_lsd.shared.doorbell import Doorbell
-from mirage_lsd.shared.frame import FrameHeader
-from mirage_lsd.shared.ring import Ring
+from mirage_lsd.shared.doorbell.doorbell import Doorbell
+from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.ring import Ring
 
 WAIT_S = 30.0
 STAMP_BYTES = 16

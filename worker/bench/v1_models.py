@@ -7,15 +7,15 @@ import importlib.util
 import sys
 
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.settings import V1, StreamSettings
-from mirage_lsd.worker import devices
+from mirage_lsd.shared.messages.settings import V1, StreamSettings
 from mirage_lsd.worker.bench.floor import floor_of
-from mirage_lsd.worker.models.sd.shapes import SdShapes
-from mirage_lsd.worker.models_host import Choice
-from mirage_lsd.worker.run_file import checkpoint_of
-from mirage_lsd.worker.stages.v1.program import FrameProgram, ProgramOptions
-from mirage_lsd.worker.stages.v1.wiring import FRAME_GRAPHS
-from mirage_lsd.worker.v1_host import V1Host, V1Options
+from mirage_lsd.worker.hosts import devices
+from mirage_lsd.worker.hosts.models_host import Choice
+from mirage_lsd.worker.hosts.v1_host import V1Host, V1Options
+from mirage_lsd.worker.programs.run_file import checkpoint_of
+from mirage_lsd.worker.v1.frame.program import FrameProgram, ProgramOptions
+from mirage_lsd.worker.v1.frame.wiring import FRAME_GRAPHS
+from mirage_lsd.worker.v1.graphs.shapes import SdShapes
 
 RANDOM_ON_GPU, RANDOM_ON_CPU = "random:lcm-sd15", "random:tiny-random"
 

@@ -18,7 +18,7 @@ cache) and is not thread-safe: one thread, or one engine a thread.
 
 ncnn, openvino and onnx agree with eager fp32 within TOLERANCE (absolute, on values of about unit size).
 mirage-lsd-v1's engines work on tensors that stay on their device and keep another contract: graph_set.py.
-Warping is a graph ("warp"), 0.5 ms; the full-size blend is not (models/apply_layer.py).
+Warping is a graph ("warp"), 0.5 ms; the full-size blend is not (paint/apply_layer.py).
 """
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def create_engine(name: str, shapes: GraphShapes, weights: Path = DEFAULT_WEIGHT
         raise EngineError(f"unknown engine {name!r}; use auto, {', '.join(ENGINE_NAMES)}", "engine_unknown")
     if name == "eager":
         _require("torch", name)
-        from mirage_lsd.worker.engines.eager import EagerEngine
+        from mirage_lsd.worker.engines.device.eager import EagerEngine
         return EagerEngine(specs, weights, threads, config)
     from mirage_lsd.worker.engines.cache import prepared_graphs
     folder = prepared_graphs(weights, cache_dir)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Graphs ready to run: the shipped graph skeletons joined with the weights, in a folder on disk.
 
-The package ships each graph as ONNX without its weights (models/data/graphs, made by engines/export.py) and
+The package ships each graph as ONNX without its weights (models/data/graphs, made by engines/device/export.py) and
 the weights once, as fp16. ONNX Runtime and OpenVINO read weights as float32 from a file beside the graph,
 so the first start writes one folder per (weights, graphs) pair: `weights.bin`, the graphs, `manifest.json`.
 Neither torch nor onnx is needed. Written to a temporary folder and renamed, so that it is whole or absent;

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The blocks of models/blocks.py in ncnn's form, with batch norms folded into their convolutions. No torch.
+"""The blocks of models/nets/blocks.py in ncnn's form, with batch norms folded into their convolutions. No torch.
 
 Called by ncnn_graphs.py on the loading thread. Invariant: the same arithmetic as the torch blocks, which
-tests/unit/test_engine.py compares on every graph.
+tests/unit/engines/test_engine.py compares on every graph.
 """
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The graphs of mirage-lsd-tiny (models/graphs.py) in ncnn's form, for one working size. No torch.
 
-Called by the ncnn engine on the loading thread. Invariant: the same arithmetic as models/tiny.py's graph modules,
-which tests/unit/test_engine.py compares; whoever changes a net there changes it here.
+Called by the ncnn engine on the loading thread. Invariant: the same arithmetic as models/nets/tiny.py's graph modules,
+which tests/unit/engines/test_engine.py compares; whoever changes a net there changes it here.
 """
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mirage_lsd.worker.engines import ncnn_blocks as blocks
 from mirage_lsd.worker.engines.ncnn_net import COSINE, DIVIDE, MAXIMUM, SINE, Net
 from mirage_lsd.worker.models.config import DECISION, FARTHEST, PAINTED_FROM, SCENE_FROM, SURFACE, WAVES
 from mirage_lsd.worker.models.graphs import GraphShapes
-from mirage_lsd.worker.models.motion_evidence import TENTHS
+from mirage_lsd.worker.tracking.motion_evidence import TENTHS
 
 _LUMA = (0.299, 0.587, 0.114)
 

@@ -10,10 +10,10 @@ import numpy as np
 # OpenVINO reports its use to its makers at import; without this package it uses a stub that sends nothing.
 sys.modules.setdefault("openvino_telemetry", None)
 
-import openvino  # noqa: E402
+import openvino
 
-from mirage_lsd.worker.engines import checked_inputs  # noqa: E402
-from mirage_lsd.worker.models.graphs import GraphSpec  # noqa: E402
+from mirage_lsd.worker.engines import checked_inputs
+from mirage_lsd.worker.models.graphs import GraphSpec
 
 
 class OpenVinoEngine:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.eval.clips import Clip
 from mirage_lsd.worker.eval.play import Film
-from mirage_lsd.worker.eval.truth import asked_labels
+from mirage_lsd.worker.eval.test_set.clips import Clip
+from mirage_lsd.worker.eval.test_set.truth import asked_labels
 
 
 def identity(clip: Clip) -> Film:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mirage_lsd.shared.settings import StreamSettings
-from mirage_lsd.worker.eval.matte import scene_alpha
+from mirage_lsd.shared.messages.settings import StreamSettings
+from mirage_lsd.worker.eval.measures.matte import scene_alpha
 from mirage_lsd.worker.eval.switches import EvalHost
-from mirage_lsd.worker.run_file import Restyler
+from mirage_lsd.worker.programs.run_file import Restyler
 
 
 @dataclass

@@ -17,18 +17,18 @@ from pathlib import Path
 
 import numpy as np
 
-from mirage_lsd.shared.settings import StreamSettings
+from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.eval import cheats
-from mirage_lsd.worker.eval.clips import Clip, open_clip
-from mirage_lsd.worker.eval.drift import drift
+from mirage_lsd.worker.eval.measures.drift import drift
+from mirage_lsd.worker.eval.measures.score import score_edit, score_scene
 from mirage_lsd.worker.eval.options import completed
 from mirage_lsd.worker.eval.play import Film, play
 from mirage_lsd.worker.eval.report import PERFECT, REFERENCE, print_report, write_report
-from mirage_lsd.worker.eval.score import score_edit, score_scene
 from mirage_lsd.worker.eval.sheets import FilmWriter, row, titled, write_picture
 from mirage_lsd.worker.eval.switches import EnginePool, EvalHost
-from mirage_lsd.worker.eval.test_set import TestSet
-from mirage_lsd.worker.eval.truth import Truth, truth_of
+from mirage_lsd.worker.eval.test_set.clips import Clip, open_clip
+from mirage_lsd.worker.eval.test_set.test_set import TestSet
+from mirage_lsd.worker.eval.test_set.truth import Truth, truth_of
 from mirage_lsd.worker.eval.variants import ABLATIONS, ALONE, COMPARED, MODEL, ZEROED, Variant
 
 log = logging.getLogger(__name__)

@@ -26,19 +26,19 @@ from pathlib import Path
 
 import numpy as np
 
-from mirage_lsd.shared.settings import StreamSettings
+from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker import engines
-from mirage_lsd.worker.engine_host import warm_up
-from mirage_lsd.worker.models.apply_layer import SHARES
+from mirage_lsd.worker.hosts.engine_host import warm_up
 from mirage_lsd.worker.models.config import DECISION, PAINTED_FROM, SCENE_FROM
 from mirage_lsd.worker.models.graphs import GraphShapes, shapes_for
-from mirage_lsd.worker.models.person_follow import PersonFollower
 from mirage_lsd.worker.models.sampler import Schedule
 from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS, load_schedule, load_weights, save_weights
+from mirage_lsd.worker.paint.apply_layer import SHARES
 from mirage_lsd.worker.stages.context import ANCHORS, CACHES
+from mirage_lsd.worker.tracking.person_follow import PersonFollower
 
-ELSEWHERE = 1e3  # no surface lies there and no layer is so opaque, so nothing is steadied by it (models/steady.py)
-UNSEEN = -30.0  # a logit that the softmax takes for "not there", as in models/blocks.py
+ELSEWHERE = 1e3  # no surface lies there and no layer is so opaque, so nothing is steadied by it (tracking/steady.py)
+UNSEEN = -30.0  # a logit that the softmax takes for "not there", as in models/nets/blocks.py
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class SwitchedEngine:
 
 def plain_upscale(buffers: np.ndarray) -> dict[str, np.ndarray]:
     """The upscale graph's outputs with no net: buffers f32 [1,8,h,w] → layer BGR 0..510 and mask (0, coverage decided
-    as in models/upscaler.py, 0)."""
+    as in models/nets/upscaler.py, 0)."""
     layer = np.ascontiguousarray(buffers[:, 2::-1] * 255.0, np.float32)
     mask = np.zeros_like(layer)
     mask[:, 1] = (buffers[:, 3] - PAINTED_FROM - (SCENE_FROM - PAINTED_FROM) * buffers[:, 7]) * DECISION + 0.5

@@ -52,7 +52,7 @@ BUCKETS: dict[str, tuple[tuple[int, int], ...]] = {
     "large": ((448, 256), (384, 288), (320, 320), (288, 384), (256, 448)),
 }
 USUAL_SIZE = "medium"  # what the model was trained at
-AUTO_SIZES = ("tiny", "small", "medium")  # what "auto" chooses from, smallest first (worker/pace.py)
+AUTO_SIZES = ("tiny", "small", "medium")  # what "auto" chooses from, smallest first (worker/hosts/pace.py)
 
 
 def working_size_px(width_px: int, height_px: int, size: str = USUAL_SIZE) -> tuple[int, int]:

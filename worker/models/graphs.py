@@ -66,7 +66,7 @@ from mirage_lsd.worker.models.config import (
     TinyConfig,
     working_size_px,
 )
-from mirage_lsd.worker.models.motion_evidence import SUB, TERMS
+from mirage_lsd.worker.tracking.motion_evidence import SUB, TERMS
 
 GRAPH_NAMES = ("condition", "flow", "encode", "motion", "warp", "recall", "denoise", "decode", "upscale")
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mirage_lsd.shared.errors import MirageError
-    from mirage_lsd.worker.stream_engine import StreamEngine
+    from mirage_lsd.worker.programs.stream_engine import StreamEngine
 
 __all__ = ["MirageError", "StreamEngine"]
 
@@ -25,7 +25,7 @@ __all__ = ["MirageError", "StreamEngine"]
 def __getattr__(name: str):
     """Loads what is asked for when it is asked for."""
     if name == "StreamEngine":
-        from mirage_lsd.worker.stream_engine import StreamEngine
+        from mirage_lsd.worker.programs.stream_engine import StreamEngine
 
         return StreamEngine
     if name == "MirageError":

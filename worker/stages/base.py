@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mirage_lsd.shared.frame import FrameHeader
-from mirage_lsd.shared.settings import StreamSettings
+from mirage_lsd.shared.messages.settings import StreamSettings
+from mirage_lsd.shared.ring.frame import FrameHeader
 
 
 @dataclass

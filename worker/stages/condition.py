@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage_lsd.worker.looks import look_for
-from mirage_lsd.worker.models.dye import dyes_for
 from mirage_lsd.worker.models.graphs import graph_specs
-from mirage_lsd.worker.models.motion_evidence import CORRECTIONS, evidence_of
-from mirage_lsd.worker.models.steady import enlarged, steadied_surface
+from mirage_lsd.worker.models.looks import look_for
+from mirage_lsd.worker.paint.dye import dyes_for
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ANCHORS, CACHES, ModelContext
+from mirage_lsd.worker.tracking.motion_evidence import CORRECTIONS, evidence_of
+from mirage_lsd.worker.tracking.steady import enlarged, steadied_surface
 
 
 class Condition:

@@ -14,10 +14,10 @@ from threading import Event
 
 import numpy as np
 
-from mirage_lsd.worker.engine_host import EngineHost
 from mirage_lsd.worker.engines import Engine
+from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.models.graphs import GraphShapes
-from mirage_lsd.worker.models.side_by_side import beside
+from mirage_lsd.worker.processes.side_by_side import beside
 
 CACHES = ("c8", "c16", "c32")
 RESTED_FRAMES = 10  # so many frames of one working size, and a source is no longer changing

@@ -6,9 +6,9 @@ Writes tensor buffers, steadied by the last frame's. Called by the worker's loop
 
 from __future__ import annotations
 
-from mirage_lsd.worker.models.steady import steadied_layer
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
+from mirage_lsd.worker.tracking.steady import steadied_layer
 
 
 class Decode:

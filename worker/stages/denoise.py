@@ -11,9 +11,9 @@ import numpy as np
 
 from mirage_lsd.worker.models import sampler
 from mirage_lsd.worker.models.graphs import graph_specs
-from mirage_lsd.worker.models.steady import leaked_latent
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ANCHORS, CACHES, ModelContext
+from mirage_lsd.worker.tracking.steady import leaked_latent
 
 ANCHOR_EVERY_FRAMES = 48
 _RECALLED_FROM = ("s8", "regions", "tokens", "region_tokens", *CACHES, *ANCHORS, "history")

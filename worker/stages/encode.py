@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage_lsd.worker.models.person_follow import LOOKS
-from mirage_lsd.worker.models.person_memory import PersonMemory
-from mirage_lsd.worker.models.sightings import Sightings, parsed_cells, unseen
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
+from mirage_lsd.worker.tracking.person_follow import LOOKS
+from mirage_lsd.worker.tracking.person_memory import PersonMemory
+from mirage_lsd.worker.tracking.sightings import Sightings, parsed_cells, unseen
 
 LOOK_AGAIN = 2  # frames between looks at somebody whom only the parsing finds; each costs some 4 ms
 

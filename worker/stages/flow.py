@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 
 from mirage_lsd.worker.models.config import LATENT_FACTOR, USUAL_SIZE, working_size_px
-from mirage_lsd.worker.models.motion import Motion
-from mirage_lsd.worker.models.reduced import reduced
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
+from mirage_lsd.worker.tracking.motion import Motion
+from mirage_lsd.worker.tracking.reduced import reduced
 
 # A hard cut replaces nearly every pixel; a fast pan changes many, but keeps the picture's colours.
 CUT_DIFFERENCE = 0.16

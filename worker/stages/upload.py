@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mirage_lsd.shared.ring import Ring
+from mirage_lsd.shared.ring.ring import Ring
 from mirage_lsd.worker.stages.base import Job
 
 BYTES_PER_PIXEL = 4

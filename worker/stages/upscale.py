@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage_lsd.worker.models.apply_layer import SHARES, LayerApplier, scene_box
-from mirage_lsd.worker.models.behind import Behind, background_share, person_seen, uncovering
-from mirage_lsd.worker.models.layer_band import SCENE, LayerMaps
-from mirage_lsd.worker.models.light import LightGrade
-from mirage_lsd.worker.models.scenes import ScenePictures, put_behind
-from mirage_lsd.worker.models.sightings import parsed_cells, without_nobody
+from mirage_lsd.worker.paint.apply_layer import SHARES, LayerApplier, scene_box
+from mirage_lsd.worker.paint.behind import Behind, background_share, person_seen, uncovering
+from mirage_lsd.worker.paint.layer_band import SCENE, LayerMaps
+from mirage_lsd.worker.paint.light import LightGrade
+from mirage_lsd.worker.paint.scenes import ScenePictures, put_behind
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.context import ModelContext
+from mirage_lsd.worker.tracking.sightings import parsed_cells, without_nobody
 
 TOO_BRIGHT = np.float32(0.07)
 """Losses of absolute differences learn the median of cloth's shading, which its dark folds leave brighter than its

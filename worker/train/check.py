@@ -16,17 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mirage_lsd.worker.engines.eager import load_model
-from mirage_lsd.worker.models.autoencoder import composite
+from mirage_lsd.worker.engines.device.eager import load_model
+from mirage_lsd.worker.models.nets.autoencoder import composite
+from mirage_lsd.worker.models.nets.tiny import MirageTiny
+from mirage_lsd.worker.models.nets.unet import ConditionFeatures
 from mirage_lsd.worker.models.sampler import uniform_timesteps
-from mirage_lsd.worker.models.tiny import MirageTiny
-from mirage_lsd.worker.models.unet import ConditionFeatures
 from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS
-from mirage_lsd.worker.train import schedule
-from mirage_lsd.worker.train.compose import compose
-from mirage_lsd.worker.train.dataset import open_world
+from mirage_lsd.worker.train.learning import schedule
 from mirage_lsd.worker.train.runs import stack
-from mirage_lsd.worker.train.stage_denoise import encode_source
+from mirage_lsd.worker.train.samples.compose import compose
+from mirage_lsd.worker.train.samples.dataset import open_world
+from mirage_lsd.worker.train.stages.denoise import encode_source
 
 
 def painted(model: MirageTiny, batch: dict[str, Tensor], steps: int, timesteps: Tensor | None) -> tuple[Tensor, Tensor]:

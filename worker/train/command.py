@@ -12,8 +12,8 @@ import dataclasses
 from pathlib import Path
 
 from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.worker.train.learning.replicas import Replicas
 from mirage_lsd.worker.train.recipe import STAGES, TrainConfig, train
-from mirage_lsd.worker.train.replicas import Replicas
 from mirage_lsd.worker.train.world.generate import World, generate
 
 CLIPS_A_FOLDER = 200

@@ -16,10 +16,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mirage_lsd.shared.settings import StreamSettings
+from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.eval.switches import EnginePool, EvalHost, Switches
 from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS
-from mirage_lsd.worker.run_file import Restyler
+from mirage_lsd.worker.programs.run_file import Restyler
 
 PROMPTS = ("", "red leather jacket", "blue hoodie", "yellow t-shirt", "green top", "red leather jacket, city night")
 

@@ -15,19 +15,19 @@ import cv2
 import torch
 from safetensors.torch import load_file
 
-from mirage_lsd.worker.engines.eager import model_tensors
-from mirage_lsd.worker.models.tiny import MirageTiny
+from mirage_lsd.worker.engines.device.eager import model_tensors
+from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS, save_weights
-from mirage_lsd.worker.train.dataset import open_world
 from mirage_lsd.worker.train.runs import StageConfig
-from mirage_lsd.worker.train.stage_decoder import train_decoder
-from mirage_lsd.worker.train.stage_denoise import train_denoiser
-from mirage_lsd.worker.train.stage_flow import train_flow
-from mirage_lsd.worker.train.stage_layers import train_autoencoder
-from mirage_lsd.worker.train.stage_motion import train_motion
-from mirage_lsd.worker.train.stage_schedule import train_schedule
-from mirage_lsd.worker.train.stage_stream import train_stream
-from mirage_lsd.worker.train.stage_surface import train_surface
+from mirage_lsd.worker.train.samples.dataset import open_world
+from mirage_lsd.worker.train.stages.decoder import train_decoder
+from mirage_lsd.worker.train.stages.denoise import train_denoiser
+from mirage_lsd.worker.train.stages.flow import train_flow
+from mirage_lsd.worker.train.stages.layers import train_autoencoder
+from mirage_lsd.worker.train.stages.motion import train_motion
+from mirage_lsd.worker.train.stages.schedule import train_schedule
+from mirage_lsd.worker.train.stages.stream import train_stream
+from mirage_lsd.worker.train.stages.surface import train_surface
 
 STAGES = ("autoencoder", "flow", "denoiser", "surface", "stream", "schedule", "decoder", "motion")
 _RUN = {"autoencoder": train_autoencoder, "flow": train_flow, "denoiser": train_denoiser, "surface": train_surface,

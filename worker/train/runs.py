@@ -23,11 +23,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mirage_lsd.worker.train.compose import Sample, SourceSample, compose
-from mirage_lsd.worker.train.dataset import World, Worlds
-from mirage_lsd.worker.train.echo import met_again
-from mirage_lsd.worker.train.muon import Muon
-from mirage_lsd.worker.train.replicas import Replicas
+from mirage_lsd.worker.train.learning.echo import met_again
+from mirage_lsd.worker.train.learning.muon import Muon
+from mirage_lsd.worker.train.learning.replicas import Replicas
+from mirage_lsd.worker.train.samples.compose import Sample, SourceSample, compose
+from mirage_lsd.worker.train.samples.dataset import World, Worlds
 
 TIMELESS = ("tints", "ids", "colors")
 SIDE_PX = 32  # the nets take sides that are multiples of this

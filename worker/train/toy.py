@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.models.cloth import NEUTRAL
 from mirage_lsd.worker.models.conditions import UPPERS
+from mirage_lsd.worker.paint.cloth import NEUTRAL
 
 _SIZE_PX = (320, 192)
 

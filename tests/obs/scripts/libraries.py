@@ -26,7 +26,7 @@ def _address(library, name):
 
 
 def script_load(settings):
-    from mirage_lsd.obs_script.loaded_libraries import STEMS, find_loaded, loaded_files, open_library
+    from mirage_lsd.obs_script.host.loaded_libraries import STEMS, find_loaded, loaded_files, open_library
 
     libraries = {kind: open_library(kind) for kind in STEMS}
     whole = ctypes.CDLL(None)  # what the executable is linked to, and what the Lua half's ffi.C sees

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Runs filter_ring.lua outside OBS for test_lua_ring.py: commands on stdin, one answer line each on stdout.
+-- Runs ring.lua outside OBS for test_lua_ring.py: commands on stdin, one answer line each on stdout.
 -- Usage: luajit ring_half.lua FILTER_RING_LUA RING RING_BYTES; RING: the file, on Windows the mapping's name
 
 local ffi = require("ffi")

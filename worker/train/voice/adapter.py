@@ -21,15 +21,16 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from mirage_lsd.worker.presets import load_library
+from mirage_lsd.worker.presets.presets import load_library
+from mirage_lsd.worker.senses.voice import grammar
+from mirage_lsd.worker.senses.voice.engines import adapter
+from mirage_lsd.worker.senses.voice.engines.log_mel import log_mel
+from mirage_lsd.worker.senses.voice.engines.whisper_files import MODEL_FILE, Tokens, arrays_of, model_folder
+from mirage_lsd.worker.senses.voice.intents import Phrasebook, spoken_presets
 from mirage_lsd.worker.train.voice.nets import Decoder, Encoder
 from mirage_lsd.worker.train.voice.noises import ALL_KINDS, noise
 from mirage_lsd.worker.train.voice.speech import RATE_HZ, TALKERS, in_noise, speak
 from mirage_lsd.worker.train.voice.utterances import Utterance, utterances
-from mirage_lsd.worker.voice import adapter, grammar
-from mirage_lsd.worker.voice.intents import Phrasebook, spoken_presets
-from mirage_lsd.worker.voice.log_mel import log_mel
-from mirage_lsd.worker.voice.whisper_files import MODEL_FILE, Tokens, arrays_of, model_folder
 
 NEAR = 400
 MAX_SILENCE_S = 0.8

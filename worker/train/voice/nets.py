@@ -3,7 +3,7 @@
 
 Called by adapter.py. The encoder's matrices and the decoder's matrices that attend to the sound have a change; the
 encoder's two convolutions a full one. Invariant: with all changes at 0 they compute what CTranslate2 computes from the
-same file (tests/unit/test_voice_adapter.py).
+same file (tests/unit/voice/test_voice_adapter.py).
 Shapes: B phrases, L tokens, T positions of sound, D = 384 for tiny, heads of 64.
 """
 
@@ -14,8 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mirage_lsd.worker.voice.adapter import Thin
-from mirage_lsd.worker.voice.whisper_decoder import FREQUENT
+from mirage_lsd.worker.senses.voice.engines.adapter import Thin
+from mirage_lsd.worker.senses.voice.engines.whisper_decoder import FREQUENT
 
 RANK = 24
 HEAD = 64

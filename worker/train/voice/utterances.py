@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from mirage_lsd.worker.senses.voice.engines.token_graph import written_forms
+from mirage_lsd.worker.senses.voice.grammar import Grammar, Node
 from mirage_lsd.worker.train.voice.speech import TRAINING_ACCENTS, TRAINING_VARIANTS, Voice
-from mirage_lsd.worker.voice.grammar import Grammar, Node
-from mirage_lsd.worker.voice.token_graph import written_forms
 
 PROSE_MODULES = (
     "abc", "bdb", "cmd", "code", "codecs", "configparser", "contextlib", "copy", "decimal", "dis", "filecmp",

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from mirage_lsd.worker.train.world import looks, motion, paint
-from mirage_lsd.worker.train.world.anatomy import build_anatomy
 from mirage_lsd.worker.train.world.backdrops import write_backdrops
-from mirage_lsd.worker.train.world.body import Body
-from mirage_lsd.worker.train.world.hair import Hairdresser
+from mirage_lsd.worker.train.world.people.anatomy import build_anatomy
+from mirage_lsd.worker.train.world.people.body import Body
+from mirage_lsd.worker.train.world.people.hair import Hairdresser
+from mirage_lsd.worker.train.world.people.shells import Tailor
 from mirage_lsd.worker.train.world.render import HEIGHT_PX, WIDTH_PX, Renderer, sample_light
-from mirage_lsd.worker.train.world.shells import Tailor
 
 SPLITS = ("train", "val", "test")
 FLOW_STEP_PX = 4

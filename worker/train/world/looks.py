@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mirage_lsd.worker.models.cloth import standard_cloth
-from mirage_lsd.worker.train.world.cuts import Cut, sample_cut, standard_cut
+from mirage_lsd.worker.paint.cloth import standard_cloth
+from mirage_lsd.worker.train.world.people.cuts import Cut, sample_cut, standard_cut
 
 UPPER = ("t-shirt", "shirt", "hoodie", "jacket", "leather jacket", "suit", "dress")
 LOWER = ("trousers", "jeans", "shorts", "skirt")

@@ -2,13 +2,13 @@
 """Turns a person and a look into shader uniforms, a look into the words stored with a clip, and dyes pictures.
 
 Called by generate.py and compose.py. Invariant: what is rendered is undyed; `dyed` puts on the colours and the
-pattern of the words, with the very cloths (worker/models/cloth.py) that the live filter paints.
+pattern of the words, with the very cloths (worker/paint/cloth.py) that the live filter paints.
 """
 
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.models.cloth import NEUTRAL, Cloth, albedo, emission
+from mirage_lsd.worker.paint.cloth import NEUTRAL, Cloth, albedo, emission
 from mirage_lsd.worker.train.world.looks import HAIR, LOWER, UPPER, Look
 
 SKINS = (

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from mirage_lsd.worker.train.world.motion import Camera
-from mirage_lsd.worker.train.world.pieces import EYE, LOWER, SHIRT, SHOE, SKIN, UPPER, Piece
+from mirage_lsd.worker.train.world.people.pieces import EYE, LOWER, SHIRT, SHOE, SKIN, UPPER, Piece
 
 WIDTH_PX, HEIGHT_PX, SUPER = 640, 384, 2
 SWITCHES = ("upper_kind", "lower_kind", "cloth", "logo", "jacket")

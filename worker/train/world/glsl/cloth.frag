@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where garments cover the body (signed distances in canonical metres), seams and folds. Cloth comes undyed:
-// colours and patterns are put on afterwards (worker/models/cloth.py), as the live filter does.
+// colours and patterns are put on afterwards (worker/paint/cloth.py), as the live filter does.
 uniform vec4 upper_cut;   // hem, sleeve, neck, vee
 uniform vec4 upper_more;  // opening, collar, folds, gloss
 uniform float lower_hem;

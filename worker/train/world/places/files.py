@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.models.scenes import SCENES_DIR
+from mirage_lsd.worker.paint.scenes import SCENES_DIR
 from mirage_lsd.worker.train.world.places import beach, city, film, forest, scifi, space, studio
 
 QUALITY = 90

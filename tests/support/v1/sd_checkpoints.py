@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Randomly initialised checkpoints made by diffusers' and transformers' own save_pretrained, for the v1 tests."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+os.environ.setdefault("HF_HUB_OFFLINE", "0")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+import diffusers
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from mirage_lsd.worker.v1.graphs.config import SD_TURBO, TINY_RANDOM, SdConfig
+from mirage_lsd.worker.v1.nets.random_checkpoint import byte_tokenizer, text_size
+
+diffusers.utils.logging.disable_progress_bar()
+
+TINY_SD15 = replace(TINY_RANDOM, guidance=0, heads=(8, 8, 8, 8), layers=2)
+TINY_SD21 = replace(SD_TURBO, widths=(64, 64, 128, 128), heads=(1, 1, 2, 2), token=64)
+TINY_LCM = replace(TINY_SD15, guidance=64)
+TINY_TAESD = {"num_encoder_blocks": (1, 2, 1, 1), "num_decoder_blocks": (1, 1, 2, 1),
+              "encoder_block_out_channels": (16,) * 4, "decoder_block_out_channels": (16,) * 4}
+
+
+def unet_reference(config: SdConfig, seed: int = 0) -> diffusers.UNet2DConditionModel:
+    """diffusers' U-Net of these sizes, random, in evaluation mode."""
+    torch.manual_seed(seed)
+    described = {name: value for name, value in config.to_diffusers().items() if name != "_class_name"}
+    return diffusers.UNet2DConditionModel(**described).eval()
+
+
+def write_reference_checkpoint(folder: Path, config: SdConfig, scheduler: object | None = None, seed: int = 0) -> Path:
+    """A folder as a DiffusionPipeline saves it, part by part, with a tiny autoencoder."""
+    unet_reference(config, seed).save_pretrained(folder / "unet")
+    diffusers.AutoencoderTiny(**TINY_TAESD).save_pretrained(folder / "vae")
+    size = text_size(config)
+    CLIPTextModel(CLIPTextConfig(vocab_size=size.vocabulary, hidden_size=config.token, num_hidden_layers=size.layers,
+                                 intermediate_size=size.inner, num_attention_heads=size.heads,
+                                 )).save_pretrained(folder / "text_encoder")
+    byte_tokenizer().save_pretrained(folder / "tokenizer")
+    scheduler = scheduler or diffusers.LCMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+    scheduler.save_pretrained(folder / "scheduler")
+    return folder

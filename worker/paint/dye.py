@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From words to dyes: which cloth, colours, scene picture and light the layer is painted with. Torch-free.
+
+Called by the upscale stage when the look or the seed changes, and by eval. Pure. Invariant: a colour that the words
+do not give leaves its part undyed.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from mirage_lsd.shared.messages.settings import StreamSettings
+from mirage_lsd.worker.models.conditions import Conditions
+from mirage_lsd.worker.paint.cloth import NEUTRAL, UNTILED, Cloth, Color, standard_cloth
+
+DEFAULT_SEED = StreamSettings().seed
+
+
+@dataclass(frozen=True)
+class Dyes:
+    """What is painted at full size. None: that part is not dyed, the scene is the source's own, the light is kept.
+
+    Colours are RGB 0..1. scene and variant: which picture of paint/scenes.py; light: a word of LIGHTS.
+    """
+
+    upper: Cloth | None = None
+    lower: Color | None = None
+    hair: Color | None = None
+    scene: str | None = None
+    light: str | None = None
+    variant: int = 0
+
+    @property
+    def pattern(self) -> Cloth | None:
+        """The upper garment's cloth where it changes from place to place."""
+        return self.upper if self.upper is not None and self.upper.pattern not in UNTILED else None
+
+    @property
+    def glows(self) -> bool:
+        return self.upper is not None and self.upper.pattern == "neon trim"
+
+    def matrix(self) -> np.ndarray:
+        """f64 [3,5] for cv2.transform: shares (upper, lower, hair, scene) -> multiplier M in BGR; of a pattern that is
+        all but upper * albedo / NEUTRAL."""
+        upper = None if self.upper is None else (0.0,) * 3 if self.pattern else self.upper.main
+        columns = [np.zeros(3) if color is None else np.asarray(color)[::-1] / NEUTRAL - 1.0
+                   for color in (upper, self.lower, self.hair)]
+        return np.column_stack([*columns, np.zeros(3), np.ones(3)])
+
+
+@lru_cache(maxsize=64)
+def dyes_for(conditions: Conditions, seed: int = DEFAULT_SEED) -> Dyes:
+    """The dyes of a look. The default seed gives the canonical look; a higher one another cloth and scene picture."""
+    variant = max(0, seed - DEFAULT_SEED)
+
+    def color(field: str) -> Color | None:
+        value = getattr(conditions, field)
+        return None if value is None else tuple(part / 255.0 for part in value)
+
+    main = color("upper_color")
+    return Dyes(
+        upper=None if main is None else standard_cloth(conditions.pattern, main, variant),
+        lower=color("lower_color"),
+        hair=color("hair_color"),
+        scene=None if conditions.scene == "keep" else conditions.scene,
+        light=None if conditions.light == "keep" else conditions.light,
+        variant=variant,
+    )

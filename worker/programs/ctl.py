@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`mirage-lsd ctl`: change and follow the looks in a running OBS, from scripts and other programs.
+
+Called by the command line. Invariant: what a command prints is what the desk answered; a refusal is one line and
+status 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import shlex
+import sys
+import time
+from typing import Any
+
+from mirage_lsd.shared.channel import desk_address
+from mirage_lsd.shared.channel.desk_address import DeskAddress
+from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.shared.messages import look_commands as asked
+from mirage_lsd.shared.messages import look_events as told
+from mirage_lsd.shared.messages.look import FilterReport, Preset
+from mirage_lsd.shared.messages.settings import LAYERS
+from mirage_lsd.shared.release import RELEASE, upgraded
+from mirage_lsd.worker.programs.desk_client import DeskClient
+
+SIMPLE = {
+    "undo": (asked.Undo, "back to the look before"),
+    "redo": (asked.Redo, "take back an undo"),
+    "next": (asked.NextPreset, "the next preset"),
+    "previous": (asked.PreviousPreset, "the previous preset"),
+    "random": (asked.RandomPreset, "any other preset"),
+    "off": (asked.TurnOff, "show the camera, at once"),
+    "on": (asked.TurnOn, "restyle again"),
+    "clear": (asked.ClearLook, "take everything off"),
+}
+WATCH_S = 0.5
+EXIT_REFUSED = 2
+
+
+def add_arguments(parser: Any) -> None:
+    """The actions and their options."""
+    parser.add_argument("--as", dest="who", default="cli", metavar="NAME", help='who you are: others see "ctl:NAME"')
+    parser.add_argument("--json", action="store_true", help="print JSON, one value a line")
+    parser.add_argument("--obs", type=int, default=0, metavar="PID", help="which OBS, where several run (its process)")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="the presets, one a line")
+    listing.add_argument("--offline", action="store_true", help="from the files; no OBS needed")
+    apply = actions.add_parser("apply", help="put on a preset")
+    apply.add_argument("preset")
+    wear = actions.add_parser("wear", help="put on words of your own")
+    wear.add_argument("words")
+    wear.add_argument("--layer", default="prompt", choices=LAYERS)
+    for one in (apply, wear):
+        one.add_argument("--fade-ms", type=int, default=asked.AS_IT_IS, help="how long it comes up; 0 is a cut")
+    changing = [apply, wear, *(actions.add_parser(name, help=words) for name, (_, words) in SIMPLE.items())]
+    for one in changing:
+        one.add_argument("--target", default="", metavar="FILTER", help='"source/filter" or a source; default: all')
+    actions.add_parser("batch", help="actions from standard input, one a line, done at once")
+    talk = actions.add_parser("talk", help="hold or release push-to-talk")
+    talk.add_argument("held", choices=["down", "up"])
+    actions.add_parser("status", help="what every filter wears and does")
+    watch = actions.add_parser("watch", help="who does what, until stopped")
+    watch.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
+    for one in actions.choices.values():
+        one.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
+def run(options: Any) -> int:
+    """Does one action."""
+    if options.action == "list" and options.offline:
+        return _list(_offline(), options)
+    address = _address(options.obs)
+    with DeskClient(options.who, address, listen=options.action in ("watch", "batch")) as desk:
+        return _batch(desk, options) if options.action == "batch" else _act(desk, options)
+
+
+def _address(pid: int) -> DeskAddress:
+    """Which OBS is meant; says so where that could be a surprise."""
+    address = desk_address.find(pid)
+    if not pid and len(desk_address.running()) > 1:
+        print(f"mirage-lsd: several OBS run; this is for process {address.pid}, started last: --obs says which",
+              file=sys.stderr)  # fmt: skip
+    if address.release != RELEASE:
+        print(f"mirage-lsd: {upgraded(RELEASE, address.release)}", file=sys.stderr)
+    return address
+
+
+def _act(desk: DeskClient, options: Any) -> int:
+    if options.action == "list":
+        return _list(desk.presets(), options)
+    if options.action == "status":
+        return _status(desk, options)
+    if options.action == "watch":
+        return _watch(desk, options)
+    if options.action == "talk":
+        desk.request(asked.Talk(options.held == "down"))
+        return 0
+    return _print_done(desk.do(command_of(options)), options)
+
+
+def _batch(desk: DeskClient, options: Any) -> int:
+    """A line that is refused is told and ends nothing; status 2 if there was one."""
+    parser = argparse.ArgumentParser(prog="", exit_on_error=False)
+    add_arguments(parser)
+    refused = 0
+    for line in sys.stdin:
+        try:
+            one, rest = parser.parse_known_args(shlex.split(line) or ["status"])
+            if rest or one.action == "batch":
+                raise MirageError(f"not an action: {line.strip()}", "bad_line")
+            one.json = one.json or options.json
+            refused |= _act(desk, one)
+        except (MirageError, argparse.ArgumentError, ValueError) as error:
+            print(f"mirage-lsd: {error}", file=sys.stderr, flush=True)
+            refused = EXIT_REFUSED
+        sys.stdout.flush()
+    return refused
+
+
+def command_of(options: Any) -> asked.LookCommand:
+    """The look command that the options ask for."""
+    if options.action == "apply":
+        return asked.ApplyPreset(options.preset, options.target, fade_ms=options.fade_ms)
+    if options.action == "wear":
+        return asked.ApplyWords(options.words, options.layer, options.target, fade_ms=options.fade_ms)
+    return SIMPLE[options.action][0](target=options.target)
+
+
+def described(one: FilterReport) -> str:
+    """A filter's look in one line."""
+    look = one.look
+    if look.off:
+        return f"{one.name}: off"
+    layers = ", ".join(f"{layer.name} = {layer.words}" for layer in look.layers)
+    preset = f" [{look.preset}]" if look.preset else ""
+    return f"{one.name}:{preset} {layers or 'as the camera sees it'}"
+
+
+def _offline() -> list[Preset]:
+    from mirage_lsd.worker.presets.presets import PresetError, load_presets
+
+    found = load_presets()
+    if found.problem:
+        raise PresetError(found.problem)
+    return list(found.by_id.values())
+
+
+def _list(presets: list[Preset], options: Any) -> int:
+    for preset in presets:
+        line = json.dumps(dataclasses.asdict(preset)) if options.json else f"{preset.id:24} {preset.summary()}"
+        print(line)
+    return 0
+
+
+def _status(desk: DeskClient, options: Any) -> int:
+    report = desk.ask()
+    if options.json:
+        print(json.dumps(dataclasses.asdict(report)))
+        return 0
+    for one in report.filters:
+        print(described(one))
+        print("    " + one.status.replace("\n", "\n    "))
+    print(f"{len(report.filters)} filters; your presets: {report.presets_file}")
+    if report.problem:
+        print(f"presets: {report.problem}")
+    return 0
+
+
+def _print_done(done: told.LookDone, options: Any) -> int:
+    if options.json:
+        print(json.dumps(dataclasses.asdict(done)))
+        return 0
+    for one in done.filters:
+        print(described(one))
+    if not done.drawn and not all(one.look.off for one in done.filters):
+        print("(kept; the worker does not draw it yet)")
+    return 0
+
+
+def _watch(desk: DeskClient, options: Any) -> int:
+    until_s = time.monotonic() + options.seconds
+    try:
+        while (left_s := until_s - time.monotonic()) > 0:
+            for event in desk.events(min(WATCH_S, left_s)):
+                print(_event_line(event, options.json), flush=True)
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _event_line(event: Any, as_json: bool) -> str:
+    if as_json:
+        return json.dumps({"event": type(event).__name__, **dataclasses.asdict(event)})
+    if isinstance(event, told.LookChanged):
+        return f"{event.revision} {event.origin} {event.command}: " + "; ".join(map(described, event.filters))
+    if isinstance(event, told.LookRefused):
+        return f"{event.revision} {event.origin} {event.command} refused: {event.text}"
+    if isinstance(event, told.PresetsChanged):
+        return f"presets: {event.total}" + (f"; {event.problem}" if event.problem else "")
+    if isinstance(event, told.TalkChanged):
+        return f"push to talk {'down' if event.held else 'up'}"
+    return str(event)

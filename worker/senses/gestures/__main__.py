@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m mirage_lsd.worker.senses.gestures`: see process.py. Called by the OBS half.
+
+Invariant: numpy's and OpenCV's own threads are limited before they are loaded, as the picture needs the other cores.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+if __name__ == "__main__":
+    for library in ("OPENBLAS", "MKL", "OMP", "OPENCV_FOR"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    sys.exit(importlib.import_module("mirage_lsd.worker.senses.gestures.process").main())

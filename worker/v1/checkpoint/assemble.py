@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a located checkpoint to a whole `MirageV1`: reads each part, lays LoRA and adapters on it, places it.
+
+Called by load.py on the loading thread. Tensors are given to the nets as they are read, so that a checkpoint is in
+memory once.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mirage_lsd.worker.v1.checkpoint import single_file
+from mirage_lsd.worker.v1.checkpoint.errors import CheckpointError
+from mirage_lsd.worker.v1.checkpoint.hub import Hub
+from mirage_lsd.worker.v1.checkpoint.licences import Ask
+from mirage_lsd.worker.v1.checkpoint.load import ModelRequest
+from mirage_lsd.worker.v1.checkpoint.locate import ORIGINAL_TAESD, Located, locate, locate_file, locate_part
+from mirage_lsd.worker.v1.checkpoint.registry import known_model
+from mirage_lsd.worker.v1.checkpoint.tensors import fingerprint, load_into, read_tensors
+from mirage_lsd.worker.v1.graphs.config import SdConfig
+from mirage_lsd.worker.v1.graphs.schedule import FewStepSchedule
+from mirage_lsd.worker.v1.nets.adapters import load_adapters
+from mirage_lsd.worker.v1.nets.blocks import SelfAttention
+from mirage_lsd.worker.v1.nets.lora import fuse_lora
+from mirage_lsd.worker.v1.nets.model import MirageV1, ModelInfo
+from mirage_lsd.worker.v1.nets.taesd import Taesd, TaesdConfig, from_original
+from mirage_lsd.worker.v1.nets.temporal import CrossFrameGate, is_temporal, temporal_convs
+from mirage_lsd.worker.v1.nets.text import TOKENIZER_FILES, build_text_encoder, deduced_text_config, load_tokenizer
+from mirage_lsd.worker.v1.nets.tiny_nets import load_tiny_nets
+from mirage_lsd.worker.v1.nets.unet import SdUNet
+
+_WEIGHTS = "diffusion_pytorch_model"
+
+
+@dataclass
+class Parts:
+    """What a checkpoint gives. paths: the weights files, for the fingerprint."""
+
+    unet: SdUNet
+    text: nn.Module
+    tokenizer: Any
+    scheduler: dict[str, Any]
+    paths: list[Path]
+
+
+def assemble(request: ModelRequest, hub: Hub, ask: Ask | None) -> MirageV1:
+    """See load.load_v1."""
+    dtype, half = getattr(torch, request.dtype), request.dtype == "float16"
+    located = locate(request.reference, hub, half, ask)
+    parts = _from_single(located.single, request, hub) if located.single else _from_folder(located, request)
+    autoencoder, paths = _autoencoder(located, request, hub, half)
+    parts.paths.extend(paths)
+    notes = []
+    if request.lora:
+        lora = locate_file(request.lora, hub)
+        count = fuse_lora({"unet": parts.unet, "text": parts.text}, lora, request.lora_scale)
+        notes.append(f"LoRA {request.lora} at {request.lora_scale:g} on {count} weights")
+        parts.paths.append(lora)
+    if request.adapters:
+        load_adapters(parts.unet, Path(request.adapters))
+        parts.paths.append(Path(request.adapters))
+    schedule = FewStepSchedule.from_diffusers(parts.scheduler, _schedule_kind(request, parts.unet.config))
+    if schedule.kind == "ddim" and not request.lora and known_model(request.reference) is None:
+        notes.append("this checkpoint may not be made for few steps: if pictures are blurred, add the LoRA lcm-lora")
+    key = fingerprint(*parts.paths, f"{request.lora_scale}", repr(request.temporal))
+    flow, encoder = load_tiny_nets()
+    model = MirageV1(parts.unet, autoencoder, parts.text, flow, encoder, schedule, parts.tokenizer,
+                     ModelInfo(f"mirage-lsd-v1 ({request.reference})", key, tuple(notes)))
+    return model.requires_grad_(False).placed(request.device, dtype)
+
+
+def build_unet(config: SdConfig, tensors: dict[str, Tensor], what: str) -> SdUNet:
+    """A U-Net with a checkpoint's tensors and untrained temporal parts. Raises CheckpointError."""
+    with torch.device("meta"):  # no memory for values that the checkpoint replaces
+        unet = SdUNet(config)
+    unet.temporal = temporal_convs(config)
+    for module in unet.modules():
+        if isinstance(module, SelfAttention) and hasattr(module, "gate"):
+            module.gate = CrossFrameGate(module.heads, config.temporal)
+    load_into(unet, tensors, what, skip=is_temporal)
+    return unet
+
+
+def _from_folder(located: Located, request: ModelRequest) -> Parts:
+    """The parts of a diffusers-format folder or repository."""
+    half, dtype = request.dtype == "float16", getattr(torch, request.dtype)
+    scheduler = located.described("scheduler/scheduler_config.json")
+    prediction = scheduler.get("prediction_type", "epsilon") if request.prediction == "auto" else request.prediction
+    config = SdConfig.from_diffusers(located.described("unet/config.json"), prediction, request.temporal)
+    unet_path, text_path = located.weights(f"unet/{_WEIGHTS}", half), located.weights("text_encoder/model", half)
+    unet = build_unet(config, read_tensors(unet_path, dtype), f"{request.reference} (unet)")
+    text = build_text_encoder(located.described("text_encoder/config.json"), read_tensors(text_path, dtype),
+                              f"{request.reference} (text_encoder)")
+    return Parts(unet, text, load_tokenizer(_tokenizer_folder(located)), scheduler, [unet_path, text_path])
+
+
+def _from_single(path: Path, request: ModelRequest, hub: Hub) -> Parts:
+    """The parts of a single .safetensors file; the tokenizer, which it does not hold, from request.tokenizer."""
+    tensors = read_tensors(path, getattr(torch, request.dtype))
+    prediction = "epsilon" if request.prediction == "auto" else request.prediction
+    net = single_file.unet_tensors(tensors)
+    config = replace(single_file.deduced_config(net, prediction), temporal=request.temporal)
+    words, open_clip = single_file.text_tensors(tensors)
+    unet = build_unet(config, net, f"{path.name} (U-Net)")
+    text = build_text_encoder(deduced_text_config(words, open_clip), words, f"{path.name} (text encoder)")
+    folder = _fetched_tokenizer(request.tokenizer, hub)
+    return Parts(unet, text, load_tokenizer(folder, pad="!" if open_clip else None), {}, [path])
+
+
+def _autoencoder(located: Located, request: ModelRequest, hub: Hub, half: bool) -> tuple[Taesd, list[Path]]:
+    """The checkpoint's own autoencoder where it is a tiny one, else the requested one; and its weights files."""
+    described, stem = located.described("vae/config.json"), f"vae/{_WEIGHTS}"
+    if described.get("_class_name") != "AutoencoderTiny":
+        located, stem = locate_part(request.autoencoder, _WEIGHTS, hub, half), _WEIGHTS
+        described = located.described("config.json")
+    halves = [located.files[name] for name in ORIGINAL_TAESD if name in located.files]
+    original = not described and len(halves) == len(ORIGINAL_TAESD)
+    paths, dtype = halves if original else [located.weights(stem, half)], getattr(torch, request.dtype)
+    parts = [read_tensors(path, dtype) for path in paths]
+    with torch.device("meta"):
+        autoencoder = Taesd(TaesdConfig() if original else TaesdConfig.from_diffusers(described))
+    load_into(autoencoder, from_original(*parts) if original else parts[0], f"{located.name} (autoencoder)")
+    return autoencoder, paths
+
+
+def _schedule_kind(request: ModelRequest, config: SdConfig) -> str | None:
+    """The schedule to run; None: what the checkpoint's scheduler says."""
+    if request.schedule != "auto":
+        return request.schedule
+    if config.guidance or "lcm" in request.lora.lower():
+        return "lcm"
+    known = known_model(request.reference)
+    return known.schedule if known else None
+
+
+def _tokenizer_folder(located: Located) -> Path:
+    """Where a checkpoint's tokenizer files lie."""
+    found = [path.parent for name, path in located.files.items() if name.startswith("tokenizer/")]
+    if not found:
+        raise CheckpointError(f"the checkpoint {located.name} has no tokenizer folder; download it again",
+                              "checkpoint_missing_file")
+    return found[0]
+
+
+def _fetched_tokenizer(reference: str, hub: Hub) -> Path:
+    """A tokenizer's folder, by path or hub id."""
+    if Path(reference).is_dir():
+        return Path(reference)
+    listing = hub.listing(reference).files
+    return [hub.fetch(reference, name) for name in TOKENIZER_FILES if name in listing][0].parent

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models with random weights, of any size: for benchmarks (speed does not depend on weights) and for tests.
+
+Needs torch and transformers, no network. Invariant: the folder is a real diffusers-format checkpoint that load.py
+reads like any other; the same seed gives the same weights.
+"""
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mirage_lsd.worker.v1.graphs.config import LCM_SD15, PROMPT_TOKENS, SD_TURBO, TINY_RANDOM, SdConfig
+from mirage_lsd.worker.v1.graphs.schedule import FewStepSchedule
+from mirage_lsd.worker.v1.nets.model import MirageV1, ModelInfo
+from mirage_lsd.worker.v1.nets.taesd import Taesd, TaesdConfig
+from mirage_lsd.worker.v1.nets.temporal import is_temporal
+from mirage_lsd.worker.v1.nets.tiny_nets import load_tiny_nets
+from mirage_lsd.worker.v1.nets.unet import SdUNet
+
+TINY_TAESD = TaesdConfig(width=16, encoder_blocks=(1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1))
+
+
+@dataclass(frozen=True)
+class TextSize:
+    """Sizes of a CLIP text encoder."""
+
+    vocabulary: int = 49408
+    layers: int = 12
+    heads: int = 12
+    inner: int = 3072
+    act: str = "quick_gelu"
+
+
+def random_model(config: SdConfig = TINY_RANDOM, seed: int = 0, device: str = "cpu", dtype: str = "float32"
+                 ) -> MirageV1:
+    """A whole model in memory, on a device, in evaluation mode; big ones are made where they run."""
+    torch.manual_seed(seed)
+    with torch.device(device):
+        unet, autoencoder = SdUNet(config).to(getattr(torch, dtype)), Taesd(taesd_size(config))
+        text = _text_encoder(config)
+    with torch.inference_mode(False):
+        flow, encoder = load_tiny_nets()
+    info = ModelInfo("mirage-lsd-v1 (random weights)", f"random-{seed}-{'-'.join(map(str, config.widths))}")
+    schedule = FewStepSchedule(kind="lcm" if config.guidance else "ddim")
+    model = MirageV1(unet, autoencoder, text, flow, encoder, schedule, byte_tokenizer(), info)
+    return model.requires_grad_(False).placed(device, getattr(torch, dtype))
+
+
+def write_random_checkpoint(folder: Path, config: SdConfig = TINY_RANDOM, seed: int = 0) -> Path:
+    """A diffusers-format folder with U-Net, tiny autoencoder, text encoder, tokenizer and scheduler. Returns it."""
+    from safetensors.torch import save_file
+
+    model = random_model(config, seed)
+    pretrained = {name: value for name, value in model.unet.state_dict().items() if not is_temporal(name)}
+    for name, described, tensors in (("unet", config.to_diffusers(), pretrained),
+                                     ("vae", model.autoencoder.config.to_diffusers(), model.autoencoder.state_dict())):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / "config.json").write_text(json.dumps(described, indent=1))
+        save_file(tensors, folder / name / "diffusion_pytorch_model.safetensors")
+    model.text.save_pretrained(folder / "text_encoder")
+    model.tokenizer.save_pretrained(folder / "tokenizer")
+    (folder / "scheduler").mkdir(exist_ok=True)
+    described = model.schedule.to_diffusers(config.prediction)
+    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(described, indent=1))
+    classes = {"unet": "UNet2DConditionModel", "vae": "AutoencoderTiny", "text_encoder": "CLIPTextModel",
+               "tokenizer": "CLIPTokenizer", "scheduler": described["_class_name"]}
+    libraries = {name: "transformers" if kind.startswith("CLIP") else "diffusers" for name, kind in classes.items()}
+    index = {"_class_name": "StableDiffusionPipeline", **{name: [libraries[name], classes[name]] for name in classes}}
+    (folder / "model_index.json").write_text(json.dumps(index, indent=1))
+    return folder
+
+
+def taesd_size(config: SdConfig) -> TaesdConfig:
+    """The real TAESD for real U-Nets, a small one for small ones."""
+    return TaesdConfig() if config.widths[0] >= 320 else TINY_TAESD
+
+
+def text_size(config: SdConfig) -> TextSize:
+    """The text encoder that goes with a U-Net."""
+    if config.token == LCM_SD15.token:
+        return TextSize()
+    if config.token == SD_TURBO.token:
+        return TextSize(layers=23, heads=16, inner=4096, act="gelu")
+    return TextSize(vocabulary=1024, layers=2, heads=2, inner=64)
+
+
+def _text_encoder(config: SdConfig) -> torch.nn.Module:
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    size = text_size(config)
+    described = CLIPTextConfig(
+        vocab_size=size.vocabulary, hidden_size=config.token, intermediate_size=size.inner, hidden_act=size.act,
+        num_hidden_layers=size.layers, num_attention_heads=size.heads, max_position_embeddings=PROMPT_TOKENS,
+        bos_token_id=_START, eos_token_id=_END, pad_token_id=_END)
+    return CLIPTextModel(described)
+
+
+def byte_tokenizer() -> object:
+    """A CLIP tokenizer that knows single letters only: any text in, real token ids out, no download."""
+    from transformers import CLIPTokenizer
+
+    letters = _byte_letters()
+    vocabulary = {word: i for i, word in enumerate([*letters, *(f"{letter}</w>" for letter in letters)])}
+    vocabulary |= {"<|startoftext|>": _START, "<|endoftext|>": _END}
+    return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=PROMPT_TOKENS, pad_token="<|endoftext|>")
+
+
+_START, _END = 512, 513
+
+
+def _byte_letters() -> list[str]:
+    """One printable letter for each byte, as byte-level BPE has it."""
+    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [byte for byte in range(256) if byte not in shown]
+    return [chr(byte) for byte in shown] + [chr(256 + i) for i in range(len(hidden))]
+
+
