@@ -200,7 +200,7 @@ def test_nothing_holds_up_the_end_of_a_process() -> None:
     """Requests and replies on their way to nobody, and no close: the interpreter still ends."""
     program = (
         "from mirage_lsd.shared.channel.channel import *\n"
-        "from mirage_lsd.shared import commands, events\n"
+        "from mirage_lsd.shared.messages import commands, events\n"
         "a, b = new_key_pair(), new_key_pair()\n"
         "server = ControlServer(LaunchConfig('/n', 'b', a.public, a.secret, b.public))\n"
         "client = ControlClient(LaunchReport(server.control_port, server.events_port, 1), a.public, b)\n"

@@ -1,0 +1,1 @@
+../../worker/sdk/__init__.py
