@@ -7,6 +7,7 @@ Invariant: a MirageError ends a command with one line that says what to mend, an
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mirage_lsd.shared.messages.settings import EDIT_REGIONS, MODELS, TINY, WORK
 EXIT_REFUSED = 2
 EXIT_GATE_MISSED = 1
 EXIT_INTERRUPTED = 130  # as a shell has it for Ctrl-C
+EXIT_PIPE_CLOSED = 141  # and for a pipe that nobody reads
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,10 +28,15 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest  # options that need torch (train) or take long to import (ctl) are read only where needed
     try:
-        return options.run(options) or 0
+        status = options.run(options) or 0
+        sys.stdout.flush()
+        return status
     except MirageError as error:
         print(f"mirage-lsd: {error}", file=sys.stderr)
         return EXIT_REFUSED
+    except BrokenPipeError:  # whoever read our lines has had enough: `mirage-lsd presets | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE_CLOSED
     except KeyboardInterrupt:
         print("mirage-lsd: stopped", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -146,15 +153,9 @@ def _add_eval(commands) -> None:
 
 
 def _add_presets(commands) -> None:
-    presets = commands.add_parser("presets", help="list the looks, edit your own")
-    presets.set_defaults(run=_presets)
-    actions = presets.add_subparsers(metavar="ACTION")
-    edit = actions.add_parser("edit", help="open your own presets in an editor, made if there are none yet")
-    edit.set_defaults(run=_presets_edit)
-    thumbnails = actions.add_parser("thumbnails", help="have the model draw the pictures of the shipped presets")
-    thumbnails.add_argument("--picture", type=Path, metavar="FILE", help="a person, waist up (default: scikit-image's)")
-    thumbnails.add_argument("--out", type=Path, metavar="FOLDER", help="default: where the shipped ones are")
-    thumbnails.set_defaults(run=_presets_thumbnails)
+    from mirage_lsd.worker.programs import presets
+
+    presets.add_arguments(commands.add_parser("presets", help="list the looks, edit your own"))
 
 
 def _add_ctl(commands) -> None:
@@ -218,32 +219,6 @@ def _warm(_options) -> int:
     host.load()
     print(f"{host.model} is ready on {host.device} with {host.engine} after {host.load_ms:.0f} ms")
     return 0
-
-
-def _presets(_options) -> int:
-    from mirage_lsd.worker.presets.presets import load_presets
-
-    found = load_presets()
-    for preset in found.by_id.values():
-        print(f"{preset.id:24} {preset.summary()}")
-    if found.problem:
-        print(f"mirage-lsd: {found.problem}", file=sys.stderr)
-    return EXIT_REFUSED if found.problem else 0
-
-
-def _presets_edit(_options) -> int:
-    from mirage_lsd.worker.presets.presets import create_user_file, open_in_editor
-
-    path = create_user_file()
-    print(path)
-    open_in_editor(path)
-    return 0
-
-
-def _presets_thumbnails(options) -> int:
-    from mirage_lsd.worker.programs import thumbnails
-
-    return thumbnails.run(options)
 
 
 def _version(_options) -> int:

@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +18,8 @@ from mirage_lsd.worker.presets import presets
 from mirage_lsd.worker.presets.presets import load_library
 from mirage_lsd.worker.programs import cli, thumbnails
 from mirage_lsd.worker.programs.cli import main
+
+COMMAND = str(Path(sys.executable).with_name("mirage-lsd"))
 
 FRAMES = 4
 
@@ -182,3 +188,14 @@ def test_the_pipeline_benchmark_measures_v1(tmp_path):
     assert sorted(figures["stages"]) == sorted(stages)
     assert (figures["engine"], figures["diffusion_size"], figures["vram_peak_mb"]) == ("eager", "64x64", None)
     assert figures["floor"]["gflop_by_graph"]["denoise"] > 0 and figures["floor"]["floor_ms"] > 0
+
+
+@pytest.mark.parametrize("words", [["presets"], ["--help"]], ids=lambda words: words[0])
+def test_a_reader_who_has_had_enough_is_no_error(words):
+    """As in `mirage-lsd presets | head -1`."""
+    read, write = os.pipe()
+    process = subprocess.Popen([COMMAND, *words], stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    os.close(read)
+    assert "Traceback" not in process.communicate(timeout=60)[1]
+    assert process.returncode in (0, 120, 141)  # 120: Python's own, where it is the last flush that fails

@@ -8,9 +8,11 @@ the film's colour tags, and none where it has none.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from av.video.codeccontext import VideoCodecContext
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
@@ -31,9 +33,24 @@ DEEP = SHAPES_PIXELS = {H264}  # encoders of PyAV's build that take 10 bits, and
 SQUARE = Fraction(1)
 
 
+@dataclass(frozen=True)
+class ColourTags:
+    """What a film says of its colours, in ITU-T H.273's numbers and ffmpeg's range."""
+
+    matrix: int
+    range: int
+    trc: int
+    primaries: int
+
+    def put_on(self, bearer: VideoFrame | VideoCodecContext) -> None:
+        """On a frame, or on an encoder."""
+        bearer.colorspace, bearer.color_range = self.matrix, self.range
+        bearer.color_trc, bearer.color_primaries = self.trc, self.primaries
+
+
 class Colours:
     """For all frames of one film; made from its first. pix_fmt: of the frames for the encoder; size_px: upright;
-    pixel_shape: width over height of a pixel, 1 where the film does not say."""
+    pixel_shape: width over height of a pixel, 1 where the film does not say; tags: of the frames made."""
 
     def __init__(self, first: VideoFrame, encoder: str, rotation: int = 0, pixel_shape: Fraction = SQUARE) -> None:
         if first.color_trc in HDR:
@@ -50,12 +67,12 @@ class Colours:
         is_rgb = first.format.is_rgb
         tagged = first.colorspace if first.colorspace in MATRICES else UNSPECIFIED
         usual = BT709 if first.height >= HD_HEIGHT_PX else BT601
-        self.matrix = usual if is_rgb else tagged  # RGB has to be told how it became YUV
         self._sws = MATRICES[usual if tagged == UNSPECIFIED else tagged]
         full = not is_rgb and (first.color_range == ColorRange.JPEG or first.format.name.startswith("yuvj"))
         self._range = ColorRange.JPEG if full else ColorRange.MPEG
-        self.range = self._range if is_rgb or full else first.color_range
-        self.trc, self.primaries = first.color_trc, first.color_primaries
+        told_range = self._range if is_rgb or full else first.color_range
+        matrix = usual if is_rgb else tagged  # RGB has to be told how it became YUV
+        self.tags = ColourTags(matrix, told_range, first.color_trc, first.color_primaries)
         self.remarks = _losses(first, self.pix_fmt)
         self._from_film, self._to_model, self._to_film = (VideoReformatter() for _ in range(3))
 
@@ -85,8 +102,7 @@ class Colours:
 
     def _tag(self, made: VideoFrame, source: VideoFrame) -> VideoFrame:
         made.pts, made.time_base, made.duration = source.pts, source.time_base, source.duration
-        made.colorspace, made.color_range = self.matrix, self.range
-        made.color_trc, made.color_primaries = self.trc, self.primaries
+        self.tags.put_on(made)
         return made
 
 

@@ -26,8 +26,8 @@ FALLBACK_FPS = Fraction(30)
 class FilmReader:
     """picture: the stream of pictures; tracks: those of sound and subtitles; others: what is not read at all.
 
-    first: the first picture; total: how many pictures there are, 0 where the film does not say; damaged: how many
-    packets could not be read; pictures_wanted: set to False to have only the packets from there on.
+    first: the first picture; damaged: how many packets could not be read; pictures_wanted: set to False to have only
+    the packets from there on.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,14 +42,12 @@ class FilmReader:
         self.tracks = [one for one in self.film.streams if one.type in ("audio", "subtitle")]
         self.others = [one for one in self.film.streams if one is not self.picture and one not in self.tracks]
         self.begins = Fraction(self.film.start_time or 0, MICROSECONDS)
-        self.rate = self.picture.average_rate or self.picture.base_rate or FALLBACK_FPS
         self.damaged = 0
         self.pictures_wanted = True
         self._last_pts: int | None = None
         self._coming = self._read()
         self._ahead: deque[VideoFrame | Packet] = deque()
         self.first = self._find_first()
-        self.total = self._count()
 
     def __enter__(self) -> FilmReader:
         return self
@@ -119,7 +117,14 @@ class FilmReader:
         frame.duration = frame.duration or step
         return frame
 
-    def _count(self) -> int:
+    @property
+    def rate(self) -> Fraction:
+        """Pictures a second, as the film says."""
+        return self.picture.average_rate or self.picture.base_rate or FALLBACK_FPS
+
+    @property
+    def total(self) -> int:
+        """How many pictures there are, 0 where the film does not say."""
         if self.picture.frames:
             return self.picture.frames
         stream_s = self.picture.duration * self.picture.time_base if self.picture.duration else Fraction(0)

@@ -29,9 +29,9 @@ class FilmWriter:
     """frames: how many pictures were taken; remarks: what is not as in the source; sound: what became of it."""
 
     def __init__(self, path: Path, source: FilmReader, quality: int | None, overwrite: bool) -> None:
-        self._format = format_of(path)
-        self._source, self._path = source, path
-        self._colours = colours_of(source, self._format)
+        wanted = format_of(path)
+        self._source = source
+        self._colours = colours_of(source, wanted)
         self.frames = 0
         self._muxed = 0  # of the frames: the encoder holds the newest back
         self.remarks = list(self._colours.remarks)
@@ -40,9 +40,9 @@ class FilmWriter:
         self._shown_until_s = Fraction(0)
         self._target = Target(path, source.path, overwrite)
         try:
-            self._film = av.open(self._target, "w", format=self._format.muxer)
-            self._pictures = self._new_pictures(quality)
-            self._tracks = self._new_tracks()
+            self._film = av.open(self._target, "w", format=wanted.muxer)
+            self._pictures = self._new_pictures(wanted.pictures, quality)
+            self._tracks = self._new_tracks(wanted, path.suffix)
             self._describe()
             self._film.start_encoding()
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -120,18 +120,16 @@ class FilmWriter:
     def _refusal(self, error: Exception) -> FilmError:
         return self._target.refusal(error, self._muxed / max(self._source.total, self.frames, 1))
 
-    def _new_pictures(self, quality: int | None):
-        source, encoder = self._source.picture, self._format.pictures
+    def _new_pictures(self, encoder: str, quality: int | None):
         options = encoder_options(encoder, QUALITY, self._most_bitrate()) if quality is None else (
             encoder_options(encoder, quality))  # fmt: skip
         made = self._film.add_stream(encoder, rate=self._source.rate, options=options)
         context, colours = made.codec_context, self._colours
         context.width, context.height = colours.size_px
         context.pix_fmt, context.time_base = colours.pix_fmt, self._source.first.time_base
-        context.colorspace, context.color_range = colours.matrix, colours.range
-        context.color_trc, context.color_primaries = colours.trc, colours.primaries
+        colours.tags.put_on(context)
         context.sample_aspect_ratio = colours.pixel_shape
-        describe(made, source)
+        describe(made, self._source.picture)
         return made
 
     def _most_bitrate(self) -> int:
@@ -139,12 +137,12 @@ class FilmWriter:
         film, stream = self._source.film, self._source.picture
         return round((stream.bit_rate or film.bit_rate or 0) * MOST_TIMES_THE_BITRATE)
 
-    def _new_tracks(self) -> dict:
+    def _new_tracks(self, wanted: FilmFormat, suffix: str) -> dict:
         found = {}
         for one in self._source.tracks:
-            track = new_track(self._film, one, self._source.begins, self._format)
+            track = new_track(self._film, one, self._source.begins, wanted)
             if track is None:
-                self.remarks.append(left_out(one, self._path.suffix))
+                self.remarks.append(left_out(one, suffix))
             else:
                 found[one.index] = track
         self.remarks += [f"left out: {name_of(one)}" for one in self._source.others]
