@@ -39,6 +39,8 @@ def write_reference_checkpoint(folder: Path, config: SdConfig, scheduler: object
     unet_reference(config, seed).save_pretrained(folder / "unet")
     diffusers.AutoencoderTiny(**TINY_TAESD).save_pretrained(folder / "vae")
     size = text_size(config)
+    if config.linear_projection:  # a single file of Stable Diffusion 2 has 24, and uses these
+        size = replace(size, layers=23)
     CLIPTextModel(CLIPTextConfig(vocab_size=size.vocabulary, hidden_size=config.token, num_hidden_layers=size.layers,
                                  intermediate_size=size.inner, num_attention_heads=size.heads,
                                  )).save_pretrained(folder / "text_encoder")
