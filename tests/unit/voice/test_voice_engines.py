@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import numpy as np
@@ -186,7 +187,7 @@ def test_a_phrase_of_another_language_is_remarked_on_by_a_model_of_english(whisp
 
 @pytest.mark.parametrize("name", ["auto", "whisper", "pocketsphinx"])
 def test_embedded_engines_refuse_another_language_and_say_what_does_it(name: str) -> None:
-    with pytest.raises(VoiceError, match="vosk") as refused:
+    with pytest.raises(VoiceError, match="faster-whisper") as refused:
         engine.load(name, language="de-DE")
     assert refused.value.code == "bad_settings"
 
@@ -207,9 +208,23 @@ def test_what_has_no_letters_cannot_be_pronounced() -> None:
     assert code_of(pronunciations, "8-bit", DICTIONARY.get) == "bad_phrase"
 
 
-@pytest.mark.parametrize("name", ["vosk", "sherpa-onnx", "moonshine", "faster-whisper"])
+@pytest.mark.parametrize("name", ["faster-whisper"])
 def test_an_engine_without_its_package_or_model_says_what_to_do(name: str, tmp_path: Path) -> None:
     assert code_of(engine.load, name, str(tmp_path / "none")) in ("engine_missing", "model_missing")
+
+
+def test_an_engine_that_is_no_more_is_the_automatic_one() -> None:
+    found = engine.load("vosk", "/a/folder")
+    assert found.name in engine.EMBEDDED
+    found.close()
+
+
+def test_another_package_brings_an_engine_as_an_entry_point(monkeypatch) -> None:
+    point = EntryPoint("parrot", "builtins:slice", engine.ENTRY_POINTS)  # a slice shows what it was made with
+    monkeypatch.setattr(engine, "entry_points", lambda group: EntryPoints([point]).select(group=group))
+    assert engine.load("parrot", "/a/folder", 2, "de") == slice("/a/folder", 2, "de")
+    with pytest.raises(VoiceError, match="speech_recognition, parrot"):
+        engine.load("psychic")
 
 
 def test_unknown_engines_and_recognisers_are_named() -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mirage_lsd.worker.v1.checkpoint import single_file
 from mirage_lsd.worker.v1.checkpoint.hub import Hub
 from mirage_lsd.worker.v1.checkpoint.licences import Ask
 from mirage_lsd.worker.v1.checkpoint.load import ModelRequest
@@ -109,6 +108,8 @@ def _from_folder(folder: Path, request: ModelRequest) -> Parts:
 
 def _from_single(path: Path, request: ModelRequest, hub: Hub) -> Parts:
     """The parts of a single .safetensors file; the tokenizer, which it does not hold, from request.tokenizer."""
+    from mirage_lsd.worker.v1.checkpoint import single_file  # imports diffusers, which takes a second
+
     tensors = read_tensors(path, getattr(torch, request.dtype))
     prediction = "epsilon" if request.prediction == "auto" else request.prediction
     net = single_file.unet_tensors(tensors)
