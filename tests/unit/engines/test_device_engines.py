@@ -95,7 +95,7 @@ def test_a_binding_is_checked():
     engine = TorchEngine(graphs)
     cases = [({}, outputs, "latent"), (inputs, {}, "has the outputs"),
              ({**inputs, "latent": inputs["latent"].double()}, outputs, "float64"),
-             ({**inputs, "latent": inputs["latent"][..., :1]}, outputs, "must be")]  # fmt: skip
+             ({**inputs, "latent": inputs["latent"][..., :1]}, outputs, "must be")]
     for given, made, word in cases:
         with pytest.raises(EngineError, match=word) as caught:
             engine.bind("decode", given, made)
@@ -143,7 +143,7 @@ def v1_graphs(dtype: str) -> GraphSet:
     from mirage_lsd.worker.v1.graphs import graphs as sd_graphs
     from mirage_lsd.worker.v1.graphs.shapes import SdShapes
     from mirage_lsd.worker.v1.nets import model as sd_model
-    from mirage_lsd.worker.v1.nets.random_checkpoint import random_model
+    from mirage_lsd.worker.v1.nets.random_model import random_model
 
     made, shapes = random_model(dtype=dtype), SdShapes((96, 72), (64, 64))
     return GraphSet(sd_graphs.graph_specs(shapes, made.config, dtype), sd_model.graph_modules(made, shapes), dtype, CPU)

@@ -15,14 +15,14 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from hub_server import HubServer
+from random_checkpoints import write_random_checkpoint
 
 from mirage_lsd.worker.programs.cli import main
 from mirage_lsd.worker.v1.checkpoint.errors import CheckpointError, HubError
 from mirage_lsd.worker.v1.checkpoint.hub import Hub
-from mirage_lsd.worker.v1.checkpoint.load import ModelRequest, load_or_reason, load_v1
+from mirage_lsd.worker.v1.checkpoint.load import ModelRequest, load_v1
 from mirage_lsd.worker.v1.checkpoint.registry import known_model
-from mirage_lsd.worker.v1.graphs.config import TINY_RANDOM
-from mirage_lsd.worker.v1.nets.random_checkpoint import write_random_checkpoint
+from mirage_lsd.worker.v1.graphs.config import SMALL_RANDOM
 
 REPO = "someone/tiny-lcm"
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
@@ -31,7 +31,7 @@ REQUEST = ModelRequest(REPO)
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_random_checkpoint(tmp_path_factory.mktemp("checkpoint"), TINY_RANDOM)
+    return write_random_checkpoint(tmp_path_factory.mktemp("checkpoint"), SMALL_RANDOM)
 
 
 @pytest.fixture
@@ -101,18 +101,18 @@ def test_a_damaged_small_file_is_refused_too(server: HubServer, tmp_path: Path) 
     assert refused.value.code == "hub_checksum"
 
 
-def test_no_network_falls_back_to_tiny(server: HubServer, tmp_path: Path) -> None:
+def test_no_network_is_told_plainly(server: HubServer, tmp_path: Path) -> None:
     server.close()
-    model, code, text = load_or_reason(REQUEST, hub_of(server, tmp_path))
-    assert model is None and code == "hub_offline"
-    assert "mirage-lsd-tiny runs instead" in text and "network" in text
+    with pytest.raises(HubError, match="network") as refused:
+        load_v1(REQUEST, hub_of(server, tmp_path))
+    assert refused.value.code == "hub_offline"
 
 
 @pytest.mark.parametrize(("refusal", "code", "says"), [
     ((404, "RepoNotFound"), "hub_not_found", "spelling"),
     ((403, "GatedRepo"), "hub_refused", "HF_TOKEN"),
     ((500, ""), "hub_failed", "HTTP 500"),
-])  # fmt: skip
+])
 def test_a_hub_that_refuses_is_told_plainly(server: HubServer, tmp_path: Path, refusal, code: str, says: str) -> None:
     server.refuse = refusal
     with pytest.raises(HubError, match=says) as refused:
@@ -138,8 +138,9 @@ def test_a_licence_is_asked_for_before_anything_is_fetched(server: HubServer, tm
         return lambda text: shown.append(text) or yes
 
     for ask in (None, answer(False)):
-        model, code, _ = load_or_reason(ModelRequest("sd-turbo"), hub, ask)
-        assert model is None and code == "licence_not_accepted"
+        with pytest.raises(CheckpointError) as refused:
+            load_v1(ModelRequest("sd-turbo"), hub, ask)
+        assert refused.value.code == "licence_not_accepted"
     assert not server.requests
     assert "Stability AI" in shown[0] and "https://" in shown[0]
     assert load_v1(ModelRequest("sd-turbo"), hub, answer(True)) is not None
@@ -149,7 +150,8 @@ def test_a_licence_is_asked_for_before_anything_is_fetched(server: HubServer, tm
 
 def test_a_damaged_licence_file_asks_again(server: HubServer, tmp_path: Path) -> None:
     (tmp_path / "accepted-licences.json").write_text("{")
-    assert load_or_reason(ModelRequest("sd-turbo"), hub_of(server, tmp_path))[1] == "licence_not_accepted"
+    with pytest.raises(CheckpointError, match="not been accepted"):
+        load_v1(ModelRequest("sd-turbo"), hub_of(server, tmp_path))
 
 
 def test_half_precision_files_are_taken_for_half_precision(checkpoint: Path, server: HubServer, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from mirage_lsd.worker.v1.nets.text import ClipTokens, encode_prompt
 LCM, TURBO, TAESD = "SimianLuo/LCM_Dreamshaper_v7", "stabilityai/sd-turbo", "madebyollin/taesd"
 LORA = "latent-consistency/lcm-lora-sdv1-5"
 LORA_LAYERS = ("to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2",
-               "conv_shortcut", "downsamplers.0.conv", "upsamplers.0.conv", "time_emb_proj")  # fmt: skip
+               "conv_shortcut", "downsamplers.0.conv", "upsamplers.0.conv", "time_emb_proj")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_the_default_is_read_as_it_lies_on_the_hub(server: HubServer, repos, tmp
             "unet/diffusion_pytorch_model.safetensors", "text_encoder/config.json", "text_encoder/model.safetensors",
             "tokenizer/vocab.json", "tokenizer/merges.txt", "tokenizer/tokenizer_config.json",
             "tokenizer/special_tokens_map.json")),
-        f"{TAESD}/config.json", f"{TAESD}/diffusion_pytorch_model.safetensors"}  # fmt: skip
+        f"{TAESD}/config.json", f"{TAESD}/diffusion_pytorch_model.safetensors"}
     assert (model.schedule.kind, model.schedule.original_steps, model.config.guidance) == ("lcm", 50, 256)
     reference = diffusers.UNet2DConditionModel.from_pretrained(repos[LCM] / "unet").eval()
     latent, tokens, guidance = torch.randn(1, 4, 8, 8), torch.randn(1, 77, 32), torch.randn(1, 256)
@@ -76,7 +76,7 @@ def test_sd_turbo_in_half_precision_is_its_half_precision_files(server: HubServe
     model = load_v1(ModelRequest("sd-turbo", dtype="float16", temporal=TEMPORAL_OFF), hub, ask=lambda text: True)
     weights = {name for name in fetched(server) if name.endswith(".safetensors") and name.startswith(TURBO)}
     assert weights == {f"{TURBO}/unet/diffusion_pytorch_model.fp16.safetensors",
-                       f"{TURBO}/text_encoder/model.fp16.safetensors"}  # fmt: skip
+                       f"{TURBO}/text_encoder/model.fp16.safetensors"}
     assert (model.schedule.kind, model.config.heads, model.config.linear_projection) == ("ddim", (1, 2, 2, 2), True)
     assert sum(name.endswith("mlp.fc1.weight") for name in model.text.state_dict()) == 5, "layers of the text encoder"
     reference = diffusers.UNet2DConditionModel.from_pretrained(repos[TURBO] / "unet", variant="fp16").float().eval()

@@ -15,7 +15,7 @@ import sd_stream
 
 from mirage_lsd.shared.errors import FieldError
 from mirage_lsd.worker.models.nets.upscaler import luma
-from mirage_lsd.worker.v1.graphs.config import TEMPORAL_OFF, TINY_RANDOM, TemporalConfig
+from mirage_lsd.worker.v1.graphs.config import SMALL_RANDOM, TEMPORAL_OFF, TemporalConfig
 from mirage_lsd.worker.v1.graphs.edit import REGIONS, EditControl
 from mirage_lsd.worker.v1.graphs.frames import UpscaleGraph, with_detail
 from mirage_lsd.worker.v1.graphs.graphs import GRAPH_NAMES, cache_names, graph_specs
@@ -25,21 +25,21 @@ from mirage_lsd.worker.v1.graphs.shapes import SdShapes, sd_shapes_for
 from mirage_lsd.worker.v1.graphs.source import EncodeGraph
 from mirage_lsd.worker.v1.graphs.warping import at_level, moved, moved_noise
 from mirage_lsd.worker.v1.nets.model import graph_modules
-from mirage_lsd.worker.v1.nets.random_checkpoint import random_model
+from mirage_lsd.worker.v1.nets.random_model import random_model
 
 SHAPES = SdShapes((320, 180), (192, 104))
 
 
 @pytest.fixture(scope="module")
 def model():
-    return random_model(TINY_RANDOM, seed=0)
+    return random_model(SMALL_RANDOM, seed=0)
 
 
 @pytest.mark.parametrize(("temporal", "dtype"), [(TemporalConfig(), "float32"), (TEMPORAL_OFF, "float32"),
                                                  (TemporalConfig(anchor=False, convs=False), "float32"),
-                                                 (TemporalConfig(), "float16")])  # fmt: skip
+                                                 (TemporalConfig(), "float16")])
 def test_every_graph_keeps_its_specification(temporal: TemporalConfig, dtype: str) -> None:
-    config = replace(TINY_RANDOM, temporal=temporal)
+    config = replace(SMALL_RANDOM, temporal=temporal)
     specs, modules = graph_specs(SHAPES, config, dtype), graph_modules(random_model(config, dtype=dtype), SHAPES)
     assert tuple(specs) == tuple(modules) == GRAPH_NAMES
     for name, spec in specs.items():
@@ -88,7 +88,7 @@ def test_untrained_temporal_convolutions_change_nothing() -> None:
     results = []
     for convs in (True, False):
         temporal = TemporalConfig(attention=False, anchor=False, convs=convs)
-        results.append(denoised(random_model(replace(TINY_RANDOM, temporal=temporal)), 1.0, (1.0, 1.0))["latent_out"])
+        results.append(denoised(random_model(replace(SMALL_RANDOM, temporal=temporal)), 1.0, (1.0, 1.0))["latent_out"])
     assert torch.equal(*results)
 
 
@@ -219,8 +219,8 @@ def test_structure_lock_keeps_more_of_the_source(model) -> None:
 
 
 def test_guidance_reaches_the_picture_without_a_second_pass(model) -> None:
-    for config in (TINY_RANDOM, replace(TINY_RANDOM, guidance=0)):
-        net = model if config is TINY_RANDOM else random_model(config)
+    for config in (SMALL_RANDOM, replace(SMALL_RANDOM, guidance=0)):
+        net = model if config is SMALL_RANDOM else random_model(config)
         latents, calls = [], []
         for guidance in (1.0, 8.0):
             stream = sd_stream.Stream(net, SHAPES)
@@ -247,7 +247,7 @@ def test_a_stream_stays_finite_and_follows_the_prompt(model) -> None:
 
 
 @pytest.mark.parametrize("fields", [{"strength": 1.5}, {"structure_lock": -0.1}, {"guidance": float("nan")},
-                                    {"region": "shoes"}, {"history": 2.0}])  # fmt: skip
+                                    {"region": "shoes"}, {"history": 2.0}])
 def test_a_bad_control_is_refused_by_name(fields: dict) -> None:
     with pytest.raises(FieldError) as refused:
         EditControl(**fields)
@@ -255,7 +255,7 @@ def test_a_bad_control_is_refused_by_name(fields: dict) -> None:
 
 
 @pytest.mark.parametrize(("size", "wanted"), [((1280, 720), (768, 432)), ((640, 640), (512, 512)),
-                                              ((1080, 1920), (432, 768)), ((640, 480), (640, 480))])  # fmt: skip
+                                              ((1080, 1920), (432, 768)), ((640, 480), (640, 480))])
 def test_the_working_size_fits_the_source(size: tuple[int, int], wanted: tuple[int, int]) -> None:
     assert sd_shapes_for(*size).working_px == wanted
 

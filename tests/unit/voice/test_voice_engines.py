@@ -199,7 +199,7 @@ DICTIONARY = {"cyber": "S AY B ER", "punk": "P AH NG K", "wolf": "W UH L F", "sc
     ("word", "phones"),
     [("cyberpunk", "S AY B ER P AH NG K"), ("wolfs", "W UH L F Z"), ("sci-fi", "S AY F AY"), ("gloom", "G L UW M"),
      ("blade", "B L EY D"), ("knight", "N AY T"), ("dragon", "D R AE G AA N"), ("hoodie", "HH UH D IY")],
-)  # fmt: skip
+)
 def test_unknown_words_get_a_pronunciation(word: str, phones: str) -> None:
     assert pronunciations(word, DICTIONARY.get)[0] == phones
 
@@ -248,7 +248,7 @@ class Dictation(TranscriptEngine):
     ("text", "command", "sure"),
     [("Mirage, forest.", "forest", True), ("mirage forrest", "forest", True), ("Mirage!", "", True),
      ("Mirage, what a day.", "what a day", False)],
-)  # fmt: skip
+)
 def test_free_text_is_read_as_a_command_or_distrusted(text: str, command: str, sure: bool) -> None:
     heard = Dictation(text).finish(np.zeros(1, np.int16))
     assert (heard.command, heard.confidence >= TranscriptEngine.threshold) == (command, sure)

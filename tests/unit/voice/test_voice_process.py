@@ -67,7 +67,7 @@ class Process:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "mirage_lsd.worker.senses.voice"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
+        )
         self.events: Queue = Queue()
         threading.Thread(target=self._read, daemon=True).start()
         self.send(line)

@@ -33,7 +33,7 @@ def export_graph(graphs: GraphSet, graph: str, folder: Path) -> Path:
         warnings.simplefilter("ignore")  # the tracer warns about every Python-side shape, which we fix on purpose
         torch.onnx.export(graphs.modules[graph], inputs, str(path), input_names=list(spec.input_names),
                           output_names=list(spec.output_names), opset_version=OPSET, dynamo=False,
-                          do_constant_folding=False)  # fmt: skip
+                          do_constant_folding=False)
     return path
 
 

@@ -36,7 +36,7 @@ class SphinxEngine:
         sphinx = imported("pocketsphinx", "pocketsphinx")
         self._decoder = sphinx.Decoder(lm=None, loglevel="FATAL")
         self._phones = sphinx.Decoder(lm=None, loglevel="FATAL", dict=None, allphone=sphinx.get_model_path(
-            "en-us/en-us-phone.lm.bin"), lw=2.0, pip=0.3, beam=1e-10, pbeam=1e-10)  # fmt: skip
+            "en-us/en-us-phone.lm.bin"), lw=2.0, pip=0.3, beam=1e-10, pbeam=1e-10)
         self._wake_word = ""
         self._speaking = False
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of several equal ways to do a thing is fastest on this machine, now: found by doing, not by asking.
+"""How many threads a graph runs fastest with on this machine, now: found by doing, not by asking.
 
 Called by the ncnn engine around every run of a graph: two threads halve the time on a free machine, and multiply it
 where OBS or a game has the cores, since each layer then waits for a thread that is not running. Invariant: another way
@@ -19,7 +19,7 @@ CLEARLY_FASTER = 0.93
 SEEN_RUNS, RECENT_RUNS = 9, 5
 
 
-class FasterWay:
+class ThreadTuner:
     """Ways are numbered 0..count-1; 0 is used first."""
 
     def __init__(self, count: int) -> None:
@@ -32,7 +32,7 @@ class FasterWay:
         """The way to take for the next run."""
         return self.usual if self._tried is None else self._tried
 
-    def took(self, way: int, duration: float) -> None:
+    def record(self, way: int, duration: float) -> None:
         """Books a run of a way, in any unit of time."""
         self._seen[way].append(duration)
         if self._tried is None:
