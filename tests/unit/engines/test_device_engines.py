@@ -11,8 +11,9 @@ torch = pytest.importorskip("torch")
 
 from mirage_lsd.worker.engines import EngineError
 from mirage_lsd.worker.engines.device.graph_set import GraphSet
-from mirage_lsd.worker.engines.device.onnx_graphs import OnnxGraphs, export_graph, open_session
+from mirage_lsd.worker.engines.device.onnx_graphs import OnnxGraphs, export_graph
 from mirage_lsd.worker.engines.device.torch_engine import CompiledEngine, TorchEngine
+from mirage_lsd.worker.engines.onnx import open_session
 from mirage_lsd.worker.models.graphs import GraphShapes, GraphSpec, TensorSpec, graph_specs
 from mirage_lsd.worker.models.nets.tiny import MirageTiny, graph_modules
 
@@ -116,7 +117,7 @@ def test_the_half_precision_graph_that_tensorrt_reads_is_typed_and_right(graph, 
         assert onnx.helper.tensor_dtype_to_np_dtype(names[tensor.name]) == tensor.dtype, tensor.name
     inputs, outputs = filled(graphs, graph)
     TorchEngine(graphs).bind(graph, inputs, outputs)()
-    session = open_session(path, 1)
+    session = open_session(graphs.specs[graph], path, 1)
     feed = {tensor.name: inputs[tensor.name].numpy() for tensor in session.get_inputs()}
     for name, value in zip(outputs, session.run(list(outputs), feed), strict=True):
         wanted = outputs[name].float()

@@ -16,6 +16,7 @@ from mirage_lsd.worker.v1.nets.taesd import Taesd, TaesdConfig
 from mirage_lsd.worker.v1.nets.tiny_nets import load_tiny_nets
 from mirage_lsd.worker.v1.nets.unet import SdUNet
 
+_START, _END = 512, 513  # after every byte, alone and as a word's end
 SMALL_TAESD = TaesdConfig(width=16, encoder_blocks=(1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1))
 
 
@@ -72,19 +73,10 @@ def _text_encoder(config: SdConfig) -> torch.nn.Module:
 
 def byte_tokenizer() -> object:
     """A CLIP tokenizer that knows single letters only: any text in, real token ids out, no download."""
+    from tokenizers.pre_tokenizers import ByteLevel
     from transformers import CLIPTokenizer
 
-    letters = _byte_letters()
+    letters = sorted(ByteLevel.alphabet())
     vocabulary = {word: i for i, word in enumerate([*letters, *(f"{letter}</w>" for letter in letters)])}
     vocabulary |= {"<|startoftext|>": _START, "<|endoftext|>": _END}
     return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=PROMPT_TOKENS, pad_token="<|endoftext|>")
-
-
-_START, _END = 512, 513
-
-
-def _byte_letters() -> list[str]:
-    """One printable letter for each byte, as byte-level BPE has it."""
-    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    hidden = [byte for byte in range(256) if byte not in shown]
-    return [chr(byte) for byte in shown] + [chr(256 + i) for i in range(len(hidden))]
