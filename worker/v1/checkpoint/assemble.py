@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mirage_lsd.worker.v1.checkpoint.hub import Hub
 from mirage_lsd.worker.v1.checkpoint.licences import Ask
-from mirage_lsd.worker.v1.checkpoint.load import ModelRequest
+from mirage_lsd.worker.v1.checkpoint.load import ModelRequest, require
 from mirage_lsd.worker.v1.checkpoint.locate import (
     ORIGINAL_TAESD,
     TEXT,
@@ -108,7 +108,8 @@ def _from_folder(folder: Path, request: ModelRequest) -> Parts:
 
 def _from_single(path: Path, request: ModelRequest, hub: Hub) -> Parts:
     """The parts of a single .safetensors file; the tokenizer, which it does not hold, from request.tokenizer."""
-    from mirage_lsd.worker.v1.checkpoint import single_file  # imports diffusers, which takes a second
+    require("diffusers")
+    from mirage_lsd.worker.v1.checkpoint import single_file  # after asking: it imports diffusers, which takes a second
 
     tensors = read_tensors(path, getattr(torch, request.dtype))
     prediction = "epsilon" if request.prediction == "auto" else request.prediction

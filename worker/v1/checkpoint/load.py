@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mirage_lsd.worker.v1.checkpoint.hub import Hub
     from mirage_lsd.worker.v1.nets.model import MirageV1
 
-_PACKAGES = ("torch", "diffusers", "transformers", "huggingface_hub", "safetensors")
+_PACKAGES = ("torch", "transformers", "huggingface_hub", "safetensors")
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,15 @@ class ModelRequest:
 def load_v1(request: ModelRequest, hub: Hub | None = None, ask: Ask | None = None) -> MirageV1:
     """Locate (and fetch), read and assemble. hub: where from and with what progress; ask: shows a licence text and
     gives the user's answer. Raises MirageError."""
-    for package in _PACKAGES:
-        if importlib.util.find_spec(package) is None:
-            raise CheckpointError(f"mirage-lsd-v1 needs the package {package}; pip install mirage-lsd[gpu]",
-                                  "package_missing")
+    require(*_PACKAGES)
     from mirage_lsd.worker.v1.checkpoint.assemble import assemble
     from mirage_lsd.worker.v1.checkpoint.hub import Hub
     return assemble(request, hub or Hub(), ask)
+
+
+def require(*packages: str) -> None:
+    """Raise CheckpointError naming the first package that is not installed."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise CheckpointError(f"mirage-lsd-v1 needs the package {package}; pip install mirage-lsd[gpu]",
+                                  "package_missing")
