@@ -3,8 +3,8 @@
 
 import pytest
 
-from mirage_lsd.worker.engines.ncnn import thread_tuner
-from mirage_lsd.worker.engines.ncnn.thread_tuner import ThreadTuner
+from mirage_lsd.worker.engines import thread_tuner
+from mirage_lsd.worker.engines.thread_tuner import ThreadTuner
 from mirage_lsd.worker.hosts.pace import BARRED_S, BUDGET_MS, LATE_WINDOWS, WINDOW_FRAMES, WINDOWS_UNTIL_UP, Pace
 from mirage_lsd.worker.models.config import AUTO_SIZES
 
@@ -143,7 +143,7 @@ def run(ways: ThreadTuner, took: dict[int, float], runs: int) -> list[int]:
     return taken
 
 
-def test_the_faster_way_is_found_and_kept():
+def test_the_thread_tuner_is_found_and_kept():
     ways = ThreadTuner(2)
     run(ways, {0: 10.0, 1: 4.0}, 30)
     assert ways.usual == 1

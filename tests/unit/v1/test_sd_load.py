@@ -18,6 +18,7 @@ from diffusers.loaders import single_file_utils
 from random_checkpoints import unet_description, write_random_checkpoint
 from safetensors.torch import load_file, save_file
 from sd_files import change, cut, drop
+from sd_lora import hooked, lora_tensors
 
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.worker.v1.checkpoint.errors import CheckpointError
@@ -95,25 +96,6 @@ def test_words_become_the_text_encoders_own(folders) -> None:
     assert ClipTokens(model.tokenizer)("word " * 100).dropped > 0
 
 
-def lora_tensors(unet, layout: str, rank: int = 3) -> dict[str, object]:
-    """A LoRA on a linear, a 1x1 and a 3x3 convolution, alpha half its rank."""
-    torch.manual_seed(3)
-    names = ("down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q", "down_blocks.0.attentions.0.proj_in",
-             "mid_block.resnets.0.conv1")
-    tensors = {}
-    for name in names:
-        weight = unet.get_submodule(name).weight
-        down = torch.randn(rank, *weight.shape[1:])
-        up = torch.randn(weight.shape[0], rank, *([1] * (weight.ndim - 2)))
-        if layout == "kohya":
-            stem = f"lora_unet_{name.replace('.', '_')}"
-            tensors |= {f"{stem}.lora_down.weight": down, f"{stem}.lora_up.weight": up}
-            tensors[f"{stem}.alpha"] = torch.tensor(1.5)
-        else:
-            tensors |= {f"unet.{name}.lora_A.weight": down, f"unet.{name}.lora_B.weight": up}
-    return tensors
-
-
 @pytest.mark.parametrize(("layout", "share"), [("kohya", 0.5), ("diffusers", 1.0)])
 def test_a_lora_adds_up_of_down(folders, tmp_path: Path, layout: str, share: float) -> None:
     """Against the definition: every changed layer is its old self plus up(down(x)), run as layers of their own."""
@@ -129,22 +111,6 @@ def test_a_lora_adds_up_of_down(folders, tmp_path: Path, layout: str, share: flo
     with torch.inference_mode():
         wanted, found = (net.unet(latent, torch.tensor([300.0]), tokens)[0] for net in (plain, fused))
     assert len(handles) == 3 and (wanted - found).abs().max() < 1e-3 * wanted.abs().max()
-
-
-def hooked(unet, stem: str, tensors, layout: str, scale: float):
-    down_name, up_name = ("lora_down", "lora_up") if layout == "kohya" else ("lora_A", "lora_B")
-    wanted = stem.removeprefix("lora_unet_").removeprefix("unet.").replace(".", "_")
-    name = next(name for name, _ in unet.named_modules() if name.replace(".", "_") == wanted)
-    layer = unet.get_submodule(name)
-    down, up = tensors[f"{stem}.{down_name}.weight"], tensors[f"{stem}.{up_name}.weight"]
-
-    def add(module, inputs, output):
-        x = inputs[0]
-        if down.ndim == 2:
-            return output + scale * torch.nn.functional.linear(torch.nn.functional.linear(x, down), up)
-        return output + scale * torch.conv2d(torch.conv2d(x, down, padding=down.shape[2] // 2), up)
-
-    return layer.register_forward_hook(add)
 
 
 BAD = {

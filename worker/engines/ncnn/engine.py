@@ -25,8 +25,8 @@ import ncnn
 from mirage_lsd.worker.engines import checked_inputs
 from mirage_lsd.worker.engines.ncnn.graphs import net_of
 from mirage_lsd.worker.engines.ncnn.net import Net
-from mirage_lsd.worker.engines.ncnn.thread_tuner import ThreadTuner
 from mirage_lsd.worker.engines.onnx import OnnxEngine
+from mirage_lsd.worker.engines.thread_tuner import ThreadTuner
 from mirage_lsd.worker.models.graphs import GraphShapes, GraphSpec
 from mirage_lsd.worker.models.weights import load_weights
 
@@ -48,7 +48,7 @@ class NcnnEngine:
         tensors = load_weights(weights)
         counts = {name: (1,) if name in BESIDE_THE_MASK or threads == 1 else (threads, 1)
                   for name in specs if name != ELSEWHERE}
-        self._tuners = {name: ThreadTuner(len(ways)) for name, ways in counts.items()}
+        self._ways = {name: ThreadTuner(len(ways)) for name, ways in counts.items()}
         self._nets = {name: _loaded(net_of(name, shapes, tensors), ways, name in SMALL_TILES)
                       for name, ways in counts.items()}
 
@@ -56,13 +56,13 @@ class NcnnEngine:
         if graph_name == ELSEWHERE:
             return self._words.run(graph_name, inputs)
         spec = self.specs[graph_name]
-        tuner = self._tuners[graph_name]
-        way, started_ns = tuner.pick(), time.perf_counter_ns()
+        ways = self._ways[graph_name]
+        way, started_ns = ways.pick(), time.perf_counter_ns()
         run = self._nets[graph_name][way].create_extractor()
         for tensor, array in zip(spec.inputs, checked_inputs(spec, inputs), strict=True):
             run.input(tensor.name, ncnn.Mat(_without_batch(array)).clone())  # some layers write over their input
         results = {tensor.name: _fetched(run, tensor.name, tensor.shape) for tensor in spec.outputs}
-        tuner.record(way, time.perf_counter_ns() - started_ns)
+        ways.record(way, time.perf_counter_ns() - started_ns)
         return results
 
 
