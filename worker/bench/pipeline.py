@@ -37,7 +37,7 @@ def run(options) -> dict:
     settings = StreamSettings(
         prompt="red leather jacket, city night", steps=options.steps, working_size=options.working_size,
         target_fps=60, model=options.model, checkpoint=options.checkpoint, device=options.device,
-    )
+    )  # fmt: skip
     models = _models(options)
     with tempfile.TemporaryDirectory() as folder:
         result = measure(models, settings, options.size, options.frames, Path(folder))

@@ -131,7 +131,7 @@ def test_every_shared_buffer_is_guarded_by_events(host):
 def test_the_next_frames_flow_does_not_wait_for_this_frames_upscale_or_diffusion(host):
     trace = traced(host)
     flows, upscales, decodes = (launches(trace, *of) for of in (("flow", "flow"), ("upscale", "upscale"),
-                                                                ("decode", "diffusion")))
+                                                                ("decode", "diffusion")))  # fmt: skip
     # Two launches of the flow stage a frame (ingest, flow), but one on the first.
     for frame in (1, 2, 3):
         ingest, flow = flows[2 * frame - 1], flows[2 * frame]

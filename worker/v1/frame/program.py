@@ -48,7 +48,7 @@ class FrameProgram:
     """`turn` is 0 or 1: which copy of the buffers in pairs belongs to the frame under way."""
 
     def __init__(self, graphs: GraphSet, device: Device, engine: DeviceEngine,
-                 options: ProgramOptions = ProgramOptions()) -> None:
+                 options: ProgramOptions = ProgramOptions()) -> None:  # fmt: skip
         self.graphs, self.device = graphs, device
         self.lanes = Lanes(device, options.separate, options.timed, options.trace)
         self.turn = 0
@@ -112,7 +112,7 @@ class FrameProgram:
         return self.lanes.launch(lane_of(graph), stage, launch, reads, writes)
 
     def do(self, lane: str, stage: str, work: Callable[[], None], reads: Iterable[str] = (),
-           writes: Iterable[str] = ()) -> Any:
+           writes: Iterable[str] = ()) -> Any:  # fmt: skip
         """Queues work of a stage's own on named buffers."""
         return self.lanes.launch(lane, stage, work, self._here(reads), self._here(writes))
 
@@ -141,7 +141,7 @@ class FrameProgram:
 
     def _tensors(self, spec: GraphSpec, turn: int) -> tuple[dict, dict]:
         return tuple({tensor: self.buffers[in_turn(name, turn)] for tensor, name in wires.items()}
-                     for wires in (inputs_of(spec), outputs_of(spec)))
+                     for wires in (inputs_of(spec), outputs_of(spec)))  # fmt: skip
 
     def _host_pair(self, name: str) -> list[torch.Tensor]:
         like, pinned = self[name], self.graphs.device.type == "cuda"
@@ -149,7 +149,7 @@ class FrameProgram:
 
     def _number_specs(self) -> list[TensorSpec]:
         found = {tensor.name: tensor for graph in FRAME_GRAPHS for tensor in self.graphs.specs[graph].inputs
-                 if tensor.name in NUMBERS}
+                 if tensor.name in NUMBERS}  # fmt: skip
         tables = [TensorSpec(f"{name}_table", (TABLE_STEPS, *found[name].shape)) for name in ("step", "timestep")]
         return [*found.values(), *tables]
 

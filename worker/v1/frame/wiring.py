@@ -32,7 +32,7 @@ _ELSEWHERE = {
     ("decode", "latent"): "kept_latent", ("decode", "picture"): "picture#now",
     ("upscale", "frame"): "frame#now", ("upscale", "source"): "source#now", ("upscale", "picture"): "picture#now",
     ("upscale", "matte"): "matte#now", ("upscale", "strength"): "strength#now", ("upscale", "output"): "output#now",
-}
+}  # fmt: skip
 # Small inputs the host computes for each frame; they travel together (numbers.py).
 NUMBERS = ("mix", "timestep", "step", "history", "dither", "guidance", "edit_regions")
 

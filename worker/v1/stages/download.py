@@ -89,7 +89,7 @@ class DeviceDownload:
         output = frame.program.buffers[frame.buffer]
         height_px, width_px, channels = output.shape
         header = replace(frame.job.header, width_px=width_px, height_px=height_px, stride_bytes=width_px * channels,
-                         generation=frame.job.generation)
+                         generation=frame.job.generation)  # fmt: skip
         slot = as_tensor(np.frombuffer(ring.begin_write(header), np.uint8)).view(output.shape)
         frame.copied = frame.program.do(
             "copy_out", self.name, lambda: slot.copy_(output, non_blocking=True), reads=[frame.buffer]
