@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mirage_lsd.obs_script.senses.voice_settings import VoiceSettings
 from mirage_lsd.worker.senses.voice import grammar
 from mirage_lsd.worker.senses.voice.engines import engine
 from mirage_lsd.worker.senses.voice.engines.engine_transcript import SpeechRecognitionEngine, TranscriptEngine
@@ -41,6 +42,11 @@ def test_an_engine_that_is_no_more_is_the_automatic_one() -> None:
     found = engine.load("vosk", "/a/folder")
     assert found.name in engine.EMBEDDED
     found.close()
+
+
+def test_settings_let_its_name_through_so_that_the_process_can_tell() -> None:
+    for name, wanted in (("vosk", "vosk"), ("whisper", "whisper"), ("psychic", "auto")):
+        assert VoiceSettings.read({"voice_engine": name}).engine == wanted
 
 
 def test_another_package_brings_an_engine_as_an_entry_point(monkeypatch) -> None:
