@@ -19,6 +19,7 @@ from mirage_lsd.shared.messages.voice_lines import (
     MAX_LANGUAGE_CHARS,
     MAX_WAKE_WORD_CHARS,
     MODES,
+    RETIRED_ENGINES,
     WAKE_WORD,
 )
 
@@ -56,7 +57,7 @@ class VoiceSettings:
             bool(got["voice_on"]),
             str(got["voice_source"]),
             str(got["voice_microphone"])[:200],
-            engine if engine in ENGINES else AUTO,
+            engine if engine in (*ENGINES, *RETIRED_ENGINES) else AUTO,
             str(got["voice_model"]),
             str(got["voice_language"]).strip()[:MAX_LANGUAGE_CHARS] or ENGLISH,
             mode if mode in MODES else WAKE_WORD,

@@ -26,9 +26,10 @@ ENGLISH = "en"
 MAX_COOLDOWN_MS = 60_000
 ORIGIN = "voice"
 LOST = "lost"
-# Names of the engines; worker/senses/voice/engines/engine.py loads them.
+# Names of the engines; worker/senses/voice/engines/engine.py loads them, and "auto" for those that are no more.
 AUTO = "auto"
-ENGINES = ("whisper", "pocketsphinx", "vosk", "sherpa-onnx", "moonshine", "faster-whisper", "speech_recognition")
+ENGINES = ("whisper", "pocketsphinx", "faster-whisper", "speech_recognition")
+RETIRED_ENGINES = ("vosk", "sherpa-onnx", "moonshine")
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,10 @@ class VoiceLaunch(LaunchLine):
     """First line on standard input.
 
     audio_ring: path of an audio ring to listen to, "" for a microphone. microphone: its name or a part of it, "" for
-    the system's own. engine: "auto" or one of ENGINES; model: its folder or name; language: what is spoken, such as
-    "en" or "de-DE". presets: a preset file, "" for the shipped library and the user's. mode: wake_word (hands free) or
-    push_to_talk. wake_word: one to three words. confidence: 0 … 1, 0 for the engine's own threshold. cooldown_ms: time
-    after a command in which none is taken. threads: of the engine.
+    the system's own. engine: "auto", one of ENGINES or of another package; model: its folder or name; language: what is
+    spoken, such as "en" or "de-DE". presets: a preset file, "" for the shipped library and the user's. mode: wake_word
+    (hands free) or push_to_talk. wake_word: one to three words. confidence: 0 … 1, 0 for the engine's own threshold.
+    cooldown_ms: time after a command in which none is taken. threads: of the engine.
     """
 
     audio_ring: str = string(MAX_PATH_CHARS, default="")

@@ -18,6 +18,7 @@ import argparse
 import gc
 import importlib.util
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,6 +27,9 @@ from pathlib import Path
 
 import torch
 import v1_rivals as rivals
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support/v1"))
+from random_checkpoints import write_random_checkpoint
 from v1_gates import gates, ratios
 
 from mirage_lsd.shared.errors import MirageError
@@ -38,8 +42,7 @@ from mirage_lsd.worker.processes.foreign import FOREIGN_ERRORS, reason_of
 from mirage_lsd.worker.programs.cli import size_px
 from mirage_lsd.worker.timing import percentiles_ms
 from mirage_lsd.worker.v1.checkpoint.load import ModelRequest, load_v1
-from mirage_lsd.worker.v1.graphs.config import LCM_SD15, TINY_RANDOM
-from mirage_lsd.worker.v1.nets.random_checkpoint import write_random_checkpoint
+from mirage_lsd.worker.v1.graphs.config import LCM_SD15, SMALL_RANDOM
 
 WARM_UP = 10
 FRAME_PX, DIFFUSED_PX = (1280, 720), ((768, 432), (1024, 576))
@@ -85,7 +88,7 @@ def random_checkpoint(tiny: bool) -> Path:
     """A diffusers-format folder with random weights, kept for the next call."""
     folder = default_cache_dir() / "bench" / ("tiny-random" if tiny else "lcm-sd15-random")
     if not (folder / "model_index.json").is_file():  # the last file to be written
-        write_random_checkpoint(folder, TINY_RANDOM if tiny else LCM_SD15)
+        write_random_checkpoint(folder, SMALL_RANDOM if tiny else LCM_SD15)
     return folder
 
 

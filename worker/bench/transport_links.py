@@ -20,8 +20,6 @@ from mirage_lsd.shared.ring.frame import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 
 WAIT_S = 30.0
-STAMP_BYTES = 16
-"""A message begins with the frame's number and the time its sending began; the ring has them in its header."""
 
 
 class RingSender:
@@ -64,7 +62,8 @@ class QueueSender:
 
 
 class ZmqSender:
-    """A ZeroMQ PUSH socket: stamp and frame as one message of two parts, the frame copied into it once."""
+    """A ZeroMQ PUSH socket: stamp (number, time its sending began) and frame as one message of two parts, the frame
+    copied into it once."""
 
     def __init__(self, bind_to: str) -> None:
         self._context = zmq.Context()

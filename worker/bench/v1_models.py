@@ -69,7 +69,7 @@ class BenchV1:
             "diffusion_size": "x".join(map(str, program["source#now"].shape[:1:-1])),
             "precision": program.graphs.precision,
             "streams": "one" if self.host.one_stream else "separate", "notes": self.host.notes,
-        }  # fmt: skip
+        }
 
     def vram_bytes(self) -> int | None:
         """The most that was reserved on the card."""

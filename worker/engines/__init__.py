@@ -73,7 +73,7 @@ def create_engine(name: str, shapes: GraphShapes, weights: Path = DEFAULT_WEIGHT
     folder = prepared_graphs(weights, cache_dir)
     _require(_PACKAGES[name], name)
     if name == "ncnn":
-        from mirage_lsd.worker.engines.ncnn import NcnnEngine
+        from mirage_lsd.worker.engines.ncnn.engine import NcnnEngine
         return NcnnEngine(specs, shapes, weights, folder, threads)
     if name == "openvino":
         from mirage_lsd.worker.engines.openvino import OpenVinoEngine

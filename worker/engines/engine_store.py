@@ -96,7 +96,7 @@ class EngineStore:
 
     def _drop_oldest(self) -> None:
         folders = sorted((path for path in self._root.iterdir() if (path / MANIFEST).is_file()),
-                         key=lambda path: path.stat().st_mtime)  # fmt: skip
+                         key=lambda path: path.stat().st_mtime)
         for folder in folders[:-KEPT_FOLDERS]:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -18,7 +18,7 @@ class OnnxEngine:
 
     def __init__(self, specs: dict[str, GraphSpec], folder: Path, threads: int):
         self.specs = specs
-        self._sessions = {name: _session(spec, folder / f"{name}.onnx", threads) for name, spec in specs.items()}
+        self._sessions = {name: open_session(spec, folder / f"{name}.onnx", threads) for name, spec in specs.items()}
 
     def run(self, graph_name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         spec = self.specs[graph_name]
@@ -27,11 +27,12 @@ class OnnxEngine:
         return dict(zip(spec.output_names, results, strict=True))
 
 
-def _session(spec: GraphSpec, path: Path, threads: int) -> onnxruntime.InferenceSession:
+def open_session(spec: GraphSpec, path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """A graph's file opened for the sizes of its specification; those that the file leaves open are fixed."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    # Idle threads of seven sessions must not burn the cores that the other sessions and OBS need.
+    # Idle threads of many sessions must not burn the cores that the other sessions and OBS need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     for tensor in spec.inputs:
         if len(tensor.shape) == 4:

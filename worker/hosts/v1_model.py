@@ -20,7 +20,7 @@ from mirage_lsd.worker.v1.checkpoint.registry import DEFAULT_MODEL
 from mirage_lsd.worker.v1.frame.prompts import PromptEncoder
 from mirage_lsd.worker.v1.graphs.config import SD_CONFIGS
 from mirage_lsd.worker.v1.nets.model import MirageV1
-from mirage_lsd.worker.v1.nets.random_checkpoint import random_model
+from mirage_lsd.worker.v1.nets.random_model import random_model
 from mirage_lsd.worker.v1.nets.text import ClipTokens, encode_prompt
 
 RANDOM, AND_LORA = "random:", " + "

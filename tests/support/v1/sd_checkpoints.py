@@ -13,32 +13,35 @@ os.environ.setdefault("HF_HUB_OFFLINE", "0")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 import diffusers
+from random_checkpoints import unet_description
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from mirage_lsd.worker.v1.graphs.config import SD_TURBO, TINY_RANDOM, SdConfig
-from mirage_lsd.worker.v1.nets.random_checkpoint import byte_tokenizer, text_size
+from mirage_lsd.worker.v1.graphs.config import SD_TURBO, SMALL_RANDOM, SdConfig
+from mirage_lsd.worker.v1.nets.random_model import byte_tokenizer, text_size
 
 diffusers.utils.logging.disable_progress_bar()
 
-TINY_SD15 = replace(TINY_RANDOM, guidance=0, heads=(8, 8, 8, 8), layers=2)
-TINY_SD21 = replace(SD_TURBO, widths=(64, 64, 128, 128), heads=(1, 1, 2, 2), token=64)
-TINY_LCM = replace(TINY_SD15, guidance=64)
-TINY_TAESD = {"num_encoder_blocks": (1, 2, 1, 1), "num_decoder_blocks": (1, 1, 2, 1),
+SMALL_SD15 = replace(SMALL_RANDOM, guidance=0, heads=(8, 8, 8, 8), layers=2)
+SMALL_SD21 = replace(SD_TURBO, widths=(64, 64, 128, 128), heads=(1, 1, 2, 2), token=64)
+SMALL_LCM = replace(SMALL_SD15, guidance=64)
+SMALL_TAESD = {"num_encoder_blocks": (1, 2, 1, 1), "num_decoder_blocks": (1, 1, 2, 1),
               "encoder_block_out_channels": (16,) * 4, "decoder_block_out_channels": (16,) * 4}
 
 
 def unet_reference(config: SdConfig, seed: int = 0) -> diffusers.UNet2DConditionModel:
     """diffusers' U-Net of these sizes, random, in evaluation mode."""
     torch.manual_seed(seed)
-    described = {name: value for name, value in config.to_diffusers().items() if name != "_class_name"}
+    described = {name: value for name, value in unet_description(config).items() if name != "_class_name"}
     return diffusers.UNet2DConditionModel(**described).eval()
 
 
 def write_reference_checkpoint(folder: Path, config: SdConfig, scheduler: object | None = None, seed: int = 0) -> Path:
     """A folder as a DiffusionPipeline saves it, part by part, with a tiny autoencoder."""
     unet_reference(config, seed).save_pretrained(folder / "unet")
-    diffusers.AutoencoderTiny(**TINY_TAESD).save_pretrained(folder / "vae")
+    diffusers.AutoencoderTiny(**SMALL_TAESD).save_pretrained(folder / "vae")
     size = text_size(config)
+    if config.linear_projection:  # a single file of Stable Diffusion 2 has 24, and uses these
+        size = replace(size, layers=23)
     CLIPTextModel(CLIPTextConfig(vocab_size=size.vocabulary, hidden_size=config.token, num_hidden_layers=size.layers,
                                  intermediate_size=size.inner, num_attention_heads=size.heads,
                                  )).save_pretrained(folder / "text_encoder")

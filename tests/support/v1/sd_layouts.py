@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The original Stable Diffusion layouts of a single file, made from diffusers- and transformers-named tensors.
 
-Written the other way round than worker/v1/checkpoint/single_file.py and for SD's own block numbers, so that the tests
-compare two independent tellings; diffusers' converter is the judge of this one.
+Written the other way round than diffusers' converters, which read these files in worker/v1/checkpoint/single_file.py,
+and for SD's own block numbers, so that the tests compare two independent tellings.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 diffusers.utils.logging.disable_progress_bar()
 
 MERGES = ("r e", "re d</w>", "j a", "ja c", "k e", "ke t</w>", "jac ket</w>", "a t</w>", "i n", "in g</w>", "t h",
-          "th e</w>")  # fmt: skip
+          "th e</w>")
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 UNET_LCM = {
@@ -38,26 +38,26 @@ UNET_LCM = {
     "time_embedding_type": "positional", "timestep_post_act": None, "transformer_layers_per_block": 1,
     "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3, "upcast_attention": None,
     "use_linear_projection": False,
-}  # fmt: skip
+}
 UNET_TURBO = {
     **UNET_LCM, "_diffusers_version": "0.24.0.dev0", "_name_or_path": "", "attention_head_dim": [1, 2, 2, 2],
     "block_out_channels": [64, 128, 128, 128], "cross_attention_dim": 64, "time_cond_proj_dim": None,
     "upcast_attention": None, "use_linear_projection": True,
-}  # fmt: skip
+}
 SCHEDULER_LCM = {
     "_class_name": "LCMScheduler", "_diffusers_version": "0.22.0.dev0", "beta_end": 0.012,
     "beta_schedule": "scaled_linear", "beta_start": 0.00085, "clip_sample": False, "clip_sample_range": 1.0,
     "dynamic_thresholding_ratio": 0.995, "num_train_timesteps": 1000, "original_inference_steps": 50,
     "prediction_type": "epsilon", "rescale_betas_zero_snr": False, "sample_max_value": 1.0, "set_alpha_to_one": True,
     "steps_offset": 0, "thresholding": False, "timestep_spacing": "leading", "trained_betas": None,
-}  # fmt: skip
+}
 SCHEDULER_TURBO = {
     "_class_name": "EulerDiscreteScheduler", "_diffusers_version": "0.24.0.dev0", "beta_end": 0.012,
     "beta_schedule": "scaled_linear", "beta_start": 0.00085, "clip_sample": False, "interpolation_type": "linear",
     "num_train_timesteps": 1000, "prediction_type": "epsilon", "sample_max_value": 1.0, "set_alpha_to_one": False,
     "skip_prk_steps": True, "steps_offset": 1, "timestep_spacing": "trailing", "trained_betas": None,
     "use_karras_sigmas": False,
-}  # fmt: skip
+}
 TEXT_CLIP = {
     "_name_or_path": "openai/clip-vit-large-patch14", "architectures": ["CLIPTextModel"], "attention_dropout": 0.0,
     "bos_token_id": 0, "dropout": 0.0, "eos_token_id": 2, "hidden_act": "quick_gelu", "hidden_size": 32,
@@ -65,11 +65,11 @@ TEXT_CLIP = {
     "max_position_embeddings": 77, "model_type": "clip_text_model", "num_attention_heads": 4, "num_hidden_layers": 3,
     "pad_token_id": 1, "projection_dim": 768, "torch_dtype": "float32", "transformers_version": "4.34.0.dev0",
     "vocab_size": 1024,
-}  # fmt: skip
+}
 TEXT_TURBO = {
     **TEXT_CLIP, "_name_or_path": "", "hidden_act": "gelu", "hidden_size": 64, "intermediate_size": 128,
     "num_hidden_layers": 5, "projection_dim": 512, "torch_dtype": "float16",
-}  # fmt: skip
+}
 
 
 def lcm_dreamshaper(folder: Path) -> Path:
@@ -79,7 +79,7 @@ def lcm_dreamshaper(folder: Path) -> Path:
     _json(folder / "scheduler/scheduler_config.json", SCHEDULER_LCM)
     tokenizer(folder / "tokenizer", pad=END)
     _unwanted(folder, "LCM_Dreamshaper_v7_4k.safetensors", "safety_checker/model.safetensors",
-              "vae/diffusion_pytorch_model.safetensors", "feature_extractor/preprocessor_config.json")  # fmt: skip
+              "vae/diffusion_pytorch_model.safetensors", "feature_extractor/preprocessor_config.json")
     _json(folder / "vae/config.json", {"_class_name": "AutoencoderKL", "latent_channels": 4, "sample_size": 768})
     return _index(folder, "LatentConsistencyModelPipeline", "LCMScheduler")
 
@@ -88,7 +88,7 @@ def lcm_dreamshaper_plain(folder: Path) -> Path:
     """The same without what lies beside it."""
     lcm_dreamshaper(folder)
     for name in ("LCM_Dreamshaper_v7_4k.safetensors", "safety_checker/model.safetensors",
-                 "vae/diffusion_pytorch_model.safetensors"):  # fmt: skip
+                 "vae/diffusion_pytorch_model.safetensors"):
         (folder / name).unlink()
     return folder
 
@@ -100,7 +100,7 @@ def sd_turbo(folder: Path) -> Path:
     _json(folder / "scheduler/scheduler_config.json", SCHEDULER_TURBO)
     tokenizer(folder / "tokenizer", pad="!")
     _unwanted(folder, "sd_turbo.safetensors", "vae/diffusion_pytorch_model.safetensors",
-              "vae/diffusion_pytorch_model.fp16.safetensors")  # fmt: skip
+              "vae/diffusion_pytorch_model.fp16.safetensors")
     _json(folder / "vae/config.json", {"_class_name": "AutoencoderKL", "latent_channels": 4, "sample_size": 768})
     return _index(folder, "StableDiffusionPipeline", "EulerDiscreteScheduler")
 
@@ -130,14 +130,14 @@ def tokenizer(folder: Path, pad: str) -> Path:
     (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(MERGES) + "\n", encoding="utf-8")
     special = {"lstrip": False, "normalized": True, "rstrip": False, "single_word": False}
     tokens = {"bos_token": {"content": START, **special}, "eos_token": {"content": END, **special}, "pad_token": pad,
-              "unk_token": {"content": END, **special}}  # fmt: skip
+              "unk_token": {"content": END, **special}}
     _json(folder / "special_tokens_map.json", tokens)
     added = {name: value if isinstance(value, str) else {"__type": "AddedToken", **value}
-             for name, value in tokens.items()}  # fmt: skip
+             for name, value in tokens.items()}
     _json(folder / "tokenizer_config.json", {
         **added, "add_prefix_space": False, "do_lower_case": True, "errors": "replace", "model_max_length": 77,
         "name_or_path": "openai/clip-vit-large-patch14", "special_tokens_map_file": "./special_tokens_map.json",
-        "tokenizer_class": "CLIPTokenizer"})  # fmt: skip
+        "tokenizer_class": "CLIPTokenizer"})
     return folder
 
 
@@ -163,7 +163,7 @@ def _save(tensors: dict, stem: Path, variants: tuple[str, ...]) -> None:
     stem.parent.mkdir(parents=True, exist_ok=True)
     for variant in variants:
         kept = {name: value.half() if variant and value.is_floating_point() else value.contiguous()
-                for name, value in tensors.items()}  # fmt: skip
+                for name, value in tensors.items()}
         save_file(kept, f"{stem}{variant}.safetensors")
 
 
@@ -179,7 +179,7 @@ def _index(folder: Path, pipeline: str, scheduler: str) -> Path:
         "feature_extractor": ["transformers", "CLIPImageProcessor"], "requires_safety_checker": True,
         "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"], "scheduler": ["diffusers", scheduler],
         "text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"],
-        "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"]})  # fmt: skip
+        "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"]})
     return folder
 
 
@@ -192,6 +192,6 @@ def bin_only(folder: Path) -> Path:
     """The same repository before safetensors: pickled weights only."""
     for path in [*folder.rglob("*.safetensors")]:
         torch.save(load_file(path), path.with_name(path.name.replace("model.safetensors", "model.bin")
-                                                   if path.parent.name == "unet" else "pytorch_model.bin"))  # fmt: skip
+                                                   if path.parent.name == "unet" else "pytorch_model.bin"))
         path.unlink()
     return folder

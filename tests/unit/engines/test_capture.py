@@ -115,7 +115,7 @@ def test_memory_is_not_given_back_during_a_capture(monkeypatch):
 def test_every_way_to_say_that_memory_ran_out_is_known():
     for error in (torch.OutOfMemoryError("x"), RuntimeError("CUDA error: out of memory"),
                   RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
-                  RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED")):  # fmt: skip
+                  RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED")):
         assert ran_out_of_memory(error)
     assert not ran_out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
     assert not ran_out_of_memory(ValueError("out of memory"))

@@ -11,8 +11,9 @@ torch = pytest.importorskip("torch")
 
 from mirage_lsd.worker.engines import EngineError
 from mirage_lsd.worker.engines.device.graph_set import GraphSet
-from mirage_lsd.worker.engines.device.onnx_graphs import OnnxGraphs, export_graph, open_session
+from mirage_lsd.worker.engines.device.onnx_graphs import OnnxGraphs, export_graph
 from mirage_lsd.worker.engines.device.torch_engine import CompiledEngine, TorchEngine
+from mirage_lsd.worker.engines.onnx import open_session
 from mirage_lsd.worker.models.graphs import GraphShapes, GraphSpec, TensorSpec, graph_specs
 from mirage_lsd.worker.models.nets.tiny import MirageTiny, graph_modules
 
@@ -95,7 +96,7 @@ def test_a_binding_is_checked():
     engine = TorchEngine(graphs)
     cases = [({}, outputs, "latent"), (inputs, {}, "has the outputs"),
              ({**inputs, "latent": inputs["latent"].double()}, outputs, "float64"),
-             ({**inputs, "latent": inputs["latent"][..., :1]}, outputs, "must be")]  # fmt: skip
+             ({**inputs, "latent": inputs["latent"][..., :1]}, outputs, "must be")]
     for given, made, word in cases:
         with pytest.raises(EngineError, match=word) as caught:
             engine.bind("decode", given, made)
@@ -116,7 +117,7 @@ def test_the_half_precision_graph_that_tensorrt_reads_is_typed_and_right(graph, 
         assert onnx.helper.tensor_dtype_to_np_dtype(names[tensor.name]) == tensor.dtype, tensor.name
     inputs, outputs = filled(graphs, graph)
     TorchEngine(graphs).bind(graph, inputs, outputs)()
-    session = open_session(path, 1)
+    session = open_session(graphs.specs[graph], path, 1)
     feed = {tensor.name: inputs[tensor.name].numpy() for tensor in session.get_inputs()}
     for name, value in zip(outputs, session.run(list(outputs), feed), strict=True):
         wanted = outputs[name].float()
@@ -143,7 +144,7 @@ def v1_graphs(dtype: str) -> GraphSet:
     from mirage_lsd.worker.v1.graphs import graphs as sd_graphs
     from mirage_lsd.worker.v1.graphs.shapes import SdShapes
     from mirage_lsd.worker.v1.nets import model as sd_model
-    from mirage_lsd.worker.v1.nets.random_checkpoint import random_model
+    from mirage_lsd.worker.v1.nets.random_model import random_model
 
     made, shapes = random_model(dtype=dtype), SdShapes((96, 72), (64, 64))
     return GraphSet(sd_graphs.graph_specs(shapes, made.config, dtype), sd_model.graph_modules(made, shapes), dtype, CPU)

@@ -150,8 +150,8 @@ def test_coverage_is_decided_where_the_layer_is_put_on():
 def ncnn_sum(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """x + y as Net.add lets ncnn add them."""
     ncnn = pytest.importorskip("ncnn")
-    from mirage_lsd.worker.engines import ncnn as engine
-    from mirage_lsd.worker.engines.ncnn_net import Net
+    from mirage_lsd.worker.engines.ncnn import engine
+    from mirage_lsd.worker.engines.ncnn.net import Net
 
     written = Net({})
     written.output("sum", written.add(written.input("x"), written.constant(y)))

@@ -27,7 +27,7 @@ def test_a_reader_waits_for_the_writer_and_a_writer_for_the_readers():
     lanes.launch("copy_in", "upload", nothing, writes=["source"])
     kinds = [(step.kind, step.lane) for step in trace]
     assert kinds == [("run", "copy_in"), ("record", "copy_in"), ("wait", "flow"), ("run", "flow"), ("record", "flow"),
-                     ("wait", "copy_in"), ("run", "copy_in"), ("record", "copy_in")]  # fmt: skip
+                     ("wait", "copy_in"), ("run", "copy_in"), ("record", "copy_in")]
     assert unordered(trace) == []
 
 

@@ -17,14 +17,14 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from random_checkpoints import write_random_checkpoint
 from sd_files import change, cut, drop
 
 from mirage_lsd.worker.bench.pipeline import moving_pictures
 from mirage_lsd.worker.hosts import devices, v1_model
 from mirage_lsd.worker.programs.cli import main
 from mirage_lsd.worker.v1.checkpoint.hub import Hub
-from mirage_lsd.worker.v1.graphs.config import TINY_RANDOM
-from mirage_lsd.worker.v1.nets.random_checkpoint import write_random_checkpoint
+from mirage_lsd.worker.v1.graphs.config import SMALL_RANDOM
 
 SIZE_PX, FRAMES = (128, 96), 3
 SMALL = ["--device", "cpu", "--steps", "1", "--diffusion-size", "64x64"]
@@ -51,7 +51,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def two_levels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Half a U-Net, since the C++ compiler takes its time for each kernel."""
-    config = replace(TINY_RANDOM, widths=(32, 64), attends=(True, False), heads=(2, 4))
+    config = replace(SMALL_RANDOM, widths=(32, 64), attends=(True, False), heads=(2, 4))
     return write_random_checkpoint(tmp_path_factory.mktemp("small"), config)
 
 
@@ -153,7 +153,7 @@ CARDS = {
                      "the graphics driver 470.1 serves CUDA 11.4, PyTorch 2.13 needs CUDA 13.0; update the driver"),
     "PyTorch for processors": (devices.Gpu("cuda:0", "NVIDIA New", 24 * 10**9, "580.1", (13, 0)), ("2.13+cpu", ""),
                                "is a build without graphics card support"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("fault", CARDS)

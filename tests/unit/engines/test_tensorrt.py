@@ -76,7 +76,7 @@ def test_everything_an_engine_depends_on_changes_its_key(graphs):
               engine_key(dataclasses.replace(graphs, fingerprint="other"), "decode", GPU),
               engine_key(dataclasses.replace(graphs, precision="float16"), "decode", GPU),
               engine_key(dataclasses.replace(graphs, specs=graph_specs(GraphShapes((96, 64)))), "decode", GPU),
-              dataclasses.replace(key, versions="tensorrt 11"), engine_key(graphs, "warp", GPU)]  # fmt: skip
+              dataclasses.replace(key, versions="tensorrt 11"), engine_key(graphs, "warp", GPU)]
     assert len({key.folder_name, *(other.folder_name for other in others)}) == 1 + len(others)
 
 

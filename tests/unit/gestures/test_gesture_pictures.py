@@ -62,7 +62,7 @@ class Process:
     def __init__(self, folder: Path) -> None:
         self.ring = Ring.create(str(folder / "pictures"), 640, 360)
         self.process = subprocess.Popen([sys.executable, "-m", "mirage_lsd.worker.senses.gestures"], text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.lines: Queue = Queue()
         threading.Thread(target=self._read, daemon=True).start()
         self.send(GestureLaunch().to_line())

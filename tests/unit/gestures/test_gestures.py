@@ -33,7 +33,7 @@ def hand(straight: str = "", thumb: str = "in", spread_deg: float = 6.0, at: tup
     points = [np.zeros(3)]
     thumbs = {"out": [(-30, -20, 0), (-58, -42, 0), (-80, -62, 0), (-98, -80, 0)],
               "in": [(-25, -25, -5), (-38, -50, -15), (-28, -72, -25), (-8, -80, -30)],
-              "up": [(-20, -40, 0), (-30, -85, 0), (-32, -125, 0), (-33, -160, 0)]}  # fmt: skip
+              "up": [(-20, -40, 0), (-30, -85, 0), (-32, -125, 0), (-33, -160, 0)]}
     points += [np.array(place, float) for place in thumbs[thumb]]
     for number, name in enumerate(KNUCKLES):
         out = name in straight.split()

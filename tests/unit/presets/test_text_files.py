@@ -60,7 +60,7 @@ def test_a_checkpoint_s_descriptions_and_licences_are_read(encoding: str, tmp_pa
     locate = pytest.importorskip("mirage_lsd.worker.v1.checkpoint.locate")
     licences = pytest.importorskip("mirage_lsd.worker.v1.checkpoint.licences")
     config = save(tmp_path / "config.json", '{"name": "Grüße"}', encoding)
-    assert locate.Located("mine", files={"config.json": config}).described("config.json") == {"name": "Grüße"}
+    assert locate.read_json(config) == {"name": "Grüße"}
     save(tmp_path / "accepted-licences.json", '{"a/b": "MIT"}', encoding)
     assert licences.accepted(tmp_path) == {"a/b": "MIT"}
 

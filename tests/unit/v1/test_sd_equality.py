@@ -62,7 +62,7 @@ def difference(reference, own, config: SdConfig, cells: tuple[int, int]) -> floa
     return (found - wanted).abs().max().item()
 
 
-@pytest.mark.parametrize("config", [sd_checkpoints.TINY_SD15, sd_checkpoints.TINY_SD21, sd_checkpoints.TINY_LCM],
+@pytest.mark.parametrize("config", [sd_checkpoints.SMALL_SD15, sd_checkpoints.SMALL_SD21, sd_checkpoints.SMALL_LCM],
                          ids=["sd15", "sd21", "lcm"])
 @pytest.mark.parametrize("cells", [(8, 8), (10, 18)], ids=["even", "odd at every level below"])
 def test_a_small_unet_is_diffusers_unet(tmp_path: Path, config: SdConfig, cells: tuple[int, int]) -> None:
@@ -89,10 +89,10 @@ def test_a_changed_weight_is_noticed(tmp_path: Path) -> None:
     assert difference(reference, own, SD15_SMALL, (8, 8)) > CLOSE
 
 
-SD15_SMALL = replace(SD15, widths=sd_checkpoints.TINY_SD15.widths, token=32, groups=8)
+SD15_SMALL = replace(SD15, widths=sd_checkpoints.SMALL_SD15.widths, token=32, groups=8)
 
 
-@pytest.mark.parametrize("sizes", [{}, sd_checkpoints.TINY_TAESD], ids=["full", "small"])
+@pytest.mark.parametrize("sizes", [{}, sd_checkpoints.SMALL_TAESD], ids=["full", "small"])
 def test_the_tiny_autoencoder_is_diffusers_autoencoder(tmp_path: Path, sizes: dict) -> None:
     torch.manual_seed(0)
     reference = diffusers.AutoencoderTiny(**sizes).eval()
@@ -207,7 +207,7 @@ def test_a_whole_picture_is_the_lcm_pipelines(tmp_path: Path) -> None:
     from mirage_lsd.worker.v1.checkpoint.load import ModelRequest, load_v1
     from mirage_lsd.worker.v1.nets.text import ClipTokens, encode_prompt
 
-    config = replace(sd_checkpoints.TINY_LCM, guidance=256)
+    config = replace(sd_checkpoints.SMALL_LCM, guidance=256)
     folder = sd_checkpoints.write_reference_checkpoint(tmp_path, config)
     model = load_v1(ModelRequest(str(folder), temporal=TEMPORAL_OFF))
     tokens = encode_prompt(model.text, ClipTokens(model.tokenizer)("a red jacket").ids)

@@ -15,15 +15,18 @@ pytest.importorskip("diffusers")
 import sd_checkpoints
 import sd_layouts
 from diffusers.loaders import single_file_utils
+from random_checkpoints import unet_description, write_random_checkpoint
 from safetensors.torch import load_file, save_file
 from sd_files import change, cut, drop
+from sd_lora import hooked, lora_tensors
 
+from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.worker.v1.checkpoint.errors import CheckpointError
 from mirage_lsd.worker.v1.checkpoint.hub import Hub
-from mirage_lsd.worker.v1.checkpoint.load import ModelRequest, load_or_reason, load_v1
-from mirage_lsd.worker.v1.graphs.config import TEMPORAL_OFF, TINY_RANDOM, SdConfig, SdConfigError
+from mirage_lsd.worker.v1.checkpoint.load import ModelRequest, load_v1
+from mirage_lsd.worker.v1.graphs.config import SMALL_RANDOM, TEMPORAL_OFF, SdConfig, SdConfigError
 from mirage_lsd.worker.v1.nets.adapters import save_adapters
-from mirage_lsd.worker.v1.nets.random_checkpoint import random_model, write_random_checkpoint
+from mirage_lsd.worker.v1.nets.random_model import random_model
 from mirage_lsd.worker.v1.nets.temporal import is_temporal
 from mirage_lsd.worker.v1.nets.text import ClipTokens, encode_prompt
 
@@ -33,7 +36,7 @@ WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Diffusers-format folders by kind."""
-    kinds = {"sd15": sd_checkpoints.TINY_SD15, "sd21": sd_checkpoints.TINY_SD21, "lcm": sd_checkpoints.TINY_LCM}
+    kinds = {"sd15": sd_checkpoints.SMALL_SD15, "sd21": sd_checkpoints.SMALL_SD21, "lcm": sd_checkpoints.SMALL_LCM}
     return {name: sd_checkpoints.write_reference_checkpoint(tmp_path_factory.mktemp(name), config)
             for name, config in kinds.items()}
 
@@ -58,7 +61,7 @@ def single_file(folder: Path, path: Path, layout: str) -> Path:
 
 
 @pytest.mark.parametrize(("kind", "layout"), [("sd15", "clip"), ("lcm", "clip"), ("sd21", "open_clip"),
-                                              ("sd15", "diffusers")])  # fmt: skip
+                                              ("sd15", "diffusers")])
 def test_a_single_file_is_the_folder(folders, tmp_path: Path, kind: str, layout: str) -> None:
     path = single_file(folders[kind], tmp_path / "model.safetensors", layout)
     whole, one = load(folders[kind], folders), load(path, folders)
@@ -93,25 +96,6 @@ def test_words_become_the_text_encoders_own(folders) -> None:
     assert ClipTokens(model.tokenizer)("word " * 100).dropped > 0
 
 
-def lora_tensors(unet, layout: str, rank: int = 3) -> dict[str, object]:
-    """A LoRA on a linear, a 1x1 and a 3x3 convolution, alpha half its rank."""
-    torch.manual_seed(3)
-    names = ("down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q", "down_blocks.0.attentions.0.proj_in",
-             "mid_block.resnets.0.conv1")
-    tensors = {}
-    for name in names:
-        weight = unet.get_submodule(name).weight
-        down = torch.randn(rank, *weight.shape[1:])
-        up = torch.randn(weight.shape[0], rank, *([1] * (weight.ndim - 2)))
-        if layout == "kohya":
-            stem = f"lora_unet_{name.replace('.', '_')}"
-            tensors |= {f"{stem}.lora_down.weight": down, f"{stem}.lora_up.weight": up}
-            tensors[f"{stem}.alpha"] = torch.tensor(1.5)
-        else:
-            tensors |= {f"unet.{name}.lora_A.weight": down, f"unet.{name}.lora_B.weight": up}
-    return tensors
-
-
 @pytest.mark.parametrize(("layout", "share"), [("kohya", 0.5), ("diffusers", 1.0)])
 def test_a_lora_adds_up_of_down(folders, tmp_path: Path, layout: str, share: float) -> None:
     """Against the definition: every changed layer is its old self plus up(down(x)), run as layers of their own."""
@@ -127,22 +111,6 @@ def test_a_lora_adds_up_of_down(folders, tmp_path: Path, layout: str, share: flo
     with torch.inference_mode():
         wanted, found = (net.unet(latent, torch.tensor([300.0]), tokens)[0] for net in (plain, fused))
     assert len(handles) == 3 and (wanted - found).abs().max() < 1e-3 * wanted.abs().max()
-
-
-def hooked(unet, stem: str, tensors, layout: str, scale: float):
-    down_name, up_name = ("lora_down", "lora_up") if layout == "kohya" else ("lora_A", "lora_B")
-    wanted = stem.removeprefix("lora_unet_").removeprefix("unet.").replace(".", "_")
-    name = next(name for name, _ in unet.named_modules() if name.replace(".", "_") == wanted)
-    layer = unet.get_submodule(name)
-    down, up = tensors[f"{stem}.{down_name}.weight"], tensors[f"{stem}.{up_name}.weight"]
-
-    def add(module, inputs, output):
-        x = inputs[0]
-        if down.ndim == 2:
-            return output + scale * torch.nn.functional.linear(torch.nn.functional.linear(x, down), up)
-        return output + scale * torch.conv2d(torch.conv2d(x, down, padding=down.shape[2] // 2), up)
-
-    return layer.register_forward_hook(add)
 
 
 BAD = {
@@ -163,18 +131,18 @@ BAD = {
                     "scheduler"),
     "sample prediction": (lambda f: change(f, "scheduler/scheduler_config.json", prediction_type="sample"),
                           "sd_architecture", "sample"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_checkpoint_is_told_plainly_and_tiny_runs(folders, tmp_path: Path, name: str) -> None:
+def test_a_bad_checkpoint_is_told_plainly(folders, tmp_path: Path, name: str) -> None:
     spoil, code, says = BAD[name]
     folder = tmp_path / "checkpoint"
     shutil.copytree(folders["sd15"], folder)
     spoil(folder)
-    model, found, text = load_or_reason(ModelRequest(str(folder)), Hub(tmp_path / "models", offline=True))
-    assert model is None
-    assert (found, says in text, "mirage-lsd-tiny runs instead" in text) == (code, True, True), text
+    with pytest.raises(MirageError) as refused:
+        load_v1(ModelRequest(str(folder)), Hub(tmp_path / "models", offline=True))
+    assert refused.value.code == code and says in str(refused.value)
 
 
 def test_a_wrong_reference_is_told_plainly(folders, tmp_path: Path) -> None:
@@ -227,24 +195,24 @@ def test_adapters_come_back_and_only_to_their_own_net(folders, tmp_path: Path) -
     again = load(folders["sd15"], folders, adapters=str(tmp_path / "a.safetensors"))
     wanted, found = trained.unet.state_dict(), again.unet.state_dict()
     assert all(torch.equal(wanted[name], found[name]) for name in wanted)
-    for folder, options in (("sd21", {}), ("sd15", {"temporal": replace(TINY_RANDOM.temporal, convs=False)})):
+    for folder, options in (("sd21", {}), ("sd15", {"temporal": replace(SMALL_RANDOM.temporal, convs=False)})):
         with pytest.raises(CheckpointError) as refused:
             load(folders[folder], folders, adapters=str(tmp_path / "a.safetensors"), **options)
         assert refused.value.code == "adapters_wrong"
 
 
 def test_a_random_checkpoint_is_the_random_model(tmp_path: Path) -> None:
-    write_random_checkpoint(tmp_path, TINY_RANDOM, seed=4)
+    write_random_checkpoint(tmp_path, SMALL_RANDOM, seed=4)
     read = load_v1(ModelRequest(str(tmp_path)), Hub(Path("/nowhere"), offline=True))
-    made = random_model(TINY_RANDOM, seed=4)
+    made = random_model(SMALL_RANDOM, seed=4)
     wanted, found = made.state_dict(), read.state_dict()
     assert set(wanted) == set(found) and all(torch.equal(wanted[name], found[name]) for name in wanted)
-    other = write_random_checkpoint(tmp_path / "other", TINY_RANDOM, seed=5)
+    other = write_random_checkpoint(tmp_path / "other", SMALL_RANDOM, seed=5)
     fingerprints = {load_v1(ModelRequest(str(path)), Hub(Path("/nowhere"), offline=True)).info.fingerprint
                     for path in (tmp_path, other)}
     assert len(fingerprints) == 2
 
 
-@pytest.mark.parametrize("config", [TINY_RANDOM, sd_checkpoints.TINY_SD21], ids=["lcm", "sd21"])
+@pytest.mark.parametrize("config", [SMALL_RANDOM, sd_checkpoints.SMALL_SD21], ids=["lcm", "sd21"])
 def test_a_config_survives_its_own_description(config: SdConfig) -> None:
-    assert SdConfig.from_diffusers(config.to_diffusers()) == config
+    assert SdConfig.from_diffusers(unet_description(config)) == config

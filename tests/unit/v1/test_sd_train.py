@@ -13,14 +13,15 @@ pytest.importorskip("transformers")
 
 import cv2
 import sd_stream
+from random_checkpoints import write_random_checkpoint
 
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.worker.programs.cli import main
 from mirage_lsd.worker.train.v1.adapters import AdapterConfig, Batches, train_adapters, trainable
-from mirage_lsd.worker.v1.graphs.config import TINY_RANDOM
+from mirage_lsd.worker.v1.graphs.config import SMALL_RANDOM
 from mirage_lsd.worker.v1.graphs.shapes import SdShapes
 from mirage_lsd.worker.v1.nets.adapters import load_adapters
-from mirage_lsd.worker.v1.nets.random_checkpoint import random_model, write_random_checkpoint
+from mirage_lsd.worker.v1.nets.random_model import random_model
 from mirage_lsd.worker.v1.nets.temporal import is_temporal
 
 SIZE_PX = (96, 64)
@@ -39,7 +40,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_training_changes_the_temporal_parts_only_and_learns(clips: Path, tmp_path: Path) -> None:
-    model = random_model(TINY_RANDOM)
+    model = random_model(SMALL_RANDOM)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     config = AdapterConfig(tmp_path, clips, SIZE_PX, steps=12, rate=8e-3)
     first = mean_loss(model, config)
@@ -50,7 +51,7 @@ def test_training_changes_the_temporal_parts_only_and_learns(clips: Path, tmp_pa
     assert {"gate", "mix"} <= {part for name in changed for part in name.split(".")}
     last = mean_loss(model, config)
     assert last < 0.97 * first
-    fresh = random_model(TINY_RANDOM)
+    fresh = random_model(SMALL_RANDOM)
     load_adapters(fresh.unet, out)
     assert mean_loss(fresh, config) == pytest.approx(last, rel=1e-4)
 
@@ -63,10 +64,10 @@ def mean_loss(model, config: AdapterConfig) -> float:
 
 
 def test_training_goes_on_where_it_stopped(clips: Path, tmp_path: Path) -> None:
-    whole, parts = random_model(TINY_RANDOM), random_model(TINY_RANDOM)
+    whole, parts = random_model(SMALL_RANDOM), random_model(SMALL_RANDOM)
     train_adapters(whole, AdapterConfig(tmp_path / "whole", clips, SIZE_PX, steps=4), lambda text: None)
     train_adapters(parts, AdapterConfig(tmp_path / "parts", clips, SIZE_PX, steps=2), lambda text: None)
-    again = random_model(TINY_RANDOM)
+    again = random_model(SMALL_RANDOM)
     train_adapters(again, AdapterConfig(tmp_path / "parts", clips, SIZE_PX, steps=4), lambda text: None)
     wanted, found = whole.unet.state_dict(), again.unet.state_dict()
     assert all(torch.allclose(wanted[name], found[name], atol=1e-6) for name in wanted)
@@ -74,7 +75,7 @@ def test_training_goes_on_where_it_stopped(clips: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_trains_and_refuses_plainly(clips: Path, tmp_path: Path, capsys) -> None:
-    checkpoint = write_random_checkpoint(tmp_path / "checkpoint", TINY_RANDOM)
+    checkpoint = write_random_checkpoint(tmp_path / "checkpoint", SMALL_RANDOM)
     usual = ["train-adapters", "--model", str(checkpoint), "--device", "cpu", "--size", "96x64", "--steps", "1",
              "--run-dir", str(tmp_path / "run")]
     assert main([*usual, "--clips", str(clips)]) == 0
@@ -96,4 +97,4 @@ def test_a_model_without_temporal_parts_has_nothing_to_train() -> None:
     from mirage_lsd.worker.v1.graphs.config import TEMPORAL_OFF
 
     with pytest.raises(MirageError, match="nothing to train"):
-        trainable(random_model(replace(TINY_RANDOM, temporal=TEMPORAL_OFF)))
+        trainable(random_model(replace(SMALL_RANDOM, temporal=TEMPORAL_OFF)))

@@ -26,7 +26,7 @@ ROWS = {
     "ours compiled float16, one stream": row(33, 30), "ours compiled float16, 768x432 to 1280x720": row(37, 28, 9000),
     "ours compiled float16, 1024x576 to 1280x720": row(70, 15), "diffusers img2img": row(50, 20),
     "diffusers step batching": {"error": "out of memory"},
-}  # fmt: skip
+}
 
 
 def test_each_number_is_met_missed_or_not_measured(bench):

@@ -21,7 +21,7 @@ from mirage_lsd.worker.v1.graphs.graphs import graph_specs
 from mirage_lsd.worker.v1.graphs.schedule import FewStepSchedule
 from mirage_lsd.worker.v1.graphs.shapes import SdShapes
 from mirage_lsd.worker.v1.nets.model import MirageV1, graph_modules
-from mirage_lsd.worker.v1.nets.random_checkpoint import taesd_size
+from mirage_lsd.worker.v1.nets.random_model import taesd_size
 from mirage_lsd.worker.v1.nets.taesd import Taesd
 from mirage_lsd.worker.v1.nets.tiny_nets import load_tiny_nets
 from mirage_lsd.worker.v1.nets.unet import SdUNet
@@ -30,7 +30,7 @@ HALF = "float16"
 CARD = torch.device("meta")
 HOST_CALLS = (torch.tensor, torch.as_tensor, torch.from_numpy, torch.Tensor.new_tensor, torch.Tensor.item,
               torch.Tensor.tolist, torch.Tensor.cpu, torch.Tensor.numpy, torch.Tensor.__bool__, torch.Tensor.__float__,
-              torch.Tensor.__int__)  # fmt: skip
+              torch.Tensor.__int__)
 
 
 class HostCalls(TorchFunctionMode):

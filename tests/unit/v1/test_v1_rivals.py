@@ -12,9 +12,10 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
+from random_checkpoints import write_random_checkpoint
+
 from mirage_lsd.worker.v1.checkpoint.load import ModelRequest, load_v1
-from mirage_lsd.worker.v1.graphs.config import TINY_RANDOM
-from mirage_lsd.worker.v1.nets.random_checkpoint import write_random_checkpoint
+from mirage_lsd.worker.v1.graphs.config import SMALL_RANDOM
 
 SIZE_PX = (64, 64)
 
@@ -23,7 +24,7 @@ def test_the_rival_s_latents_and_pictures_are_ours(checkout: Path, tmp_path: Pat
     spec = importlib.util.spec_from_file_location("v1_rivals", checkout / "tests/bench/v1_rivals.py")
     rivals = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(rivals)
-    folder = write_random_checkpoint(tmp_path, TINY_RANDOM)
+    folder = write_random_checkpoint(tmp_path, SMALL_RANDOM)
     model = load_v1(ModelRequest(str(folder), device="cpu", dtype="float32"))
     plan = rivals.CONTROL.plan(model.schedule, 1, model.config)
     theirs = rivals.diffusers_step_batch(folder, "cpu", torch.float32, SIZE_PX, 1, plan)

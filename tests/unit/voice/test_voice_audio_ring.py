@@ -89,7 +89,7 @@ def test_only_the_maker_writes(ends) -> None:
     ("offset", "value", "code"),
     [(0, 0, "not_a_ring"), (8, 2, "wrong_version"), (12, 48_000, "bad_geometry"), (16, 2, "bad_geometry"),
      (24, 9_999, "bad_geometry"), (32, 0, "bad_geometry")],
-)  # fmt: skip
+)
 def test_what_is_no_ring_is_refused(tmp_path: Path, offset: int, value: int, code: str) -> None:
     path = tmp_path / "audio"
     AudioRing.create(str(path), 1600, 160).close()

@@ -12,9 +12,8 @@ import pytest
 from mirage_lsd.shared.messages.voice_lines import Understood
 from mirage_lsd.worker.presets.presets import load_library
 from mirage_lsd.worker.senses.voice import grammar
-from mirage_lsd.worker.senses.voice.engines import adapter, engine, whisper_files
+from mirage_lsd.worker.senses.voice.engines import adapter, whisper_files
 from mirage_lsd.worker.senses.voice.engines.engine_sphinx import SphinxEngine
-from mirage_lsd.worker.senses.voice.engines.engine_transcript import SpeechRecognitionEngine, TranscriptEngine
 from mirage_lsd.worker.senses.voice.engines.engine_whisper import WhisperEngine
 from mirage_lsd.worker.senses.voice.engines.log_mel import log_mel
 from mirage_lsd.worker.senses.voice.engines.pronunciation import pronunciations
@@ -184,13 +183,6 @@ def test_a_phrase_of_another_language_is_remarked_on_by_a_model_of_english(whisp
     assert "robe d'été" in remarks[0]
 
 
-@pytest.mark.parametrize("name", ["auto", "whisper", "pocketsphinx"])
-def test_embedded_engines_refuse_another_language_and_say_what_does_it(name: str) -> None:
-    with pytest.raises(VoiceError, match="vosk") as refused:
-        engine.load(name, language="de-DE")
-    assert refused.value.code == "bad_settings"
-
-
 DICTIONARY = {"cyber": "S AY B ER", "punk": "P AH NG K", "wolf": "W UH L F", "sci": "S AY", "fi": "F AY"}
 
 
@@ -198,46 +190,10 @@ DICTIONARY = {"cyber": "S AY B ER", "punk": "P AH NG K", "wolf": "W UH L F", "sc
     ("word", "phones"),
     [("cyberpunk", "S AY B ER P AH NG K"), ("wolfs", "W UH L F Z"), ("sci-fi", "S AY F AY"), ("gloom", "G L UW M"),
      ("blade", "B L EY D"), ("knight", "N AY T"), ("dragon", "D R AE G AA N"), ("hoodie", "HH UH D IY")],
-)  # fmt: skip
+)
 def test_unknown_words_get_a_pronunciation(word: str, phones: str) -> None:
     assert pronunciations(word, DICTIONARY.get)[0] == phones
 
 
 def test_what_has_no_letters_cannot_be_pronounced() -> None:
     assert code_of(pronunciations, "8-bit", DICTIONARY.get) == "bad_phrase"
-
-
-@pytest.mark.parametrize("name", ["vosk", "sherpa-onnx", "moonshine", "faster-whisper"])
-def test_an_engine_without_its_package_or_model_says_what_to_do(name: str, tmp_path: Path) -> None:
-    assert code_of(engine.load, name, str(tmp_path / "none")) in ("engine_missing", "model_missing")
-
-
-def test_unknown_engines_and_recognisers_are_named() -> None:
-    assert code_of(engine.load, "psychic") == "bad_settings"
-    with pytest.raises(VoiceError, match="it has: .*sphinx"):
-        SpeechRecognitionEngine("telepathy")
-
-
-class Dictation(TranscriptEngine):
-    """An engine that writes what it is told to."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.use(BOOK, grammar.build(BOOK))
-
-    def _text(self, phrase: np.ndarray) -> str:
-        return self.text
-
-
-@pytest.mark.parametrize(
-    ("text", "command", "sure"),
-    [("Mirage, forest.", "forest", True), ("mirage forrest", "forest", True), ("Mirage!", "", True),
-     ("Mirage, what a day.", "what a day", False)],
-)  # fmt: skip
-def test_free_text_is_read_as_a_command_or_distrusted(text: str, command: str, sure: bool) -> None:
-    heard = Dictation(text).finish(np.zeros(1, np.int16))
-    assert (heard.command, heard.confidence >= TranscriptEngine.threshold) == (command, sure)
-
-
-def test_free_text_without_the_wake_word_is_nothing() -> None:
-    assert Dictation("The forest is nice.").finish(np.zeros(1, np.int16)) is None

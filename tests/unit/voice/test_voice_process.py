@@ -67,7 +67,7 @@ class Process:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "mirage_lsd.worker.senses.voice"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
+        )
         self.events: Queue = Queue()
         threading.Thread(target=self._read, daemon=True).start()
         self.send(line)
@@ -136,12 +136,20 @@ def test_a_broken_preset_file_leaves_the_last_good_one_and_pipes_end_the_process
 
 @pytest.mark.parametrize(
     ("launch", "code"),
-    [({"engine": "psychic"}, "bad_settings"), ({"engine": "vosk", "model": "/none"}, "model_missing")],
+    [({"engine": "psychic"}, "bad_settings"), ({"engine": "whisper", "model": "/none"}, "model_missing")],
 )
 def test_what_cannot_work_is_said_and_the_process_ends(started, launch: dict, code: str) -> None:
     voice = started(**launch)
     assert voice.event("failed").code == code
     assert voice.process.wait(timeout=LONG_S) == 2
+
+
+def test_an_engine_that_is_no_more_is_told_of_once_and_another_listens(started) -> None:
+    voice = started(engine="moonshine", model="/somewhere/tiny-en")
+    ready = voice.event("ready")
+    assert ready.engine == "whisper" and sum("moonshine is no longer" in remark for remark in ready.remarks) == 1
+    voice.say("Mirage, undo")
+    assert voice.event("understood").look_command == Undo(origin="voice")
 
 
 def test_lost_sound_is_told_and_the_halves_around_it_are_not_one_phrase(started) -> None:

@@ -199,7 +199,7 @@ class CudaDevice:
 def ran_out_of_memory(error: BaseException) -> bool:
     """Whether an error means that a device's memory is full."""
     return isinstance(error, torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY))  # fmt: skip
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY))
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:

@@ -58,7 +58,7 @@ def checked(graphs: GraphSet, graph: str, inputs: Tensors, outputs: Tensors) -> 
     """Inputs and outputs in call order, of the specified shape and type, else EngineError("bad_input")."""
     spec = graphs.specs[graph]
     return (_checked(graphs, graph, "input", spec.inputs, inputs),
-            _checked(graphs, graph, "output", spec.outputs, outputs))  # fmt: skip
+            _checked(graphs, graph, "output", spec.outputs, outputs))
 
 
 def _checked(graphs: GraphSet, graph: str, kind: str, specs: tuple[TensorSpec, ...], tensors: Tensors) -> list:
@@ -70,5 +70,5 @@ def _checked(graphs: GraphSet, graph: str, kind: str, specs: tuple[TensorSpec, .
         if tuple(tensor.shape) != spec.shape or tensor.dtype != dtype or tensor.device != graphs.device:
             wanted = f"{dtype} {spec.shape} on {graphs.device}"
             raise EngineError(f"graph {graph!r}: {kind} {spec.name!r} must be {wanted}, got {tensor.dtype} "
-                              f"{tuple(tensor.shape)} on {tensor.device}", "bad_input")  # fmt: skip
+                              f"{tuple(tensor.shape)} on {tensor.device}", "bad_input")
     return [tensors[name] for name in names]

@@ -49,7 +49,7 @@ class Lanes:
     """
 
     def __init__(self, device: Device, separate: bool = True, timed: bool = False,
-                 trace: list[Traced] | None = None) -> None:  # fmt: skip
+                 trace: list[Traced] | None = None) -> None:
         self.device = device
         self._timed = timed
         self._trace = trace
@@ -62,7 +62,7 @@ class Lanes:
         self._spare: list[Any] = []
 
     def launch(self, lane: str, name: str, work: Callable[[], None], reads: Iterable[str] = (),
-               writes: Iterable[str] = ()) -> Any:  # fmt: skip
+               writes: Iterable[str] = ()) -> Any:
         """Queues `work` on a lane; returns the event that is done when it is. `name` is its stage in `times`."""
         reads, writes = tuple(reads), tuple(writes)
         for event in self._before(lane, reads, writes):

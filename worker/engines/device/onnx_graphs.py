@@ -33,7 +33,7 @@ def export_graph(graphs: GraphSet, graph: str, folder: Path) -> Path:
         warnings.simplefilter("ignore")  # the tracer warns about every Python-side shape, which we fix on purpose
         torch.onnx.export(graphs.modules[graph], inputs, str(path), input_names=list(spec.input_names),
                           output_names=list(spec.output_names), opset_version=OPSET, dynamo=False,
-                          do_constant_folding=False)  # fmt: skip
+                          do_constant_folding=False)
     return path
 
 
@@ -72,20 +72,11 @@ class OnnxGraphs:
         return launch
 
     def _session(self, graph: str):
+        from mirage_lsd.worker.engines.onnx import open_session  # the export alone needs no ONNX Runtime
+
         if graph not in self._sessions:
             path = self._folder / f"{graph}.onnx"
             if not path.is_file():
                 export_graph(self._graphs, graph, self._folder)
-            self._sessions[graph] = open_session(path, self._threads)
+            self._sessions[graph] = open_session(self._graphs.specs[graph], path, self._threads)
         return self._sessions[graph]
-
-
-def open_session(path: Path, threads: int):
-    """An ONNX Runtime session that leaves idle cores alone."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

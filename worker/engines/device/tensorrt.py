@@ -53,7 +53,7 @@ class TensorRtEngine:
     name = "tensorrt"
 
     def __init__(self, graphs: GraphSet, gpu: Gpu, store: EngineStore, progress: Progress = lambda graph, share: None,
-                 cancelled: Callable[[], bool] = lambda: False, builder: Builder | None = None) -> None:  # fmt: skip
+                 cancelled: Callable[[], bool] = lambda: False, builder: Builder | None = None) -> None:
         self._graphs, self._gpu, self._store, self._progress = graphs, gpu, store, progress
         self._builder = builder or TensorRtBuilder()
         self._engines: dict[str, Any] = {}
@@ -92,7 +92,7 @@ def engine_key(graphs: GraphSet, graph: str, gpu: Gpu) -> EngineKey:
     """What the built engine of one graph depends on."""
     return EngineKey(graph, graphs.fingerprint, shapes_text(graphs.specs[graph]), graphs.precision, gpu.name,
                      gpu.driver, f"tensorrt {_tensorrt_version()}, torch {torch.__version__}, cuda "
-                     f"{torch.version.cuda}, graphs {GRAPHS_VERSION}")  # fmt: skip
+                     f"{torch.version.cuda}, graphs {GRAPHS_VERSION}")
 
 
 def shapes_text(spec: GraphSpec) -> str:
@@ -150,7 +150,7 @@ class TensorRtBuilder:
         engine = self._runtime.deserialize_cuda_engine(plan)
         if engine is None:
             raise EngineError("TensorRT refuses the built engine (made by another release or for another card)",
-                              "engine_refused")  # fmt: skip
+                              "engine_refused")
         return engine
 
     def bind(self, engine: Any, tensors: Tensors) -> Launch:

@@ -109,7 +109,7 @@ class CompiledEngine(CapturedEngine):
             if ran_out_of_memory(error):
                 raise
             raise EngineError(f"torch.compile cannot build graph {graph!r}: {reason_of(error)}",
-                              "compile_failed") from error  # fmt: skip
+                              "compile_failed") from error
 
 
 def _copies(tensors: Tensors) -> Tensors:
@@ -126,13 +126,13 @@ def _need_compiler(device: torch.device) -> None:
     compiler = "cl" if windows else "g++"
     if device.type == "cpu" and not (shutil.which(compiler) or shutil.which("clang++")):
         raise EngineError(f"torch.compile on a CPU needs a C++ compiler and {compiler} is not installed",
-                          "compile_failed")  # fmt: skip
+                          "compile_failed")
     if device.type == "cuda" and importlib.util.find_spec("triton") is None:
         package = "triton-windows" if windows else "triton"
         raise EngineError(f"torch.compile on this card needs the package triton: pip install {package}",
-                          "compile_failed")  # fmt: skip
+                          "compile_failed")
     # Triton builds a small launcher for each kernel; its Windows package brings a compiler for that.
     found = any(map(shutil.which, (os.environ.get("CC") or "cc", "gcc", "clang")))
     if device.type == "cuda" and not windows and not found:
         raise EngineError("torch.compile on this card needs a C compiler and none is installed: install gcc",
-                          "compile_failed")  # fmt: skip
+                          "compile_failed")

@@ -60,7 +60,7 @@ def _letterboxed(picture: np.ndarray) -> tuple[np.ndarray, float, tuple[int, int
     height_px, width_px = picture.shape[:2]
     scale = SIDE_PX / max(height_px, width_px)
     small = cv2.resize(picture, (max(round(width_px * scale), 1), max(round(height_px * scale), 1)),
-                       interpolation=cv2.INTER_AREA)  # fmt: skip
+                       interpolation=cv2.INTER_AREA)
     out = np.zeros((1, SIDE_PX, SIDE_PX, 3), np.float32)
     top, left = (SIDE_PX - small.shape[0]) // 2, (SIDE_PX - small.shape[1]) // 2
     out[0, top : top + small.shape[0], left : left + small.shape[1]] = small / np.float32(255)

@@ -24,7 +24,7 @@ _HATS = ("hat", "cap", "beanie")
 _WORN = ("top", "clothes", "outfit")  # what is worn already: only a colour makes a command of these
 _ADJECTIVES = (
     "plain", "checked", "striped", "checkered", "plaid", "dotted", "polka dot", "camouflage", "camo", "floral",
-)  # fmt: skip
+)
 
 Node = str | tuple
 

@@ -43,7 +43,7 @@ ACTIONS: dict[str, LookCommand] = {
     "undo": _UNDO, "undo that": _UNDO, "redo": _REDO, "next": _NEXT, "next look": _NEXT, "previous": _PREVIOUS,
     "previous look": _PREVIOUS, "random": _RANDOM, "random look": _RANDOM, "surprise me": _RANDOM, "off": _OFF,
     "turn off": _OFF, "stop": _OFF, "on": _ON, "turn on": _ON,
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -35,7 +36,6 @@ WHOLE_MS = 560  # the wake word and the shortest command
 MS_PER_S = 1000
 MAX_HELD_S = 10
 UNSURE = "unsure"
-_NOT_ASKED = object()
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,44 @@ class Manner:
     wake_word: str
     threshold: float
     cooldown_ms: int
+
+
+@dataclass(frozen=True)
+class Guess:
+    """The engine's answer in a pause; None: the phrase does not begin with the wake word."""
+
+    heard: Heard | None
+    took_ms: float
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A phrase that waits for more, and the frame at which it ended."""
+
+    phrase: np.ndarray
+    ended: int
+
+    def followed_by(self, phrase: np.ndarray, began: int) -> np.ndarray:
+        """Both in one, where the second began shortly after; its lead may have been heard already."""
+        gap = began - self.ended - LEAD_MS // FRAME_MS
+        if gap * FRAME_MS > JOIN_MS:
+            return phrase
+        return np.concatenate([self.phrase, phrase[max(-gap, 0) * FRAME_SAMPLES :]])
+
+
+class Stopwatch:
+    """Times calls. total_s: of all of them."""
+
+    def __init__(self, clock_s: Callable[[], float]) -> None:
+        self._clock_s, self.total_s = clock_s, 0.0
+
+    def timed(self, call: Callable[[], Heard | None]) -> Guess:
+        """What the call gives, and how long it took."""
+        started_s = self._clock_s()
+        heard = call()
+        took_s = self._clock_s() - started_s
+        self.total_s += took_s
+        return Guess(heard, took_s * MS_PER_S)
 
 
 class Listener:
@@ -59,18 +97,20 @@ class Listener:
     ) -> None:
         """hears: how likely a frame is speech; None for the detector that there is. clock_s: what the engine's time is
         taken with."""
-        self._engine, self._clock_s = engine, clock_s
+        self._engine, self._stopwatch = engine, Stopwatch(clock_s)
         self._endpointer = Endpointer(hears or speech_detector())
         self._rest = np.zeros(0, np.int16)
         self._frames = 0  # since the start: the sound's own clock
-        self._guess: Heard | None | object = _NOT_ASKED
-        self._guess_ms = 0.0
-        self._waking: np.ndarray | None = None  # what waits for more, and when it ended
-        self._waking_ended = 0
+        self._guess: Guess | None = None
+        self._waking: Unfinished | None = None
         self._silent_until = 0
         self._held: list[np.ndarray] | None = None  # what was said since the push-to-talk key went down
         self._phrase_began = 0
-        self.engine_s = 0.0
+
+    @property
+    def engine_s(self) -> float:
+        """How long the engine has worked in all."""
+        return self._stopwatch.total_s
 
     @property
     def quiet_ms(self) -> int:
@@ -83,7 +123,7 @@ class Listener:
         remarks = self._engine.use(book, grammar.build(book))
         self.book, self._manner = book, manner
         self._endpointer.expect(WHOLE_MS if manner.wake_word else 0)
-        self._guess, self._waking, self._held = _NOT_ASKED, None, None
+        self._guess = self._waking = self._held = None
         return remarks
 
     def hear(self, samples: np.ndarray) -> Iterator[LineMessage]:
@@ -101,7 +141,7 @@ class Listener:
     def forget(self) -> None:
         """Sound was lost: what came before is not the beginning of what comes now."""
         self._endpointer.reset()
-        self._guess, self._waking, self._rest = _NOT_ASKED, None, np.zeros(0, np.int16)
+        self._guess, self._waking, self._rest = None, None, np.zeros(0, np.int16)
         if self._held:
             self._held = []
         self._engine.begin()
@@ -109,8 +149,7 @@ class Listener:
     def start_talking(self) -> None:
         """The push-to-talk key went down: all sound from now on is one phrase."""
         self._endpointer.reset()
-        self._guess, self._waking = _NOT_ASKED, None
-        self._held = []
+        self._guess, self._waking, self._held = None, None, []
         self._engine.begin()
 
     def stop_talking(self) -> Iterator[LineMessage]:
@@ -128,35 +167,37 @@ class Listener:
     def _frame(self, frame: np.ndarray) -> Iterator[LineMessage]:
         edge = self._endpointer.feed(frame)
         if edge is Edge.BEGAN:
-            self._guess = _NOT_ASKED
+            self._guess = None
             self._phrase_began = self._frames
             self._engine.begin()
             self._engine.feed(self._endpointer.phrase)
         elif self._endpointer.speaking:
             self._engine.feed(frame)
-        if edge is Edge.PAUSED and self._engine.guesses and self._guess is not None:
+        refused = self._guess is not None and self._guess.heard is None
+        if edge is Edge.PAUSED and self._engine.guesses and not refused:
             self._guess_at()
         elif edge is Edge.ENDED:
             yield from self._decide(self._endpointer.phrase)
-        elif self._endpointer.resumed and self._guess is not None:
-            self._guess = _NOT_ASKED  # a phrase that does not begin with the wake word will not do so later
+        elif self._endpointer.resumed and not refused:
+            self._guess = None  # a phrase that does not begin with the wake word will not do so later
 
     def _guess_at(self) -> None:
         """Ask in a pause. It may be longer after the wake word alone, and after what may not be all of a command."""
-        self._guess, self._guess_ms = self._ask(self._endpointer.phrase)
-        if self._guess is not None and not (self._guess.command and self._guess.whole):
+        self._guess = self._stopwatch.timed(partial(self._ask, self._endpointer.phrase))
+        heard = self._guess.heard
+        if heard is not None and not (heard.command and heard.whole):
             self._endpointer.may_go_on()
 
     def _decide(self, phrase: np.ndarray) -> Iterator[LineMessage]:
         """The phrase is over. Its latency counts from its last frame of speech."""
         quiet_ms = self._endpointer.quiet_ms
-        if self._guess is _NOT_ASKED:
-            heard, asked_ms = self._ask(phrase)
-            latency_ms = quiet_ms + asked_ms
+        if self._guess is None:
+            guess = self._stopwatch.timed(partial(self._ask, phrase))
+            latency_ms = quiet_ms + guess.took_ms
         else:  # asked at PAUSE_MS, and answered while the pause went on
-            heard, latency_ms = self._guess, max(quiet_ms, PAUSE_MS + self._guess_ms)
-        self._guess = _NOT_ASKED
-        whole, self._waking = self._with_waking(phrase), None
+            guess, latency_ms = self._guess, max(quiet_ms, PAUSE_MS + self._guess.took_ms)
+        heard, whole = guess.heard, self._with_waking(phrase)
+        self._guess = self._waking = None
         if heard is None:
             return
         if not heard.command:
@@ -170,7 +211,7 @@ class Listener:
 
     def _wait_for_more(self, phrase: np.ndarray) -> None:
         """The wake word was there and what follows is not clear yet: the next phrase may be the rest of this one."""
-        self._waking, self._waking_ended = phrase, self._frames
+        self._waking = Unfinished(phrase, self._frames)
 
     def _judged(self, heard: Heard, latency_ms: float) -> LineMessage:
         command = self.book.read(heard.command)
@@ -187,22 +228,14 @@ class Listener:
         return heard is not None and heard.whole and heard.confidence >= self._manner.threshold
 
     def _with_waking(self, phrase: np.ndarray) -> np.ndarray:
-        """The phrase, after what was said shortly before and waits for more; its lead may have been heard already."""
-        if self._waking is None:
-            return phrase
-        gap = self._phrase_began - self._waking_ended - LEAD_MS // FRAME_MS
-        if gap * FRAME_MS > JOIN_MS:
-            return phrase
-        return np.concatenate([self._waking, phrase[max(-gap, 0) * FRAME_SAMPLES :]])
+        """The phrase, after what was said shortly before and waits for more."""
+        return self._waking.followed_by(phrase, self._phrase_began) if self._waking else phrase
 
-    def _ask(self, phrase: np.ndarray) -> tuple[Heard | None, float]:
-        """The engine's answer and the ms it took. Who breaks off may go on or begin again: where the two together make
-        no sense, what was said last may."""
+    def _ask(self, phrase: np.ndarray) -> Heard | None:
+        """The engine's answer. Who breaks off may go on or begin again: where the two together make no sense, what was
+        said last may."""
         whole = self._with_waking(phrase)
-        started = self._clock_s()
         heard = self._engine.finish(whole)
         if whole is not phrase and self._engine.guesses and not self._is_sure(heard):
             heard = max(heard, self._engine.finish(phrase), key=lambda one: one.confidence if one else 0.0)
-        took_s = self._clock_s() - started
-        self.engine_s += took_s
-        return heard, took_s * MS_PER_S
+        return heard

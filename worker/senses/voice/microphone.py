@@ -86,7 +86,7 @@ class _SoundDeviceSource:
             self._stream = device.InputStream(
                 samplerate=RATE_HZ, channels=1, dtype="int16", blocksize=BLOCK_SAMPLES, device=_index_of(name, names),
                 callback=self._keep,
-            )  # fmt: skip
+            )
             self._stream.start()
         except device.PortAudioError as error:
             raise VoiceError(f"the microphone cannot be opened: {error}", "microphone_missing") from error

@@ -28,7 +28,7 @@ from mirage_lsd.shared.messages.voice_lines import (
 )
 from mirage_lsd.shared.ring.audio_ring import AudioRing
 from mirage_lsd.worker.presets import presets
-from mirage_lsd.worker.senses.voice.engines.engine import load
+from mirage_lsd.worker.senses.voice.engines.engine import farewell, load
 from mirage_lsd.worker.senses.voice.intents import SpokenPreset, spoken_presets
 from mirage_lsd.worker.senses.voice.listener import Listener, Manner
 from mirage_lsd.worker.senses.voice.microphone import Microphone
@@ -101,7 +101,7 @@ class VoiceService:
     def _use(self) -> None:
         """Take over presets and manner; says so."""
         wake_word = self._tune.wake_word if self._tune.mode == WAKE_WORD else ""
-        remarks = self._listen_for(wake_word)
+        remarks = farewell(self._launch.engine) + self._listen_for(wake_word)
         commands = len(self._listener.book.fixed)
         self._tell(Ready(self._engine.name, self._launch.language, wake_word, commands, remarks))
 

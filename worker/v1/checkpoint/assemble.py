@@ -13,12 +13,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mirage_lsd.worker.v1.checkpoint import single_file
-from mirage_lsd.worker.v1.checkpoint.errors import CheckpointError
 from mirage_lsd.worker.v1.checkpoint.hub import Hub
 from mirage_lsd.worker.v1.checkpoint.licences import Ask
-from mirage_lsd.worker.v1.checkpoint.load import ModelRequest
-from mirage_lsd.worker.v1.checkpoint.locate import ORIGINAL_TAESD, Located, locate, locate_file, locate_part
+from mirage_lsd.worker.v1.checkpoint.load import ModelRequest, require
+from mirage_lsd.worker.v1.checkpoint.locate import (
+    ORIGINAL_TAESD,
+    TEXT,
+    UNET,
+    VAE,
+    WEIGHTS,
+    locate,
+    locate_autoencoder,
+    locate_lora,
+    locate_tokenizer,
+    read_json,
+    weights_of,
+)
 from mirage_lsd.worker.v1.checkpoint.registry import known_model
 from mirage_lsd.worker.v1.checkpoint.tensors import fingerprint, load_into, read_tensors
 from mirage_lsd.worker.v1.graphs.config import SdConfig
@@ -29,11 +39,9 @@ from mirage_lsd.worker.v1.nets.lora import fuse_lora
 from mirage_lsd.worker.v1.nets.model import MirageV1, ModelInfo
 from mirage_lsd.worker.v1.nets.taesd import Taesd, TaesdConfig, from_original
 from mirage_lsd.worker.v1.nets.temporal import CrossFrameGate, is_temporal, temporal_convs
-from mirage_lsd.worker.v1.nets.text import TOKENIZER_FILES, build_text_encoder, deduced_text_config, load_tokenizer
+from mirage_lsd.worker.v1.nets.text import build_text_encoder, deduced_text_config, load_tokenizer
 from mirage_lsd.worker.v1.nets.tiny_nets import load_tiny_nets
 from mirage_lsd.worker.v1.nets.unet import SdUNet
-
-_WEIGHTS = "diffusion_pytorch_model"
 
 
 @dataclass
@@ -50,13 +58,13 @@ class Parts:
 def assemble(request: ModelRequest, hub: Hub, ask: Ask | None) -> MirageV1:
     """See load.load_v1."""
     dtype, half = getattr(torch, request.dtype), request.dtype == "float16"
-    located = locate(request.reference, hub, half, ask)
-    parts = _from_single(located.single, request, hub) if located.single else _from_folder(located, request)
-    autoencoder, paths = _autoencoder(located, request, hub, half)
+    path = locate(request.reference, hub, half, ask)
+    parts = _from_folder(path, request) if path.is_dir() else _from_single(path, request, hub)
+    autoencoder, paths = _autoencoder(path, request, hub, half)
     parts.paths.extend(paths)
     notes = []
     if request.lora:
-        lora = locate_file(request.lora, hub)
+        lora = locate_lora(request.lora, hub)
         count = fuse_lora({"unet": parts.unet, "text": parts.text}, lora, request.lora_scale)
         notes.append(f"LoRA {request.lora} at {request.lora_scale:g} on {count} weights")
         parts.paths.append(lora)
@@ -85,21 +93,24 @@ def build_unet(config: SdConfig, tensors: dict[str, Tensor], what: str) -> SdUNe
     return unet
 
 
-def _from_folder(located: Located, request: ModelRequest) -> Parts:
-    """The parts of a diffusers-format folder or repository."""
+def _from_folder(folder: Path, request: ModelRequest) -> Parts:
+    """The parts of a diffusers-format folder."""
     half, dtype = request.dtype == "float16", getattr(torch, request.dtype)
-    scheduler = located.described("scheduler/scheduler_config.json")
+    scheduler = read_json(folder / "scheduler/scheduler_config.json")
     prediction = scheduler.get("prediction_type", "epsilon") if request.prediction == "auto" else request.prediction
-    config = SdConfig.from_diffusers(located.described("unet/config.json"), prediction, request.temporal)
-    unet_path, text_path = located.weights(f"unet/{_WEIGHTS}", half), located.weights("text_encoder/model", half)
-    unet = build_unet(config, read_tensors(unet_path, dtype), f"{request.reference} (unet)")
-    text = build_text_encoder(located.described("text_encoder/config.json"), read_tensors(text_path, dtype),
+    config = SdConfig.from_diffusers(read_json(folder / "unet/config.json"), prediction, request.temporal)
+    paths = [weights_of(folder, UNET, half), weights_of(folder, TEXT, half)]
+    unet = build_unet(config, read_tensors(paths[0], dtype), f"{request.reference} (unet)")
+    text = build_text_encoder(read_json(folder / "text_encoder/config.json"), read_tensors(paths[1], dtype),
                               f"{request.reference} (text_encoder)")
-    return Parts(unet, text, load_tokenizer(_tokenizer_folder(located)), scheduler, [unet_path, text_path])
+    return Parts(unet, text, load_tokenizer(folder / "tokenizer"), scheduler, paths)
 
 
 def _from_single(path: Path, request: ModelRequest, hub: Hub) -> Parts:
     """The parts of a single .safetensors file; the tokenizer, which it does not hold, from request.tokenizer."""
+    require("diffusers")
+    from mirage_lsd.worker.v1.checkpoint import single_file  # after asking: it imports diffusers, which takes a second
+
     tensors = read_tensors(path, getattr(torch, request.dtype))
     prediction = "epsilon" if request.prediction == "auto" else request.prediction
     net = single_file.unet_tensors(tensors)
@@ -107,23 +118,23 @@ def _from_single(path: Path, request: ModelRequest, hub: Hub) -> Parts:
     words, open_clip = single_file.text_tensors(tensors)
     unet = build_unet(config, net, f"{path.name} (U-Net)")
     text = build_text_encoder(deduced_text_config(words, open_clip), words, f"{path.name} (text encoder)")
-    folder = _fetched_tokenizer(request.tokenizer, hub)
-    return Parts(unet, text, load_tokenizer(folder, pad="!" if open_clip else None), {}, [path])
+    tokenizer = load_tokenizer(locate_tokenizer(request.tokenizer, hub), pad="!" if open_clip else None)
+    return Parts(unet, text, tokenizer, {}, [path])
 
 
-def _autoencoder(located: Located, request: ModelRequest, hub: Hub, half: bool) -> tuple[Taesd, list[Path]]:
+def _autoencoder(checkpoint: Path, request: ModelRequest, hub: Hub, half: bool) -> tuple[Taesd, list[Path]]:
     """The checkpoint's own autoencoder where it is a tiny one, else the requested one; and its weights files."""
-    described, stem = located.described("vae/config.json"), f"vae/{_WEIGHTS}"
+    folder, stem, described = checkpoint, VAE, read_json(checkpoint / "vae/config.json")
     if described.get("_class_name") != "AutoencoderTiny":
-        located, stem = locate_part(request.autoencoder, _WEIGHTS, hub, half), _WEIGHTS
-        described = located.described("config.json")
-    halves = [located.files[name] for name in ORIGINAL_TAESD if name in located.files]
-    original = not described and len(halves) == len(ORIGINAL_TAESD)
-    paths, dtype = halves if original else [located.weights(stem, half)], getattr(torch, request.dtype)
+        folder, stem = locate_autoencoder(request.autoencoder, hub, half), WEIGHTS
+        described = read_json(folder / "config.json")
+    halves = [folder / name for name in ORIGINAL_TAESD]
+    original = not described and all(path.is_file() for path in halves)
+    paths, dtype = halves if original else [weights_of(folder, stem, half)], getattr(torch, request.dtype)
     parts = [read_tensors(path, dtype) for path in paths]
     with torch.device("meta"):
         autoencoder = Taesd(TaesdConfig() if original else TaesdConfig.from_diffusers(described))
-    load_into(autoencoder, from_original(*parts) if original else parts[0], f"{located.name} (autoencoder)")
+    load_into(autoencoder, from_original(*parts) if original else parts[0], f"{folder} (autoencoder)")
     return autoencoder, paths
 
 
@@ -135,20 +146,3 @@ def _schedule_kind(request: ModelRequest, config: SdConfig) -> str | None:
         return "lcm"
     known = known_model(request.reference)
     return known.schedule if known else None
-
-
-def _tokenizer_folder(located: Located) -> Path:
-    """Where a checkpoint's tokenizer files lie."""
-    found = [path.parent for name, path in located.files.items() if name.startswith("tokenizer/")]
-    if not found:
-        raise CheckpointError(f"the checkpoint {located.name} has no tokenizer folder; download it again",
-                              "checkpoint_missing_file")
-    return found[0]
-
-
-def _fetched_tokenizer(reference: str, hub: Hub) -> Path:
-    """A tokenizer's folder, by path or hub id."""
-    if Path(reference).is_dir():
-        return Path(reference)
-    listing = hub.listing(reference).files
-    return [hub.fetch(reference, name) for name in TOKENIZER_FILES if name in listing][0].parent

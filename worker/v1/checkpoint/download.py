@@ -1,78 +1,68 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One file over HTTP: told as it comes, resumed where it stopped, taken only when its digest is right.
+"""One file over HTTP by huggingface_hub: resumed where it stopped, taken only when its digest is right.
 
-Called by hub.py. (huggingface_hub's own downloads start over after the program has ended.) Invariant: the final name
-exists only for a whole file with the stated digest; what arrived of it lies beside it as NAME.partial.
+Called by hub.py. (snapshot_download and hf_hub_download delete what arrived when the program ends, and check sizes
+only; a checkpoint is gigabytes, and OBS may be closed at any time.) Invariant: the final name exists only for a whole
+file with the stated digest; what arrived of it lies beside it as NAME.partial.
 """
 from __future__ import annotations
 
-import hashlib
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from huggingface_hub import errors
-from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+from huggingface_hub.file_download import http_get
+from huggingface_hub.utils import build_hf_headers
+from huggingface_hub.utils.sha import git_hash, sha_fileobj
 
 from mirage_lsd.worker.v1.checkpoint.errors import HubError
 
-Told = Callable[[int, int], None]  # (bytes so far, bytes in all; 0 when unknown)
-_CHUNK_BYTES = 1 << 20
-_TIMEOUT_S = 20.0
-_PAUSES_S = (0.5, 1.0, 2.0, 4.0)  # between tries after a dropped connection
+Progress = Callable[[str, int, int], None]  # (file, bytes so far, bytes in all; 0 when unknown)
+_NOTHING_IS_MISSING = 416
 
 
-def download(url: str, path: Path, digest: str, told: Told | None = None) -> None:
+class _Bar:
+    """Stands for tqdm: tells `progress`."""
+
+    def __init__(self, progress: Progress | None, name: str, total: int | None, initial: int, **_rest: object):
+        self._progress, self._name, self._whole, self._done = progress, name, total or 0, initial
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def update(self, count: int) -> None:
+        self._done += count
+        if self._progress is not None:
+            self._progress(self._name, self._done, self._whole)
+
+
+def download(url: str, path: Path, digest: str, name: str, progress: Progress | None = None) -> None:
     """Fetch to `path`. digest: "sha256:..." or "git:...". Raises HubError for a wrong digest, else what the client
     raises (errors.HTTPError, OSError)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    for pause_s in (*_PAUSES_S, None):
+    headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
+    with partial.open("ab") as file:
         try:
-            _append(url, partial, told)
-            break
-        except errors.HfHubHTTPError:
-            raise  # an answer, not a dropped connection
-        except errors.HTTPError:
-            if pause_s is None:
+            http_get(url, file, resume_size=file.tell(), headers=headers,
+                     tqdm_class=lambda **given: _Bar(progress, name, **given))
+        except errors.HfHubHTTPError as error:
+            if error.response.status_code != _NOTHING_IS_MISSING:
                 raise
-            time.sleep(pause_s)
-    kind, _, wanted = digest.partition(":")
-    if file_digest(partial, kind) != wanted:
+    if not _is_whole(partial, digest):
         partial.unlink()
         raise HubError(f"{path.name} arrived damaged (its digest is not the one that the hub states) and was deleted; "
                        "try again", "hub_checksum")
     os.replace(partial, path)
 
 
-def _append(url: str, partial: Path, told: Told | None) -> None:
-    """Ask for what is missing of the file and append it."""
-    done = partial.stat().st_size if partial.exists() else 0
-    headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
-    if done:
-        headers["Range"] = f"bytes={done}-"
-    with get_session().stream("GET", url, headers=headers, timeout=_TIMEOUT_S, follow_redirects=True) as response:
-        if response.status_code == 416:  # nothing is missing
-            return
-        hf_raise_for_status(response)
-        if response.status_code != 206:
-            done = 0  # the server sends all of it again
-        whole = done + int(response.headers.get("Content-Length") or 0)
-        with partial.open("ab" if done else "wb") as file:
-            for chunk in response.iter_bytes(_CHUNK_BYTES):
-                file.write(chunk)
-                done += len(chunk)
-                if told is not None:
-                    told(done, whole)
-
-
-def file_digest(path: Path, kind: str) -> str:
-    """Hex digest; kind "sha256", or "git" for git's name of the file's content."""
-    digest = hashlib.sha256()
+def _is_whole(path: Path, digest: str) -> bool:
+    kind, _, wanted = digest.partition(":")
     if kind == "git":
-        digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+        return git_hash(path.read_bytes()) == wanted
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return sha_fileobj(file).hex() == wanted

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,10 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read by the import bel
 import huggingface_hub
 from huggingface_hub import errors
 
-from mirage_lsd.worker.v1.checkpoint.download import download
+from mirage_lsd.worker.v1.checkpoint.download import Progress, download
 from mirage_lsd.worker.v1.checkpoint.errors import CheckpointError, HubError
 from mirage_lsd.worker.v1.checkpoint.places import models_dir
 
-Progress = Callable[[str, int, int], None]  # (file, bytes so far, bytes in all), on the downloading thread
 _LIST_TIMEOUT_S = 10.0
 _LISTING = "listing.json"
 
@@ -56,24 +56,21 @@ class Hub:
         self._asked(repo, lambda: _write(path, json.dumps(vars(found))))
         return found
 
-    def fetch(self, repo: str, name: str) -> Path:
-        """One file on disk, whole and checked. Raises HubError."""
+    def fetch(self, repo: str, *names: str) -> Path:
+        """The folder of a repository, with these files whole and checked. Raises HubError."""
         listing = self.listing(repo)
-        if name not in listing.files:
-            raise HubError(f"{repo} has no file {name}; it is not a checkpoint that this version can load",
-                           "checkpoint_missing_file")
-        path = self._place(repo) / listing.revision / name
-        if not path.is_file():
-            self._asked(repo, lambda: self._download(repo, name, listing, path))
-        return path
+        folder = self._place(repo) / listing.revision
+        for name in names:
+            if name not in listing.files:
+                raise HubError(f"{repo} has no file {name}; it is not a checkpoint that this version can load",
+                               "checkpoint_missing_file")
+            if not (folder / name).is_file():
+                url = huggingface_hub.hf_hub_url(repo, name, revision=listing.revision, endpoint=self.endpoint)
+                self._asked(repo, partial(download, url, folder / name, listing.files[name], name, self.progress))
+        return folder
 
     def _place(self, repo: str) -> Path:
         return self.folder / repo.replace("/", "--")
-
-    def _download(self, repo: str, name: str, listing: RepoListing, path: Path) -> None:
-        url = huggingface_hub.hf_hub_url(repo, name, revision=listing.revision, endpoint=self.endpoint)
-        told = self.progress
-        download(url, path, listing.files[name], told and (lambda done, whole: told(name, done, whole)))
 
     def _fetch_listing(self, repo: str) -> RepoListing:
         info = huggingface_hub.HfApi(endpoint=self.endpoint).model_info(repo, files_metadata=True,
@@ -119,6 +116,6 @@ def _told_plainly(repo: str, error: Exception, folder: Path) -> CheckpointError:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    unfinished = path.with_suffix(f".{os.getpid()}.partial")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)

@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loads mirage-lsd-v1. `load_v1` raises; `load_or_reason` gives the reason to run LSD-tiny instead.
+"""Loads mirage-lsd-v1, or says why it cannot be: then LSD-tiny runs.
 
 Called on the engine host's loading thread. Torch-free until a model is really loaded, so that a machine without the
-[gpu] packages gets a clear message. Invariant: a model that is returned is whole; nothing of a failed load stays.
+[gpu] packages gets a clear message. Invariant: a model that is returned is whole.
 """
 from __future__ import annotations
 
-import gc
 import importlib.util
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.worker.v1.checkpoint.errors import CheckpointError
 from mirage_lsd.worker.v1.checkpoint.licences import Ask
 from mirage_lsd.worker.v1.checkpoint.registry import DEFAULT_AUTOENCODER, DEFAULT_MODEL, DEFAULT_TOKENIZER
@@ -50,21 +48,15 @@ class ModelRequest:
 def load_v1(request: ModelRequest, hub: Hub | None = None, ask: Ask | None = None) -> MirageV1:
     """Locate (and fetch), read and assemble. hub: where from and with what progress; ask: shows a licence text and
     gives the user's answer. Raises MirageError."""
-    for package in _PACKAGES:
-        if importlib.util.find_spec(package) is None:
-            raise CheckpointError(f"mirage-lsd-v1 needs the package {package}; pip install mirage-lsd[gpu]",
-                                  "package_missing")
+    require(*_PACKAGES)
     from mirage_lsd.worker.v1.checkpoint.assemble import assemble
     from mirage_lsd.worker.v1.checkpoint.hub import Hub
     return assemble(request, hub or Hub(), ask)
 
 
-def load_or_reason(request: ModelRequest, hub: Hub | None = None, ask: Ask | None = None
-                   ) -> tuple[MirageV1 | None, str, str]:
-    """(model, "", "") or (None, error code, what to tell the user); the caller then runs LSD-tiny."""
-    try:
-        return load_v1(request, hub, ask), "", ""
-    except MirageError as error:
-        code, text = error.code, str(error)
-    gc.collect()  # what was read of a big checkpoint goes now, not some time
-    return None, code, f"{request.reference} cannot be used, mirage-lsd-tiny runs instead: {text}"
+def require(*packages: str) -> None:
+    """Raise CheckpointError naming the first package that is not installed."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise CheckpointError(f"mirage-lsd-v1 needs the package {package}; pip install mirage-lsd[gpu]",
+                                  "package_missing")

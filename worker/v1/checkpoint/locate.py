@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a checkpoint's files are: a diffusers folder, a single .safetensors file, or a hub id (fetched when missing).
 
-Called on the loading thread or by the command line. Invariant: what `locate` gives is complete on disk.
+Called on the loading thread or by the command line. Invariant: what is handed out is complete on disk.
 """
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,51 +16,26 @@ from mirage_lsd.worker.v1.checkpoint.licences import Ask, require_licence
 from mirage_lsd.worker.v1.checkpoint.registry import KNOWN_LORAS, known_model
 from mirage_lsd.worker.v1.checkpoint.tensors import check_kind
 
-_UNET, _TEXT, _VAE = "unet/diffusion_pytorch_model", "text_encoder/model", "vae/diffusion_pytorch_model"
+WEIGHTS = "diffusion_pytorch_model"
+UNET, TEXT, VAE = f"unet/{WEIGHTS}", "text_encoder/model", f"vae/{WEIGHTS}"
 # TAESD as its author first published it, the two halves apart.
 ORIGINAL_TAESD = ("taesd_encoder.safetensors", "taesd_decoder.safetensors")
+TOKENIZER_FILES = ("vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.json")
 _NEEDED = ("unet/config.json", "text_encoder/config.json")
 _WANTED = ("model_index.json", "scheduler/scheduler_config.json", "vae/config.json",
-           *(f"tokenizer/{name}" for name in ("vocab.json", "merges.txt", "tokenizer_config.json", "tokenizer.json",
-                                              "special_tokens_map.json")))
+           *(f"tokenizer/{name}" for name in TOKENIZER_FILES))
+Has = Callable[[str], bool]  # whether a folder or a repository has a file of this name
 
 
-@dataclass(frozen=True)
-class Located:
-    """name: the reference as given. Either `single` or `files` (path inside the checkpoint -> path on disk)."""
-
-    name: str
-    single: Path | None = None
-    files: dict[str, Path] = field(default_factory=dict)
-
-    def weights(self, stem: str, half: bool) -> Path:
-        """The weights of a part, the half-precision file first where `half`. Raises CheckpointError."""
-        order = (f"{stem}.fp16.safetensors", f"{stem}.safetensors")
-        for name in order if half else order[::-1]:
-            if name in self.files:
-                return self.files[name]
-        raise _no_weights(self.name, stem)
-
-    def described(self, name: str) -> dict[str, Any]:
-        """A JSON file's content; {} where the checkpoint has no such file. Raises CheckpointError."""
-        if name not in self.files:
-            return {}
-        try:
-            found = json.loads(self.files[name].read_bytes())
-        except (OSError, ValueError) as error:
-            raise CheckpointError(f"{self.files[name]} is damaged ({error}); delete it and download the checkpoint "
-                                  "again", "checkpoint_truncated") from error
-        return found if isinstance(found, dict) else {}
-
-
-def locate(reference: str, hub: Hub, half: bool, ask: Ask | None = None) -> Located:
-    """Find, and fetch if need be, a checkpoint. half: prefer half-precision files. Raises CheckpointError."""
+def locate(reference: str, hub: Hub, half: bool, ask: Ask | None = None) -> Path:
+    """A checkpoint's folder or single file, fetched if need be. half: prefer half-precision files. CheckpointError."""
     path = Path(reference).expanduser()
     if path.is_dir():
-        return _folder(reference, path)
+        _check_needed(reference, lambda name: (path / name).is_file())
+        return path
     if path.suffix in (".safetensors", ".ckpt", ".pt", ".pth", ".bin"):
         check_kind(path)
-        return Located(reference, single=path)
+        return path
     known = known_model(reference)
     if known is None and (reference.count("/") != 1 or reference.startswith((".", "/", "~"))):
         raise CheckpointError(f"there is no checkpoint {reference!r}: it is no folder, no .safetensors file and no hub "
@@ -70,18 +45,24 @@ def locate(reference: str, hub: Hub, half: bool, ask: Ask | None = None) -> Loca
     return _from_hub(known.repo if known else reference, hub, half)
 
 
-def locate_part(reference: str, name: str, hub: Hub, half: bool) -> Located:
-    """A single-part repository or folder, such as a tiny autoencoder: config.json and `name`.safetensors."""
+def locate_autoencoder(reference: str, hub: Hub, half: bool) -> Path:
+    """The folder of a tiny autoencoder alone."""
     path = Path(reference).expanduser()
     if path.is_dir():
-        names = ("config.json", f"{name}.safetensors", f"{name}.fp16.safetensors", *ORIGINAL_TAESD)
-        return Located(reference, files=_present(path, names))
-    listing = hub.listing(reference).files
-    wanted = ["config.json", _best(reference, listing, name, half)]
-    return Located(reference, files={item: hub.fetch(reference, item) for item in wanted})
+        return path
+    has = hub.listing(reference).files.__contains__
+    return hub.fetch(reference, "config.json", _best(reference, has, WEIGHTS, half))
 
 
-def locate_file(reference: str, hub: Hub) -> Path:
+def locate_tokenizer(reference: str, hub: Hub) -> Path:
+    """A tokenizer's folder."""
+    path = Path(reference).expanduser()
+    if path.is_dir():
+        return path
+    return hub.fetch(reference, *(name for name in TOKENIZER_FILES if name in hub.listing(reference).files))
+
+
+def locate_lora(reference: str, hub: Hub) -> Path:
     """A LoRA's weights file: a known name, a path, or a hub id whose only or usual .safetensors file it is."""
     reference = KNOWN_LORAS.get(reference, reference)
     path = Path(reference).expanduser()
@@ -93,48 +74,50 @@ def locate_file(reference: str, hub: Hub) -> Path:
     if usual not in names and len(names) != 1:
         raise CheckpointError(f"{reference} has {len(names)} .safetensors files and none is called {usual}; download "
                               "the right one and give its path", "checkpoint_missing_file")
-    return hub.fetch(reference, usual if usual in names else names[0])
+    name = usual if usual in names else names[0]
+    return hub.fetch(reference, name) / name
 
 
-def _folder(reference: str, path: Path) -> Located:
-    stems = [f"{stem}{half}.safetensors" for stem in (_UNET, _TEXT, _VAE) for half in ("", ".fp16")]
-    found = Located(reference, files=_present(path, (*_NEEDED, *_WANTED, *stems)))
-    for name in _NEEDED:
-        if name not in found.files:
-            raise CheckpointError(f"the checkpoint folder {path} has no {name}; give the folder that holds unet, "
-                                  "text_encoder, tokenizer and scheduler, complete", "checkpoint_missing_file")
-    return found
+def weights_of(folder: Path, stem: str, half: bool) -> Path:
+    """The weights of a part, the half-precision file first where `half`. Raises CheckpointError."""
+    return folder / _best(str(folder), lambda name: (folder / name).is_file(), stem, half)
 
 
-def _from_hub(repo: str, hub: Hub, half: bool) -> Located:
-    listing = hub.listing(repo).files
-    for name in _NEEDED:
-        if name not in listing:
-            raise CheckpointError(f"{repo} has no {name}: it is no diffusers-format Stable Diffusion checkpoint",
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file's content; {} where there is no such file. Raises CheckpointError."""
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged ({error}); delete it and download the checkpoint again",
+                              "checkpoint_truncated") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _from_hub(repo: str, hub: Hub, half: bool) -> Path:
+    has = hub.listing(repo).files.__contains__
+    _check_needed(repo, has)
+    weights = [_best(repo, has, stem, half) for stem in (UNET, TEXT)]
+    folder = hub.fetch(repo, *_NEEDED, *filter(has, _WANTED), *weights)
+    if read_json(folder / "vae/config.json").get("_class_name") == "AutoencoderTiny":
+        hub.fetch(repo, _best(repo, has, VAE, half))  # the usual big one is of no use here
+    return folder
+
+
+def _check_needed(name: str, has: Has) -> None:
+    for file in _NEEDED:
+        if not has(file):
+            raise CheckpointError(f"{name} has no {file}: it is no diffusers-format Stable Diffusion checkpoint, or "
+                                  "not whole; needed are unet, text_encoder, tokenizer and scheduler",
                                   "checkpoint_missing_file")
-    weights = [_best(repo, listing, stem, half) for stem in (_UNET, _TEXT)]
-    wanted = [name for name in (*_NEEDED, *_WANTED, *weights) if name in listing]
-    found = Located(repo, files={name: hub.fetch(repo, name) for name in wanted})
-    if found.described("vae/config.json").get("_class_name") == "AutoencoderTiny":
-        vae = _best(repo, listing, _VAE, half)
-        found.files[vae] = hub.fetch(repo, vae)  # the usual big one is of no use here
-    return found
 
 
-def _best(repo: str, listing: dict[str, str], stem: str, half: bool) -> str:
-    """The weights file to fetch. Raises CheckpointError."""
+def _best(name: str, has: Has, stem: str, half: bool) -> str:
     order = (f"{stem}.fp16.safetensors", f"{stem}.safetensors")
-    for name in order if half else order[::-1]:
-        if name in listing:
-            return name
-    raise _no_weights(repo, stem)
-
-
-def _no_weights(name: str, stem: str) -> CheckpointError:
-    return CheckpointError(f"the checkpoint {name} has no {stem}.safetensors; it is incomplete, or holds only pickled "
-                           ".bin weights, which can run code and are not opened; download its .safetensors form",
-                           "checkpoint_missing_file")
-
-
-def _present(folder: Path, names: tuple[str, ...] | list[str]) -> dict[str, Path]:
-    return {name: folder / name for name in names if (folder / name).is_file()}
+    for file in order if half else order[::-1]:
+        if has(file):
+            return file
+    raise CheckpointError(f"the checkpoint {name} has no {stem}.safetensors; it is incomplete, or holds only pickled "
+                          ".bin weights, which can run code and are not opened; download its .safetensors form",
+                          "checkpoint_missing_file")

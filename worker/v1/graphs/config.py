@@ -111,23 +111,12 @@ class SdConfig:
                    guidance=described.get("time_cond_proj_dim") or 0, prediction=_known_prediction(prediction),
                    temporal=temporal or TemporalConfig())
 
-    def to_diffusers(self) -> dict[str, Any]:
-        """What unet/config.json says of this U-Net."""
-        names = ("DownBlock2D", "CrossAttnDownBlock2D"), ("UpBlock2D", "CrossAttnUpBlock2D")
-        return {"_class_name": "UNet2DConditionModel", "in_channels": LATENT_CHANNELS, "out_channels": LATENT_CHANNELS,
-                "block_out_channels": list(self.widths), "down_block_types": [names[0][has] for has in self.attends],
-                "up_block_types": [names[1][has] for has in reversed(self.attends)],
-                "attention_head_dim": list(self.heads), "layers_per_block": self.layers,
-                "cross_attention_dim": self.token, "norm_num_groups": self.groups, "norm_eps": self.norm_eps,
-                "use_linear_projection": self.linear_projection, "time_cond_proj_dim": self.guidance or None,
-                "sample_size": 64}
-
 
 SD15 = SdConfig()
 LCM_SD15 = SdConfig(guidance=256)
 SD_TURBO = SdConfig(heads=(5, 10, 20, 20), token=1024, linear_projection=True)
-TINY_RANDOM = SdConfig(widths=(32, 32, 64, 64), heads=(2, 2, 4, 4), token=32, groups=8, guidance=32, layers=1)
-SD_CONFIGS = {"sd15": SD15, "lcm-sd15": LCM_SD15, "sd-turbo": SD_TURBO, "tiny-random": TINY_RANDOM}
+SMALL_RANDOM = SdConfig(widths=(32, 32, 64, 64), heads=(2, 2, 4, 4), token=32, groups=8, guidance=32, layers=1)
+SD_CONFIGS = {"sd15": SD15, "lcm-sd15": LCM_SD15, "sd-turbo": SD_TURBO, "tiny-random": SMALL_RANDOM}
 
 
 def _per_level(value: int | list[int], levels: int) -> tuple[int, ...]:

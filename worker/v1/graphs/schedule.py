@@ -69,13 +69,6 @@ class FewStepSchedule:
                    original_steps=described.get("original_inference_steps", 50),
                    timestep_scaling=described.get("timestep_scaling", 10.0))
 
-    def to_diffusers(self, prediction: str) -> dict[str, Any]:
-        """What scheduler_config.json says of it."""
-        return {"_class_name": "LCMScheduler" if self.kind == "lcm" else "DDIMScheduler",
-                "num_train_timesteps": TRAINED_STEPS, "beta_start": self.beta_start, "beta_end": self.beta_end,
-                "beta_schedule": self.beta_schedule, "prediction_type": prediction,
-                **({"original_inference_steps": self.original_steps} if self.kind == "lcm" else {})}
-
     def plan(self, steps: int, noise_level: float = 1.0, residual: float = 0.0) -> StepPlan:
         """steps 1..5; noise_level 0..1: how much of the way to pure noise a frame starts from (diffusers' strength);
         residual: extra weight of what differs from the source (guidance without a second pass)."""

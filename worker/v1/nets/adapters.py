@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from mirage_lsd.worker.v1.checkpoint.errors import CheckpointError
-from mirage_lsd.worker.v1.checkpoint.tensors import read_tensors
+from mirage_lsd.worker.v1.checkpoint.tensors import read_with_metadata
 from mirage_lsd.worker.v1.graphs.config import SdConfig
 from mirage_lsd.worker.v1.nets.temporal import is_temporal
 from mirage_lsd.worker.v1.nets.unet import SdUNet
@@ -37,12 +36,7 @@ def save_adapters(unet: SdUNet, path: Path, notes: dict[str, str] | None = None)
 
 def load_adapters(unet: SdUNet, path: Path) -> None:
     """Read the temporal parts into a U-Net. Raises CheckpointError."""
-    found = read_tensors(path)
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"the adapter file {path} is damaged ({error})", "adapters_wrong") from error
+    found, metadata = read_with_metadata(path)
     wanted = temporal_tensors(unet)
     if metadata.get("format") != FORMAT or metadata.get("widths") != _widths(unet.config):
         made_for = f"{metadata.get('format', 'no format')}, widths {metadata.get('widths', 'unknown')}"

@@ -41,15 +41,8 @@ class TaesdConfig:
         return cls(widths.pop(), tuple(described.get("num_encoder_blocks", cls.encoder_blocks)),
                    tuple(described.get("num_decoder_blocks", cls.decoder_blocks)))
 
-    def to_diffusers(self) -> dict[str, Any]:
-        """What vae/config.json says of this autoencoder."""
-        return {"_class_name": "AutoencoderTiny", "latent_channels": LATENT_CHANNELS, "act_fn": "relu",
-                "encoder_block_out_channels": [self.width] * len(self.encoder_blocks),
-                "decoder_block_out_channels": [self.width] * len(self.decoder_blocks),
-                "num_encoder_blocks": list(self.encoder_blocks), "num_decoder_blocks": list(self.decoder_blocks)}
 
-
-class TinyBlock(nn.Module):
+class ResidualBlock(nn.Module):
     """Three convolutions around a residual."""
 
     def __init__(self, width: int):
@@ -104,7 +97,7 @@ def _encoder(config: TaesdConfig) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for place, blocks in enumerate(config.encoder_blocks):
         layers.append(nn.Conv2d(width, width, 3, 2, 1, bias=False) if place else nn.Conv2d(3, width, 3, padding=1))
-        layers += [TinyBlock(width) for _ in range(blocks)]
+        layers += [ResidualBlock(width) for _ in range(blocks)]
     return [*layers, nn.Conv2d(width, LATENT_CHANNELS, 3, padding=1)]
 
 
@@ -112,7 +105,7 @@ def _decoder(config: TaesdConfig) -> list[nn.Module]:
     width = config.width
     layers: list[nn.Module] = [nn.Conv2d(LATENT_CHANNELS, width, 3, padding=1), nn.ReLU()]
     for blocks in config.decoder_blocks[:-1]:
-        layers += [TinyBlock(width) for _ in range(blocks)]
+        layers += [ResidualBlock(width) for _ in range(blocks)]
         layers += [nn.Upsample(scale_factor=2), nn.Conv2d(width, width, 3, padding=1, bias=False)]
-    layers += [TinyBlock(width) for _ in range(config.decoder_blocks[-1])]
+    layers += [ResidualBlock(width) for _ in range(config.decoder_blocks[-1])]
     return [*layers, nn.Conv2d(width, 3, 3, padding=1)]

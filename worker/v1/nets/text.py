@@ -17,7 +17,7 @@ from mirage_lsd.worker.v1.checkpoint.errors import CheckpointError
 from mirage_lsd.worker.v1.checkpoint.tensors import load_into
 from mirage_lsd.worker.v1.graphs.config import PROMPT_TOKENS
 
-TOKENIZER_FILES = ("vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.json")
+_TOKENIZER_FORMS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,7 @@ def load_tokenizer(folder: Path, pad: str | None = None) -> Any:
     """The tokenizer of a folder; pad: the padding word where the folder's own is not the model's. CheckpointError."""
     from transformers import CLIPTokenizer
 
-    has = {name for name in TOKENIZER_FILES if (folder / name).is_file()}
-    if "tokenizer.json" not in has and not {"vocab.json", "merges.txt"} <= has:
+    if not any(all((folder / name).is_file() for name in names) for names in _TOKENIZER_FORMS):
         raise CheckpointError(f"the tokenizer in {folder} is incomplete: vocab.json and merges.txt are needed; "
                               "download the checkpoint again", "checkpoint_missing_file")
     try:

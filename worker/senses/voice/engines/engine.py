@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a recognition engine is, and which there are: one small interface, loaded by name.
 
-Called by the recogniser process, one thread. Invariant: an engine's libraries are imported when it is made and not
-before; what is missing is a VoiceError that says what to install.
+Called by the recogniser process, one thread. Another engine is a class with the methods of `Engine`, made with (model,
+threads, language), that a package in the worker's environment names as an entry point of the group ENTRY_POINTS; its
+name there is what `engine` is set to. Invariant: an engine's libraries are imported when it is made and not before;
+what is missing is a VoiceError that says what to install.
 """
 
 from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from importlib.metadata import entry_points
+from types import ModuleType
 from typing import Protocol
 
 import numpy as np
 
-from mirage_lsd.shared.messages.voice_lines import ENGLISH
+from mirage_lsd.shared.messages.voice_lines import AUTO, ENGLISH, RETIRED_ENGINES
 from mirage_lsd.worker.senses.voice.errors import VoiceError
 from mirage_lsd.worker.senses.voice.grammar import Grammar
 from mirage_lsd.worker.senses.voice.intents import Phrasebook
@@ -52,30 +56,49 @@ class Engine(Protocol):
         """Let go of the model."""
 
 
-# name -> (module, class, one line for the list of engines). The order is that of "auto".
-ENGINES: dict[str, tuple[str, str, str]] = {
-    "whisper": ("engine_whisper", "WhisperEngine", "Whisper bound to the grammar; tiny.en from a public package"),
-    "pocketsphinx": ("engine_sphinx", "SphinxEngine", "PocketSphinx, model in its wheel; least memory"),
-    "vosk": ("engine_vosk", "VoskEngine", "Vosk with a model folder of yours"),
-    "sherpa-onnx": ("engine_sherpa", "SherpaEngine", "sherpa-onnx keyword spotting with a model folder of yours"),
-    "moonshine": ("engine_transcript", "MoonshineEngine", "Moonshine with a model folder of yours"),
-    "faster-whisper": ("engine_transcript", "FasterWhisperEngine", "faster-whisper with a model folder of yours"),
-    "speech_recognition": ("engine_transcript", "SpeechRecognitionEngine", "any recognize_* of SpeechRecognition"),
+# name -> (module, class)
+ENGINES: dict[str, tuple[str, str]] = {
+    "whisper": ("engine_whisper", "WhisperEngine"),  # bound to the grammar; tiny.en from a public package
+    "pocketsphinx": ("engine_sphinx", "SphinxEngine"),  # model in its wheel; least memory
+    "faster-whisper": ("engine_transcript", "FasterWhisperEngine"),
+    "speech_recognition": ("engine_transcript", "SpeechRecognitionEngine"),  # any recognize_* of SpeechRecognition
 }
+ENTRY_POINTS = "mirage_lsd.voice_engines"
 EMBEDDED = ("whisper", "pocketsphinx")
-OTHER_LANGUAGES = ("whisper", "faster-whisper", "vosk", "speech_recognition")
+OTHER_LANGUAGES = ("whisper", "faster-whisper", "speech_recognition")
 
 
 def load(name: str, model: str = "", threads: int = 1, language: str = ENGLISH) -> Engine:
-    """The engine called `name` ("auto": the first embedded one that is installed) with a model folder or name, for
-    what is spoken in `language`."""
-    if name == "auto":
+    """The engine called `name` ("auto", or one that is no more: the first embedded one that is installed) with a model
+    folder or name, for what is spoken in `language`."""
+    if name in (AUTO, *RETIRED_ENGINES):
         return _first_embedded(threads, language)
-    if name not in ENGINES:
-        raise VoiceError(f"there is no voice engine {name!r}; there are: auto, {', '.join(ENGINES)}", "bad_settings")
-    module, cls, _ = ENGINES[name]
-    found = importlib.import_module(f"mirage_lsd.worker.senses.voice.engines.{module}")
-    return getattr(found, cls)(model, threads, language)
+    if name in ENGINES:
+        module, cls = ENGINES[name]
+        found = importlib.import_module(f"mirage_lsd.worker.senses.voice.engines.{module}")
+        return getattr(found, cls)(model, threads, language)
+    others = entry_points(group=ENTRY_POINTS)
+    if name not in others.names:
+        known = ", ".join((AUTO, *ENGINES, *sorted(others.names)))
+        raise VoiceError(f"there is no voice engine {name!r}; there are: {known}", "bad_settings")
+    return others[name].load()(model, threads, language)
+
+
+def farewell(name: str) -> tuple[str, ...]:
+    """What to tell somebody whose settings name an engine that is no more."""
+    if name not in RETIRED_ENGINES:
+        return ()
+    return (f"the voice engine {name} is no longer part of Mirage LSD and the automatic one listens instead; choose "
+            "another engine in the settings",)
+
+
+def imported(module: str, package: str) -> ModuleType:
+    """The module, or VoiceError with what to install."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        text = f"{package} is not installed ({error}); run: pip install {package}"
+        raise VoiceError(text, "engine_missing") from error
 
 
 def is_english(language: str) -> bool:

@@ -9,13 +9,12 @@ grammar is loaded in place.
 
 from __future__ import annotations
 
-import importlib
 import math
 
 import numpy as np
 
 from mirage_lsd.shared.messages.voice_lines import ENGLISH
-from mirage_lsd.worker.senses.voice.engines.engine import Heard, only_english
+from mirage_lsd.worker.senses.voice.engines.engine import Heard, imported, only_english
 from mirage_lsd.worker.senses.voice.engines.pronunciation import pronunciations
 from mirage_lsd.worker.senses.voice.errors import VoiceError
 from mirage_lsd.worker.senses.voice.grammar import Grammar
@@ -34,14 +33,10 @@ class SphinxEngine:
 
     def __init__(self, model: str = "", threads: int = 1, language: str = ENGLISH) -> None:
         only_english("the PocketSphinx model", language)
-        try:
-            sphinx = importlib.import_module("pocketsphinx")
-        except ImportError as error:
-            text = "pocketsphinx is not installed; run: pip install pocketsphinx"
-            raise VoiceError(text, "engine_missing") from error
+        sphinx = imported("pocketsphinx", "pocketsphinx")
         self._decoder = sphinx.Decoder(lm=None, loglevel="FATAL")
         self._phones = sphinx.Decoder(lm=None, loglevel="FATAL", dict=None, allphone=sphinx.get_model_path(
-            "en-us/en-us-phone.lm.bin"), lw=2.0, pip=0.3, beam=1e-10, pbeam=1e-10)  # fmt: skip
+            "en-us/en-us-phone.lm.bin"), lw=2.0, pip=0.3, beam=1e-10, pbeam=1e-10)
         self._wake_word = ""
         self._speaking = False
 

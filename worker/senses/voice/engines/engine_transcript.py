@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Engines that write down whatever they hear: Moonshine, faster-whisper and those of SpeechRecognition.
+"""Engines that write down whatever they hear: faster-whisper and those of SpeechRecognition.
 
 Called by the recogniser process. They know no grammar, so their text is read as it is, else as the fixed phrase most
 like it. Invariant: text that is neither a command nor near one is passed on with confidence 0, never as a command.
@@ -7,25 +7,23 @@ like it. Invariant: text that is neither a command nor near one is passed on wit
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from pathlib import Path
 
 import numpy as np
 
 from mirage_lsd.shared.messages.voice_lines import ENGLISH
-from mirage_lsd.worker.senses.voice.engines.engine import Heard, base
+from mirage_lsd.worker.senses.voice.engines.engine import Heard, base, imported
 from mirage_lsd.worker.senses.voice.errors import VoiceError
 from mirage_lsd.worker.senses.voice.grammar import Grammar
 from mirage_lsd.worker.senses.voice.intents import Phrasebook
 
 _RATE_HZ = 16_000
 _SURE, _NEAR = 0.9, 0.6
-_MOONSHINE_SIZES = {"tiny": "TINY", "base": "BASE", "small": "SMALL_STREAMING", "medium": "MEDIUM_STREAMING"}
 
 
 class TranscriptEngine:
-    """What the three have in common; see engine.Engine. A subclass gives `_text(phrase)`."""
+    """What they have in common; see engine.Engine. A subclass gives `_text(phrase)`."""
 
     name = ""
     threshold = 0.5
@@ -60,44 +58,24 @@ class TranscriptEngine:
         """Nothing to let go of but memory."""
 
 
-class MoonshineEngine(TranscriptEngine):
-    """model: a folder of Moonshine files whose name says the size, such as …/tiny-en."""
-
-    name = "moonshine"
-
-    def __init__(self, model: str = "", threads: int = 1, language: str = ENGLISH) -> None:
-        moonshine = _imported("moonshine_voice", "moonshine-voice")
-        folder = _folder(model, "a Moonshine model, such as tiny-en")
-        size = next((arch for word, arch in _MOONSHINE_SIZES.items() if word in folder.name), "BASE")
-        try:
-            self._transcriber = moonshine.Transcriber(str(folder), getattr(moonshine.ModelArch, size))
-        except moonshine.MoonshineError as error:
-            raise VoiceError(f"Moonshine cannot load {folder}: {error}", "model_bad") from error
-
-    def _text(self, phrase: np.ndarray) -> str:
-        heard = self._transcriber.transcribe_without_streaming((phrase / 32768).tolist(), _RATE_HZ)
-        return " ".join(line.text for line in heard.lines)
-
-    def close(self) -> None:
-        """Frees the model."""
-        self._transcriber.close()
-
-
 class FasterWhisperEngine(TranscriptEngine):
     """model: a folder of a Whisper model for CTranslate2."""
 
     name = "faster-whisper"
 
     def __init__(self, model: str = "", threads: int = 1, language: str = ENGLISH) -> None:
-        whisper = _imported("faster_whisper", "faster-whisper")
-        folder = _folder(model, "a Whisper model converted for CTranslate2")
+        whisper = imported("faster_whisper", "faster-whisper")
+        folder = Path(model).expanduser()
+        if not model or not folder.is_dir():
+            text = f"{model!r} is no folder; name that of a Whisper model converted for CTranslate2"
+            raise VoiceError(text, "model_missing")
         self._language = base(language)
         self._model = whisper.WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=threads)
 
     def _text(self, phrase: np.ndarray) -> str:
         sound = phrase.astype(np.float32) / 32768
         parts, _ = self._model.transcribe(sound, language=self._language, beam_size=1, without_timestamps=True,
-                                            condition_on_previous_text=False)  # fmt: skip
+                                          condition_on_previous_text=False)
         return " ".join(part.text for part in parts)
 
 
@@ -107,7 +85,7 @@ class SpeechRecognitionEngine(TranscriptEngine):
     name = "speech_recognition"
 
     def __init__(self, model: str = "", threads: int = 1, language: str = ENGLISH) -> None:
-        self._speech = _imported("speech_recognition", "SpeechRecognition")
+        self._speech = imported("speech_recognition", "SpeechRecognition")
         recognizer = self._speech.Recognizer()
         self._recognise = getattr(recognizer, f"recognize_{model or 'sphinx'}", None)
         if self._recognise is None:
@@ -122,18 +100,3 @@ class SpeechRecognitionEngine(TranscriptEngine):
             return ""
         except (self._speech.RequestError, ImportError) as error:
             raise VoiceError(f"SpeechRecognition: {error}", "engine_failed") from error
-
-
-def _imported(module: str, package: str):
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        text = f"{package} is not installed ({error}); run: pip install {package}"
-        raise VoiceError(text, "engine_missing") from error
-
-
-def _folder(model: str, what: str) -> Path:
-    folder = Path(model).expanduser()
-    if not model or not folder.is_dir():
-        raise VoiceError(f"{model!r} is no folder; name that of {what}", "model_missing")
-    return folder

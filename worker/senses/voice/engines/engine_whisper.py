@@ -11,20 +11,18 @@ wake word is unlikely is left after one step.
 
 from __future__ import annotations
 
-import importlib
 import math
 
 import numpy as np
 
 from mirage_lsd.shared.messages.voice_lines import ENGLISH
 from mirage_lsd.worker.senses.voice.engines.adapter import adapted
-from mirage_lsd.worker.senses.voice.engines.engine import Heard, base, only_english
+from mirage_lsd.worker.senses.voice.engines.engine import Heard, base, imported, only_english
 from mirage_lsd.worker.senses.voice.engines.grammar_search import Found, GrammarSearch
 from mirage_lsd.worker.senses.voice.engines.log_mel import RATE_HZ, log_mel
 from mirage_lsd.worker.senses.voice.engines.token_graph import TokenGraph
 from mirage_lsd.worker.senses.voice.engines.whisper_decoder import Decoder
 from mirage_lsd.worker.senses.voice.engines.whisper_files import MODEL_FILE, Tokens, arrays_of, model_folder
-from mirage_lsd.worker.senses.voice.errors import VoiceError
 from mirage_lsd.worker.senses.voice.grammar import Grammar
 from mirage_lsd.worker.senses.voice.intents import Phrasebook
 
@@ -50,10 +48,7 @@ class WhisperEngine:
     guesses = True
 
     def __init__(self, model: str = "", threads: int = 1, language: str = ENGLISH) -> None:
-        try:
-            self._ct2 = importlib.import_module("ctranslate2")
-        except ImportError as error:
-            raise VoiceError("ctranslate2 is not installed; run: pip install ctranslate2", "engine_missing") from error
+        self._ct2 = imported("ctranslate2", "ctranslate2")
         folder = model_folder(model)
         files = {file.name: file.read_bytes() for file in folder.iterdir() if file.suffix in (".bin", ".json", ".txt")}
         self._adapted = not model

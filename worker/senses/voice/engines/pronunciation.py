@@ -22,7 +22,7 @@ _FIXED = {
 }
 _ENDINGS = (("ies", "y", "Z"), ("es", "", "IH Z"), ("s", "", "Z"), ("ing", "", "IH NG"), ("ing", "e", "IH NG"),
             ("ed", "", "D"), ("ed", "e", "D"), ("er", "", "ER"), ("er", "e", "ER"), ("y", "", "IY"),
-            ("ie", "", "IY"), ("ish", "", "IH SH"), ("ly", "", "L IY"), ("less", "", "L AH S"))  # fmt: skip
+            ("ie", "", "IY"), ("ish", "", "IH SH"), ("ly", "", "L IY"), ("less", "", "L AH S"))
 # spelling -> phones; the longest that fits at a place is taken. "^" is the word's start, "$" its end.
 _LETTERS = {
     "tion": "SH AH N", "sion": "ZH AH N", "ture": "CH ER", "ough": "AO", "augh": "AO", "eigh": "EY", "igh": "AY",
@@ -36,7 +36,7 @@ _LETTERS = {
     "c": "K", "d": "D", "e": "EH", "f": "F", "g": "G", "h": "HH", "i": "IH", "j": "JH", "k": "K", "l": "L", "m": "M",
     "n": "N", "o": "AA", "p": "P", "q": "K", "r": "R", "s": "S", "t": "T", "u": "AH", "v": "V", "w": "W", "x": "K S",
     "y": "IH", "z": "Z",
-}  # fmt: skip
+}
 _LONG = {"a": "EY", "e": "IY", "i": "AY", "o": "OW", "u": "UW", "y": "AY"}
 _LONGEST = max(map(len, _LETTERS))
 

@@ -15,7 +15,7 @@ from mirage_lsd.worker.senses.voice.numbers import value_of
 _WRITTEN = {
     "t-shirt": ("t-shirt", "T-shirt", "t shirt"), "sci-fi": ("sci-fi", "Sci-Fi", "sci fi"), "grey": ("grey", "gray"),
     "blonde": ("blonde", "blond"),
-}  # fmt: skip
+}
 State = frozenset  # of (place in the grammar, tokens still to come of the phrase under way)
 
 

