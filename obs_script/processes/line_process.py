@@ -92,7 +92,8 @@ class LineProcess:
     def _start(self, launch: LaunchLine) -> None:
         self.starts += 1
         try:
-            self._process = spawn(self._python, self._folder, self._log_path(), f"mirage_lsd.worker.senses.{self._name}")
+            module = f"mirage_lsd.worker.senses.{self._name}"
+            self._process = spawn(self._python, self._folder, self._log_path(), module)
             self._process.stdin.write(launch.to_line().encode())
             self._process.stdin.flush()
         except OSError as error:

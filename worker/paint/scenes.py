@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scene pictures that ship in data/scenes, fitted to a stream's size. OpenCV and numpy only.
 
-Called by the upscale stage, on one thread. The files are made by train/world/places/files.py. Invariant: the same
+Called by the upscale stage, on one thread. Where the files are from: data/scenes/README.md. Invariant: the same
 name, variant and size give the same picture; variants go round.
 """
 from __future__ import annotations
