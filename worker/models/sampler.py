@@ -33,6 +33,12 @@ def timesteps_from_gaps(gaps: np.ndarray) -> np.ndarray:
     return (1.0 - np.cumsum(parts)[:-1]).astype(np.float32)
 
 
+def gaps_from_timesteps(times: np.ndarray) -> np.ndarray:
+    """The other way round: float32 [n + 1] for descending time-steps [n] between 1 and 0."""
+    places = np.concatenate([[1.0], times, [0.0]])
+    return np.log(places[:-1] - places[1:]).astype(np.float32)
+
+
 def uniform_timesteps(steps: int, first: float = 0.95) -> np.ndarray:
     """Plain DDIM spacing from `first` down, for ablation and as the start of training."""
     return (first * (1.0 - np.arange(steps) / steps)).astype(np.float32)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every training stage shares: sample loading, pace, checkpoints, loss curves, sample sheets.
+"""What every training stage shares: sample loading, pace, checkpoints, losses on record, sample sheets.
 
-A run folder holds `<stage>.pt` (latest checkpoint, written atomically), `<stage>.csv`, `<stage>.png` (curve) and
+A run folder holds `<stage>.pt` (latest checkpoint, written atomically), `<stage>.csv` (every loss of every step) and
 `<stage>-sheet.png`. A stage resumes at its last checkpoint; being stopped (SIGSTOP) for minutes costs nothing
 but the time.
 """
@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import cv2
@@ -43,6 +43,7 @@ class StageConfig:
     (with as many more samples as it is smaller): small pictures teach layout faster, several sizes people near and far.
     optimizer: of OPTIMIZERS, both at the same rates. replicas: of this stage, that learn side by side. again: so many
     batches are kept, one of which is met again after every new one (data echoing, Choi et al. 2019): composing is slow.
+    counts: how much more or less than usual losses weigh, by name. hold_times: the learned time-steps stay (streams).
     """
 
     steps: int
@@ -54,6 +55,17 @@ class StageConfig:
     optimizer: str = "adamw"
     replicas: Replicas | None = None
     again: int = 0
+    counts: dict[str, float] = field(default_factory=dict)
+    hold_times: bool = False
+
+    @classmethod
+    def of(cls, fields: dict) -> StageConfig:
+        """From a recipe's table."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+
+    def but(self, fields: dict) -> StageConfig:
+        """With some of a recipe's table in place of its own."""
+        return StageConfig.of({**vars(self), **fields})
 
 
 class Loader:
@@ -94,8 +106,8 @@ class Loader:
 
 def stack(samples: list[Sample] | list[SourceSample]) -> dict[str, Tensor]:
     """Samples -> tensors [B,T,...] by field name; ids [B,7], colors [B,3,4]."""
-    return {field.name: torch.from_numpy(np.stack([getattr(sample, field.name) for sample in samples]))
-            for field in fields(samples[0])}
+    return {kind.name: torch.from_numpy(np.stack([getattr(sample, kind.name) for sample in samples]))
+            for kind in fields(samples[0])}
 
 
 def frame_of(batch: dict[str, Tensor], t: int) -> dict[str, Tensor]:
@@ -169,7 +181,7 @@ class StageRun:
             falling = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress))
             group["lr"] = group.get("scale", 1.0) * self.config.rate * warm * falling
         terms = losses(batch)
-        total = sum(terms.values())
+        total = sum(self.config.counts.get(name, 1.0) * term for name, term in terms.items())
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         norm = nn.utils.clip_grad_norm_(self.parameters, 1.0)
@@ -192,7 +204,6 @@ class StageRun:
             writer = csv.DictWriter(file, self.rows[0].keys())
             writer.writeheader()
             writer.writerows(self.rows)
-        write_sheet(self.folder / f"{self.name}.png", loss_curve(self.rows))
 
     def save(self) -> None:
         state = {"model": self.model.state_dict(), "average": self.average.values, "step": self.step,
@@ -209,23 +220,6 @@ class StageRun:
             self.average.values = state["average"]
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.worked_s, self.rows = state["step"], state["worked_s"], state["rows"]
-
-
-def loss_curve(rows: list[dict], width: int = 640, height: int = 240) -> np.ndarray:
-    """f32 RGB picture of every loss term over steps, each on its own log scale."""
-    picture = np.full((height, width, 3), 255, np.uint8)
-    shades = ((204, 50, 50), (50, 128, 50), (50, 75, 204), (180, 128, 25), (128, 50, 153), (25, 153, 153))
-    for shade, key in zip(shades, [key for key in rows[0] if key not in ("step", "seconds")], strict=False):
-        values = np.log10(np.maximum([row[key] for row in rows], 1e-6))
-        window = max(1, len(values) // 100)
-        smooth = np.convolve(values, np.ones(window) / window, "valid")
-        span = max(smooth.max() - smooth.min(), 1e-6)
-        places = np.stack([np.linspace(0, width - 1, len(smooth)),
-                           (height - 12) * (1 - (smooth - smooth.min()) / span) + 6], 1)
-        cv2.polylines(picture, [places.astype(np.int32)], False, shade, 1, cv2.LINE_AA)
-        line = shades.index(shade) * 14 + 14
-        cv2.putText(picture, f"{key} {10 ** smooth[-1]:.4f}", (width - 190, line), 0, 0.4, shade, 1, cv2.LINE_AA)
-    return picture.astype(np.float32) / 255.0
 
 
 def write_sheet(path: Path, picture: np.ndarray) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from toy_world import write_toy_world
+
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.tracking.motion import Motion
 from mirage_lsd.worker.train.runs import StageConfig, stack
@@ -13,7 +15,6 @@ from mirage_lsd.worker.train.samples.compose import compose_source
 from mirage_lsd.worker.train.samples.dataset import open_world
 from mirage_lsd.worker.train.samples.true_flow import AROUND_CELLS, spread
 from mirage_lsd.worker.train.stages.motion import as_live, body_losses, shrunk, train_motion
-from mirage_lsd.worker.train.toy import write_toy_world
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from toy_world import write_toy_world
+
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.train.learning.losses import surface_losses
 from mirage_lsd.worker.train.runs import StageConfig, frame_of, stack
@@ -14,7 +16,6 @@ from mirage_lsd.worker.train.samples.compose import compose_source
 from mirage_lsd.worker.train.samples.coverage import UPPER
 from mirage_lsd.worker.train.samples.dataset import open_world
 from mirage_lsd.worker.train.stages.surface import source_losses, train_surface
-from mirage_lsd.worker.train.toy import write_toy_world
 
 
 @pytest.fixture(scope="module")

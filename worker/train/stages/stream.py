@@ -69,8 +69,8 @@ def train_stream(model: MirageTiny, world: World | Worlds, folder: Path, config:
     nets = stream_nets(model)
     model.flow.eval()
     model.layer_encoder.eval()
-    for parameter in nets.parameters():
-        parameter.requires_grad_(True)
+    nets.requires_grad_(True)
+    model.gaps.requires_grad_(not config.hold_times)
     late = [*model.upscaler.parameters(), *model.gaps.parameters()]
     run = StageRun(folder, "stream", config, nets, list(nets.parameters()), report, late)
     loader = Loader(world, config, size_px, seed + 4, run.step)
@@ -85,7 +85,7 @@ def train_stream(model: MirageTiny, world: World | Worlds, folder: Path, config:
 
     run.run(iter(loader), losses, lambda: stream_sheet(model, latest))
     loader.close()
-    nets.eval()
+    nets.eval().requires_grad_(True)
 
 
 def way_to(t: int, pasts: int) -> list[int]:
