@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from mirage_lsd.worker.train.samples.dataset import World, Worlds
 TIMELESS = ("tints", "ids", "colors")
 SIDE_PX = 32  # the nets take sides that are multiples of this
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "muon": Muon}
+Losses = Callable[[dict[str, Tensor]], dict[str, Tensor]]  # of a batch: named terms, of which the sum is minimised
 _PAUSE_S = 5.0  # a gap between steps longer than this was a pause, not work
 
 
@@ -157,9 +159,23 @@ class StageRun:
     def progress(self) -> float:
         return min(1.0, max(self.step / self.config.steps, self.worked_s / self.config.seconds))
 
-    def run(self, batches: Iterator[dict[str, Tensor]], losses: Callable[[dict[str, Tensor]], dict[str, Tensor]],
+    def learn(self, world: World | Worlds, size_px: tuple[int, int], seed: int, losses: Losses,
+              sheet: Callable[[dict[str, Tensor]], np.ndarray], make: Callable = compose,
+              prepare: Callable[[Iterator[dict[str, Tensor]]], Iterator[dict[str, Tensor]]] = iter) -> None:
+        """Train on samples that make(world, rng, frames, size_px) composes, in batches that `prepare` may add to; sheet
+        shows what came of a batch."""
+        latest: dict[str, Tensor] = {}
+
+        def losses_of(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+            latest.update(batch)
+            return losses(batch)
+
+        with closing(Loader(world, self.config, size_px, seed, self.step, make)) as loader:
+            self.run(prepare(iter(loader)), losses_of, lambda: sheet(latest))
+
+    def run(self, batches: Iterator[dict[str, Tensor]], losses: Losses,
             sheet: Callable[[], np.ndarray] | None = None, every: int = 50, save_every_s: float = 90.0) -> None:
-        """Train until done; `losses` gives named terms, of which the sum is minimised."""
+        """Train until done."""
         saved, began = self.worked_s, time.monotonic()
         while self.progress < 1.0:
             terms = self._one(next(batches), losses)
@@ -175,7 +191,7 @@ class StageRun:
                     write_sheet(self.folder / f"{self.name}-sheet.png", sheet())
         self.model.load_state_dict(self.average.values)
 
-    def _one(self, batch: dict[str, Tensor], losses: Callable) -> dict[str, float]:
+    def _one(self, batch: dict[str, Tensor], losses: Losses) -> dict[str, float]:
         warm = min(1.0, (self.step + 1) / 40)
         for group in self.optimizer.param_groups:
             falling = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress))

@@ -6,7 +6,7 @@ theirs. Held latents cost a forward pass, and are met several times: three times
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from mirage_lsd.worker.tracking.steady import LATENT_INERTIA
 from mirage_lsd.worker.train.learning import schedule
 from mirage_lsd.worker.train.learning.echo import met_again
 from mirage_lsd.worker.train.learning.losses import asks_scene, dyes_of, layer_losses, shape_loss, weighed
-from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, fast_math, frame_of
+from mirage_lsd.worker.train.runs import StageConfig, StageRun, fast_math, frame_of
 from mirage_lsd.worker.train.samples.dataset import World, Worlds
 from mirage_lsd.worker.train.stages.denoise import encode_source
 from mirage_lsd.worker.train.stages.layers import layers_shown
@@ -35,18 +35,18 @@ def train_decoder(model: MirageTiny, world: World | Worlds, folder: Path, config
     """Train `model.decoder`; all else is held."""
     model.eval()
     run = StageRun(folder, "decoder", config, model.decoder, list(model.decoder.parameters()), report)
-    loader = Loader(world, config, size_px, seed + 7, run.step)
-    latest: dict[str, Tensor] = {}
 
     def losses(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         model.decoder.train()
-        latest.update(batch)
         return decoder_losses(model, batch)
 
     generator = torch.Generator().manual_seed(seed + run.step)
-    latents = (with_latents(model, batch, generator) for batch in loader)
-    run.run(met_again(latents, KEPT, MET, seed + run.step), losses, lambda: decoder_sheet(model, latest))
-    loader.close()
+
+    def prepared(batches: Iterator[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
+        latents = (with_latents(model, batch, generator) for batch in batches)
+        return met_again(latents, KEPT, MET, seed + run.step)
+
+    run.learn(world, size_px, seed + 7, losses, lambda batch: decoder_sheet(model, batch), prepare=prepared)
     model.eval()
 
 

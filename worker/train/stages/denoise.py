@@ -24,7 +24,7 @@ from mirage_lsd.worker.train.learning.losses import (
     surface_losses,
     weighed,
 )
-from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, fast_math, frame_of
+from mirage_lsd.worker.train.runs import StageConfig, StageRun, fast_math, frame_of
 from mirage_lsd.worker.train.samples.dataset import World, Worlds
 from mirage_lsd.worker.train.stages.layers import layers_shown
 
@@ -40,17 +40,13 @@ def train_denoiser(model: MirageTiny, world: World | Worlds, folder: Path, confi
     model.layer_encoder.eval()  # its statistics are part of the latent space; a batch's own are noise on the targets
     nets = look_nets(model)
     run = StageRun(folder, "denoiser", config, nets, list(nets.parameters()), report)
-    loader = Loader(world, config, size_px, seed + 3, run.step)
     generator = torch.Generator().manual_seed(seed + run.step)
-    latest: dict[str, Tensor] = {}
 
     def losses(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         nets.train()
-        latest.update(batch)
         return denoise_losses(model, batch, generator)
 
-    run.run(iter(loader), losses, lambda: denoise_sheet(model, latest))
-    loader.close()
+    run.learn(world, size_px, seed + 3, losses, lambda batch: denoise_sheet(model, batch))
 
 
 def encode_source(model: MirageTiny, source: Tensor, mask: Tensor) -> tuple[SourceFeatures, Tensor, Tensor, Tensor]:

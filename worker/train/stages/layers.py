@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mirage_lsd.worker.models.nets.autoencoder import composite, finish
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.train.learning.losses import dyes_of, layer_losses
-from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, fast_math, tile
+from mirage_lsd.worker.train.runs import StageConfig, StageRun, fast_math, tile
 from mirage_lsd.worker.train.samples.dataset import World, Worlds
 
 _NOISE = 0.12  # latent noise the decoder must bear, in latent standard deviations
@@ -23,13 +23,10 @@ def train_autoencoder(model: MirageTiny, world: World | Worlds, folder: Path, co
     """Train layer_encoder and decoder; the encoder then stays frozen, because it defines the latent space."""
     both = nn.ModuleList([model.layer_encoder, model.decoder, model.encoder.stem])
     run = StageRun(folder, "autoencoder", config, both, list(both.parameters()), report)
-    loader = Loader(world, config, size_px, seed + 1, run.step)
     generator = torch.Generator().manual_seed(seed + run.step)
-    latest: dict[str, Tensor] = {}
 
     def losses(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         both.train()
-        latest.update(batch)
         layer, source = batch["layer"][:, 0], batch["source"][:, 0]
         with fast_math():
             latent = model.layer_encoder(layer)
@@ -37,8 +34,7 @@ def train_autoencoder(model: MirageTiny, world: World | Worlds, folder: Path, co
             raw = model.decoder.raw(noisy, model.encoder.unparsed(source, batch["mask"][:, 0]), source)
         return layer_losses(raw.float(), layer, source, dyes_of(batch, 0))
 
-    run.run(iter(loader), losses, lambda: layer_sheet(model, latest))
-    loader.close()
+    run.learn(world, size_px, seed + 1, losses, lambda batch: layer_sheet(model, batch))
     both.eval()
     for parameter in model.layer_encoder.parameters():
         parameter.requires_grad_(False)

@@ -19,7 +19,7 @@ from mirage_lsd.worker.models.config import LATENT_FACTOR
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.tracking.motion import Motion
 from mirage_lsd.worker.tracking.motion_evidence import CORRECTIONS, evidence_of
-from mirage_lsd.worker.train.runs import SIDE_PX, Loader, StageConfig, StageRun, fast_math, tile
+from mirage_lsd.worker.train.runs import SIDE_PX, StageConfig, StageRun, fast_math, tile
 from mirage_lsd.worker.train.samples.compose import compose_source
 from mirage_lsd.worker.train.samples.coverage import LOWER, UPPER
 from mirage_lsd.worker.train.samples.dataset import World, Worlds
@@ -37,20 +37,17 @@ def train_motion(model: MirageTiny, world: World | Worlds, folder: Path, config:
     model.flow.eval()
     model.encoder.eval()
     run = StageRun(folder, "motion", config, net, list(net.parameters()), report)
-    loader = Loader(world, config, size_px, seed + 6, run.step, partial(compose_source, closest=CLOSEST))
     generator = torch.Generator().manual_seed(seed + run.step)
-    latest: dict[str, Tensor] = {}
     search = Motion()
 
     def losses(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         net.train()
-        latest.update(batch)
         share = WORKING_SHARES[int(torch.randint(0, len(WORKING_SHARES), (), generator=generator))]
         corrected = int(torch.randint(0, CORRECTIONS, (), generator=generator))
         return body_losses(model, shrunk(batch, share), search, corrected)
 
-    run.run(iter(loader), losses, lambda: motion_sheet(model, latest))
-    loader.close()
+    run.learn(world, size_px, seed + 6, losses, lambda batch: motion_sheet(model, batch),
+              make=partial(compose_source, closest=CLOSEST))
     net.eval()
 
 

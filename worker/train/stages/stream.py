@@ -34,7 +34,7 @@ from mirage_lsd.worker.train.learning.losses import (
     swimming_loss,
     weighed,
 )
-from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, fast_math, frame_of
+from mirage_lsd.worker.train.runs import StageConfig, StageRun, fast_math, frame_of
 from mirage_lsd.worker.train.samples.dataset import World, Worlds
 from mirage_lsd.worker.train.stages.denoise import clean_weight, encode_source, look_nets, surface_shown
 from mirage_lsd.worker.train.stages.flow import search
@@ -73,18 +73,14 @@ def train_stream(model: MirageTiny, world: World | Worlds, folder: Path, config:
     model.gaps.requires_grad_(not config.hold_times)
     late = [*model.upscaler.parameters(), *model.gaps.parameters()]
     run = StageRun(folder, "stream", config, nets, list(nets.parameters()), report, late)
-    loader = Loader(world, config, size_px, seed + 4, run.step)
     generator = torch.Generator().manual_seed(seed + run.step)
-    latest: dict[str, Tensor] = {}
 
     def losses(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         nets.train()
-        latest.update(batch)
         steps = STEPS[int(torch.randint(0, len(STEPS), (), generator=generator))]
         return stream_losses(model, batch, steps, generator)
 
-    run.run(iter(loader), losses, lambda: stream_sheet(model, latest))
-    loader.close()
+    run.learn(world, size_px, seed + 4, losses, lambda batch: stream_sheet(model, batch))
     nets.eval().requires_grad_(True)
 
 
