@@ -8,21 +8,55 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.worker.train.runs import OPTIMIZERS, StageConfig
+from mirage_lsd.worker.train.learning.replicas import Replicas
 
 RECIPE = Path(__file__).with_name("recipe.toml")
 STAGES = ("autoencoder", "flow", "denoiser", "surface", "stream", "schedule", "decoder", "motion")  # in this order
+OPTIMIZERS = ("adamw", "muon")
 
 
 class TrainError(MirageError):
     """The training command, or its recipe, asks for something that cannot be done."""
 
     code = "train_error"
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """Size and length of one stage: it ends at `steps` or after `seconds` of work, whichever is first.
+
+    batch: samples of the whole working size; scales: sizes, as shares of the working size, one of which each batch has
+    (with as many more samples as it is smaller): small pictures teach layout faster, several sizes people near and far.
+    optimizer: of OPTIMIZERS, at the same rates. replicas: of this stage, that learn side by side. again: so many
+    batches are kept, one of which is met again after every new one (data echoing, Choi et al. 2019): composing is slow.
+    counts: how much more or less than usual losses weigh, by name. hold_times: the learned time-steps stay (streams).
+    """
+
+    steps: int
+    seconds: float
+    batch: int
+    rate: float
+    frames: int = 1
+    scales: tuple[float, ...] = (1.0,)
+    optimizer: str = "adamw"
+    replicas: Replicas | None = None
+    again: int = 0
+    counts: dict[str, float] = field(default_factory=dict)
+    hold_times: bool = False
+
+    @classmethod
+    def of(cls, fields: dict) -> StageConfig:
+        """From a recipe's table."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+
+    def but(self, fields: dict) -> StageConfig:
+        """With some of a recipe's table in place of its own."""
+        return StageConfig.of({**vars(self), **fields})
 
 
 @dataclass(frozen=True)

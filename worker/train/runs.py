@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every training stage shares: sample loading, pace, checkpoints, losses on record, sample sheets.
+"""What every training stage shares: pace, checkpoints, losses on record, sample sheets.
 
 A run folder holds `<stage>.pt` (latest checkpoint, written atomically), `<stage>.csv` (every loss of every step) and
 `<stage>-sheet.png`. A stage resumes at its last checkpoint; being stopped (SIGSTOP) for minutes costs nothing
@@ -8,15 +8,11 @@ but the time.
 from __future__ import annotations
 
 import csv
-import itertools
 import math
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import cv2
@@ -24,92 +20,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mirage_lsd.worker.train.learning.echo import met_again
 from mirage_lsd.worker.train.learning.muon import Muon
-from mirage_lsd.worker.train.learning.replicas import Replicas
-from mirage_lsd.worker.train.samples.compose import Sample, SourceSample, compose
+from mirage_lsd.worker.train.recipe import StageConfig
+from mirage_lsd.worker.train.samples.compose import compose
 from mirage_lsd.worker.train.samples.dataset import World, Worlds
+from mirage_lsd.worker.train.samples.loader import Loader
 
 TIMELESS = ("tints", "ids", "colors")
-SIDE_PX = 32  # the nets take sides that are multiples of this
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "muon": Muon}
 Losses = Callable[[dict[str, Tensor]], dict[str, Tensor]]  # of a batch: named terms, of which the sum is minimised
 _PAUSE_S = 5.0  # a gap between steps longer than this was a pause, not work
-
-
-@dataclass(frozen=True)
-class StageConfig:
-    """Size and length of one stage: it ends at `steps` or after `seconds` of work, whichever is first.
-
-    batch: samples of the whole working size; scales: sizes, as shares of the working size, one of which each batch has
-    (with as many more samples as it is smaller): small pictures teach layout faster, several sizes people near and far.
-    optimizer: of OPTIMIZERS, both at the same rates. replicas: of this stage, that learn side by side. again: so many
-    batches are kept, one of which is met again after every new one (data echoing, Choi et al. 2019): composing is slow.
-    counts: how much more or less than usual losses weigh, by name. hold_times: the learned time-steps stay (streams).
-    """
-
-    steps: int
-    seconds: float
-    batch: int
-    rate: float
-    frames: int = 1
-    scales: tuple[float, ...] = (1.0,)
-    optimizer: str = "adamw"
-    replicas: Replicas | None = None
-    again: int = 0
-    counts: dict[str, float] = field(default_factory=dict)
-    hold_times: bool = False
-
-    @classmethod
-    def of(cls, fields: dict) -> StageConfig:
-        """From a recipe's table."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
-
-    def but(self, fields: dict) -> StageConfig:
-        """With some of a recipe's table in place of its own."""
-        return StageConfig.of({**vars(self), **fields})
-
-
-class Loader:
-    """Endless batches of composed samples, made a few ahead on background threads; batch k is the same for a seed. An
-    error while composing is raised where the batch is taken."""
-
-    def __init__(self, world: World | Worlds, config: StageConfig, size_px: tuple[int, int], seed: int,
-                 first: int = 0, make: Callable = compose):
-        """make(world, rng, frames, size_px) gives one sample; see compose.py."""
-        self._world, self._config, self._size_px, self._seed, self._make = world, config, size_px, seed, make
-        self._pool = ThreadPoolExecutor(1, "loader")
-        self._numbers = itertools.count(first)
-        self._ahead = deque(self._next() for _ in range(3))
-
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        new = self._new()
-        return met_again(new, self._config.again, 2, self._seed) if self._config.again else new
-
-    def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-    def _new(self) -> Iterator[dict[str, Tensor]]:
-        while True:
-            batch = self._ahead.popleft().result()
-            self._ahead.append(self._next())
-            yield batch
-
-    def _next(self) -> Future:
-        return self._pool.submit(self._compose, next(self._numbers))
-
-    def _compose(self, number: int) -> dict[str, Tensor]:
-        rng = np.random.default_rng((self._seed, number))
-        scale = float(rng.choice(self._config.scales))
-        size_px = tuple(max(1, round(side * scale / SIDE_PX)) * SIDE_PX for side in self._size_px)
-        count = max(1, round(self._config.batch / scale**2))
-        return stack([self._make(self._world, rng, self._config.frames, size_px) for _ in range(count)])
-
-
-def stack(samples: list[Sample] | list[SourceSample]) -> dict[str, Tensor]:
-    """Samples -> tensors [B,T,...] by field name; ids [B,7], colors [B,3,4]."""
-    return {kind.name: torch.from_numpy(np.stack([getattr(sample, kind.name) for sample in samples]))
-            for kind in fields(samples[0])}
 
 
 def frame_of(batch: dict[str, Tensor], t: int) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from mirage_lsd.worker.engines.device.eager import model_tensors
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.models.weights import save_weights
-from mirage_lsd.worker.train.runs import StageConfig
+from mirage_lsd.worker.train.recipe import StageConfig
 from mirage_lsd.worker.train.samples.dataset import open_world
 from mirage_lsd.worker.train.stages.decoder import train_decoder
 from mirage_lsd.worker.train.stages.denoise import train_denoiser

@@ -16,8 +16,7 @@ from mirage_lsd.worker.models.sampler import timesteps_from_gaps
 from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS, WeightsError, load_weights, save_weights
 from mirage_lsd.worker.train import command
 from mirage_lsd.worker.train.blend import blended, write_blend
-from mirage_lsd.worker.train.recipe import RECIPE, STAGES, Blend, TrainError, read_recipe
-from mirage_lsd.worker.train.runs import StageConfig
+from mirage_lsd.worker.train.recipe import RECIPE, STAGES, Blend, StageConfig, TrainError, read_recipe
 
 STAGE = 'steps = 3, seconds = 60.0, batch = 2, rate = 1e-3, frames = 3'
 TWO_RUNS = f"""

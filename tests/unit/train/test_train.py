@@ -12,10 +12,11 @@ from toy_world import write_toy_world
 
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.train.learning.echo import met_again
-from mirage_lsd.worker.train.runs import Loader, StageConfig
+from mirage_lsd.worker.train.recipe import StageConfig
 from mirage_lsd.worker.train.samples.compose import compose
 from mirage_lsd.worker.train.samples.coverage import CHANGED_LABELS
 from mirage_lsd.worker.train.samples.dataset import DatasetError, open_world
+from mirage_lsd.worker.train.samples.loader import Loader
 from mirage_lsd.worker.train.stages.decoder import KEPT, MET, train_decoder, with_latents
 from mirage_lsd.worker.train.stages.denoise import train_denoiser
 from mirage_lsd.worker.train.stages.schedule import train_schedule

@@ -10,9 +10,10 @@ from toy_world import write_toy_world
 
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.tracking.motion import Motion
-from mirage_lsd.worker.train.runs import StageConfig, stack
+from mirage_lsd.worker.train.recipe import StageConfig
 from mirage_lsd.worker.train.samples.compose import compose_source
 from mirage_lsd.worker.train.samples.dataset import open_world
+from mirage_lsd.worker.train.samples.loader import stack
 from mirage_lsd.worker.train.samples.true_flow import AROUND_CELLS, spread
 from mirage_lsd.worker.train.stages.motion import as_live, body_losses, shrunk, train_motion
 

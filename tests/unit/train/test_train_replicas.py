@@ -9,8 +9,8 @@ from torch import nn
 
 from mirage_lsd.worker.train import command
 from mirage_lsd.worker.train.learning.replicas import STALE, Replicas
-from mirage_lsd.worker.train.recipe import read_recipe
-from mirage_lsd.worker.train.runs import StageConfig, StageRun
+from mirage_lsd.worker.train.recipe import StageConfig, read_recipe
+from mirage_lsd.worker.train.runs import StageRun
 
 
 def filled(value):

@@ -11,10 +11,12 @@ from toy_world import write_toy_world
 
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.train.learning.losses import surface_losses
-from mirage_lsd.worker.train.runs import StageConfig, frame_of, stack
+from mirage_lsd.worker.train.recipe import StageConfig
+from mirage_lsd.worker.train.runs import frame_of
 from mirage_lsd.worker.train.samples.compose import compose_source
 from mirage_lsd.worker.train.samples.coverage import UPPER
 from mirage_lsd.worker.train.samples.dataset import open_world
+from mirage_lsd.worker.train.samples.loader import stack
 from mirage_lsd.worker.train.stages.surface import source_losses, train_surface
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Muon for matrices and convolution filters (a row an output), AdamW for all else: torch's own two, as one optimizer.
 
-Called by the training stages that say so (runs.StageConfig). Muon: Jordan et al. 2024; its step sizes are those of Liu
+Called by the training stages that say so (recipe.StageConfig). Muon: Jordan et al. 2024; its step sizes are those of Liu
 et al. 2025 ("match_rms_adamw"), so that a rate means what it means to AdamW. torch.optim.Muon takes matrices only.
 Invariant: a filter's matrix is a view of the filter, so that whoever copies weights into the nets moves it too.
 """
@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 LEAST_ROWS, LEAST_COLUMNS = 8, 16  # smaller than that it is hardly a matrix
-ADAMW_RMS = 0.2  # what an element of AdamW's step is about, as a share of the rate
 
 
 def is_matrix(parameter: Tensor) -> bool:

@@ -20,7 +20,8 @@ from mirage_lsd.worker.tracking.steady import LATENT_INERTIA
 from mirage_lsd.worker.train.learning import schedule
 from mirage_lsd.worker.train.learning.echo import met_again
 from mirage_lsd.worker.train.learning.losses import asks_scene, dyes_of, layer_losses, shape_loss, weighed
-from mirage_lsd.worker.train.runs import StageConfig, StageRun, fast_math, frame_of
+from mirage_lsd.worker.train.recipe import StageConfig
+from mirage_lsd.worker.train.runs import StageRun, fast_math, frame_of
 from mirage_lsd.worker.train.samples.dataset import World, Worlds
 from mirage_lsd.worker.train.stages.denoise import encode_source
 from mirage_lsd.worker.train.stages.layers import layers_shown

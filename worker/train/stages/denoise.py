@@ -24,7 +24,8 @@ from mirage_lsd.worker.train.learning.losses import (
     surface_losses,
     weighed,
 )
-from mirage_lsd.worker.train.runs import StageConfig, StageRun, fast_math, frame_of
+from mirage_lsd.worker.train.recipe import StageConfig
+from mirage_lsd.worker.train.runs import StageRun, fast_math, frame_of
 from mirage_lsd.worker.train.samples.dataset import World, Worlds
 from mirage_lsd.worker.train.stages.layers import layers_shown
 

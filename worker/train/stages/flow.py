@@ -17,7 +17,8 @@ from mirage_lsd.worker.models.nets.blocks import warp_by_flow
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.tracking.motion import Motion
 from mirage_lsd.worker.train.learning.losses import flow_losses, motion_loss
-from mirage_lsd.worker.train.runs import StageConfig, StageRun, tile
+from mirage_lsd.worker.train.recipe import StageConfig
+from mirage_lsd.worker.train.runs import StageRun, tile
 from mirage_lsd.worker.train.samples.dataset import World, Worlds
 
 # How much of the learned correction is kept: rendered training pictures are softer than a camera's, on which the search

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from mirage_lsd.worker.models.nets.autoencoder import composite, finish
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.train.learning.losses import dyes_of, layer_losses
-from mirage_lsd.worker.train.runs import StageConfig, StageRun, fast_math, tile
+from mirage_lsd.worker.train.recipe import StageConfig
+from mirage_lsd.worker.train.runs import StageRun, fast_math, tile
 from mirage_lsd.worker.train.samples.dataset import World, Worlds
 
 _NOISE = 0.12  # latent noise the decoder must bear, in latent standard deviations

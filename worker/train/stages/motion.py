@@ -19,10 +19,12 @@ from mirage_lsd.worker.models.config import LATENT_FACTOR
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.tracking.motion import Motion
 from mirage_lsd.worker.tracking.motion_evidence import CORRECTIONS, evidence_of
-from mirage_lsd.worker.train.runs import SIDE_PX, StageConfig, StageRun, fast_math, tile
+from mirage_lsd.worker.train.recipe import StageConfig
+from mirage_lsd.worker.train.runs import StageRun, fast_math, tile
 from mirage_lsd.worker.train.samples.compose import compose_source
 from mirage_lsd.worker.train.samples.coverage import LOWER, UPPER
 from mirage_lsd.worker.train.samples.dataset import World, Worlds
+from mirage_lsd.worker.train.samples.loader import SIDE_PX
 from mirage_lsd.worker.train.stages.denoise import encode_source
 
 CLOSEST = 0.75  # of the rendered picture: closer, it would be softer than a camera's

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
-from mirage_lsd.worker.train.runs import StageConfig, StageRun
+from mirage_lsd.worker.train.recipe import StageConfig
+from mirage_lsd.worker.train.runs import StageRun
 from mirage_lsd.worker.train.samples.dataset import World, Worlds
 from mirage_lsd.worker.train.stages.stream import STEPS, stream_losses, stream_nets, stream_sheet
 

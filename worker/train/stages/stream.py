@@ -34,7 +34,8 @@ from mirage_lsd.worker.train.learning.losses import (
     swimming_loss,
     weighed,
 )
-from mirage_lsd.worker.train.runs import StageConfig, StageRun, fast_math, frame_of
+from mirage_lsd.worker.train.recipe import StageConfig
+from mirage_lsd.worker.train.runs import StageRun, fast_math, frame_of
 from mirage_lsd.worker.train.samples.dataset import World, Worlds
 from mirage_lsd.worker.train.stages.denoise import clean_weight, encode_source, look_nets, surface_shown
 from mirage_lsd.worker.train.stages.flow import search

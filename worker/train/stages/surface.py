@@ -17,7 +17,8 @@ from torch import Tensor
 from mirage_lsd.worker.models.nets.encoder import SourceEncoder
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.train.learning.losses import region_loss, surface_losses
-from mirage_lsd.worker.train.runs import StageConfig, StageRun, fast_math, frame_of, tile
+from mirage_lsd.worker.train.recipe import StageConfig
+from mirage_lsd.worker.train.runs import StageRun, fast_math, frame_of, tile
 from mirage_lsd.worker.train.samples.compose import compose_source
 from mirage_lsd.worker.train.samples.dataset import World, Worlds
 from mirage_lsd.worker.train.stages.denoise import surface_shown
