@@ -4,8 +4,8 @@
 Called by the worker's denoise stage between graph runs. Time t is in 0..1 (0 = clean picture,
 1 = pure noise); a noisy latent is `alpha(t) * clean + sigma(t) * noise` with alpha = cos(pi t / 2),
 sigma = sin(pi t / 2), so its variance stays 1. The denoiser predicts the velocity
-`v = alpha * noise - sigma * clean`; the update is DDIM (eta 0). The training code has the same
-arithmetic in torch (train/learning/schedule.py); tests hold the two together.
+`v = alpha * noise - sigma * clean` (Salimans and Ho 2022); the update is DDIM (Song et al. 2021, eta 0). The training
+code has the same arithmetic in torch (train/learning/schedule.py); tests hold the two together.
 """
 from __future__ import annotations
 

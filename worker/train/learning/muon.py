@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Muon for matrices and convolution filters (a row an output), AdamW for all else: torch's own two, as one optimizer.
 
-Called by the training stages that say so (recipe.StageConfig). Muon: Jordan et al. 2024; its step sizes are those of Liu
-et al. 2025 ("match_rms_adamw"), so that a rate means what it means to AdamW. torch.optim.Muon takes matrices only.
+Called by the training stages that say so (recipe.StageConfig). Muon: Jordan et al. 2024; its step sizes are those of
+Liu et al. 2025 ("match_rms_adamw"), so that a rate means what it means to AdamW. torch.optim.Muon takes matrices only.
 Invariant: a filter's matrix is a view of the filter, so that whoever copies weights into the nets moves it too.
 """
 from __future__ import annotations
