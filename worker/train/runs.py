@@ -11,8 +11,9 @@ import csv
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -29,6 +30,7 @@ from mirage_lsd.worker.train.samples.loader import Loader
 TIMELESS = ("tints", "ids", "colors")
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "muon": Muon}
 Losses = Callable[[dict[str, Tensor]], dict[str, Tensor]]  # of a batch: named terms, of which the sum is minimised
+Batches = Iterator[dict[str, Tensor]]
 _PAUSE_S = 5.0  # a gap between steps longer than this was a pause, not work
 
 
@@ -59,41 +61,59 @@ class Average:
                 self.values[name].copy_(value)
 
 
+@dataclass(frozen=True)
+class Stage:
+    """What a stage is trained on and where. folder, seed: of its run; size_px: (width, height) of whole samples."""
+
+    world: World | Worlds
+    folder: Path
+    config: StageConfig
+    size_px: tuple[int, int]
+    seed: int = 0
+    report: Callable[[str], None] = print
+
+
 class StageRun:
     """Runs one stage's step function to its end, with everything around it."""
 
-    def __init__(self, folder: Path, name: str, config: StageConfig, model: nn.Module, parameters: list[nn.Parameter],
-                 report: Callable[[str], None] = print, fast: Sequence[nn.Parameter] = ()):
-        """`fast`: those of `parameters` that learn at four times the rate (they started later)."""
-        self.folder, self.name, self.config, self.model, self.report = folder, name, config, model, report
+    def __init__(self, stage: Stage, name: str, model: nn.Module, parameters: Iterable[nn.Parameter] = (),
+                 fast: Sequence[nn.Parameter] = ()):
+        """parameters: what learns, if not all of the model; `fast`: those that learn at four times the rate (they
+        started later)."""
+        self.stage, self.config, self.name, self.model = stage, stage.config, name, model
+        self.parameters = list(parameters) or list(model.parameters())
         eager = {id(parameter) for parameter in fast}
-        groups = [{"params": [p for p in parameters if id(p) not in eager], "scale": 1.0},
+        groups = [{"params": [p for p in self.parameters if id(p) not in eager], "scale": 1.0},
                   {"params": list(fast), "scale": 4.0}]
-        self.optimizer = OPTIMIZERS[config.optimizer]([group for group in groups if group["params"]], lr=config.rate,
-                                                      betas=(0.9, 0.98), weight_decay=1e-3)
+        self.optimizer = OPTIMIZERS[self.config.optimizer]([group for group in groups if group["params"]],
+                                                           lr=self.config.rate, betas=(0.9, 0.98), weight_decay=1e-3)
         self.average = Average(model, 0.997)
-        self.parameters, self.step, self.worked_s, self.rows = parameters, 0, 0.0, []
+        self.step, self.worked_s, self.rows = 0, 0.0, []
         self._load()
 
     @property
     def progress(self) -> float:
         return min(1.0, max(self.step / self.config.steps, self.worked_s / self.config.seconds))
 
-    def learn(self, world: World | Worlds, size_px: tuple[int, int], seed: int, losses: Losses,
-              sheet: Callable[[dict[str, Tensor]], np.ndarray], make: Callable = compose,
-              prepare: Callable[[Iterator[dict[str, Tensor]]], Iterator[dict[str, Tensor]]] = iter) -> None:
-        """Train on samples that make(world, rng, frames, size_px) composes, in batches that `prepare` may add to; sheet
-        shows what came of a batch."""
+    def generator(self) -> torch.Generator:
+        """Of random numbers for what is left of the stage."""
+        return torch.Generator().manual_seed(self.stage.seed + self.step)
+
+    def learn(self, number: int, losses: Losses, sheet: Callable[[dict[str, Tensor]], np.ndarray],
+              make: Callable = compose, prepare: Callable[[Batches], Batches] = iter) -> None:
+        """Train on samples that make(world, rng, frames, size_px) composes, other ones for each stage `number`, in
+        batches that `prepare` may add to; sheet shows what came of a batch."""
         latest: dict[str, Tensor] = {}
 
         def losses_of(batch: dict[str, Tensor]) -> dict[str, Tensor]:
             latest.update(batch)
             return losses(batch)
 
-        with closing(Loader(world, self.config, size_px, seed, self.step, make)) as loader:
+        stage = self.stage
+        with closing(Loader(stage.world, stage.config, stage.size_px, stage.seed + number, self.step, make)) as loader:
             self.run(prepare(iter(loader)), losses_of, lambda: sheet(latest))
 
-    def run(self, batches: Iterator[dict[str, Tensor]], losses: Losses,
+    def run(self, batches: Batches, losses: Losses,
             sheet: Callable[[], np.ndarray] | None = None, every: int = 50, save_every_s: float = 90.0) -> None:
         """Train until done."""
         saved, began = self.worked_s, time.monotonic()
@@ -108,7 +128,7 @@ class StageRun:
                 saved = self.worked_s
                 self.save()
                 if sheet is not None:
-                    write_sheet(self.folder / f"{self.name}-sheet.png", sheet())
+                    write_sheet(self.stage.folder / f"{self.name}-sheet.png", sheet())
         self.model.load_state_dict(self.average.values)
 
     def _one(self, batch: dict[str, Tensor], losses: Losses) -> dict[str, float]:
@@ -134,9 +154,9 @@ class StageRun:
     def _log(self, terms: dict[str, float]) -> None:
         recent = self.rows[-50:]
         means = {key: float(np.mean([row[key] for row in recent])) for key in terms}
-        self.report(f"{self.name} step {self.step} {self.worked_s:.0f} s ({100 * self.progress:.0f} %): "
+        self.stage.report(f"{self.name} step {self.step} {self.worked_s:.0f} s ({100 * self.progress:.0f} %): "
                     + ", ".join(f"{key} {value:.4f}" for key, value in means.items()))
-        with open(self.folder / f"{self.name}.csv", "w", newline="") as file:
+        with open(self.stage.folder / f"{self.name}.csv", "w", newline="") as file:
             writer = csv.DictWriter(file, self.rows[0].keys())
             writer.writeheader()
             writer.writerows(self.rows)
@@ -144,12 +164,12 @@ class StageRun:
     def save(self) -> None:
         state = {"model": self.model.state_dict(), "average": self.average.values, "step": self.step,
                  "optimizer": self.optimizer.state_dict(), "worked_s": self.worked_s, "rows": self.rows}
-        partial = self.folder / f"{self.name}.partial"
+        partial = self.stage.folder / f"{self.name}.partial"
         torch.save(state, partial)
-        os.replace(partial, self.folder / f"{self.name}.pt")
+        os.replace(partial, self.stage.folder / f"{self.name}.pt")
 
     def _load(self) -> None:
-        path = self.folder / f"{self.name}.pt"
+        path = self.stage.folder / f"{self.name}.pt"
         if path.is_file():
             state = torch.load(path, weights_only=True)
             self.model.load_state_dict(state["model"])

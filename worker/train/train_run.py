@@ -18,6 +18,7 @@ from mirage_lsd.worker.engines.device.eager import model_tensors
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.models.weights import save_weights
 from mirage_lsd.worker.train.recipe import StageConfig
+from mirage_lsd.worker.train.runs import Stage
 from mirage_lsd.worker.train.samples.dataset import open_world
 from mirage_lsd.worker.train.stages.decoder import train_decoder
 from mirage_lsd.worker.train.stages.denoise import train_denoiser
@@ -61,7 +62,7 @@ def train(config: TrainConfig, report: Callable[[str], None] = print) -> MirageT
         report(f"{count} tensors start as in {config.start.name}")
     for name, stage in config.stages.items():
         report(f"stage {name}")
-        TRAINERS[name](model, world, config.run_dir, stage, config.size_px, config.seed, report)
+        TRAINERS[name](model, Stage(world, config.run_dir, stage, config.size_px, config.seed, report))
         save_weights(model_tensors(model), config.out, {"stage": name, "license": "Apache-2.0"})
     return model.eval()
 

@@ -156,10 +156,10 @@ def test_weights_of_another_architecture_are_not_averaged(tmp_path):
 
 
 def test_losses_weigh_as_a_recipe_says(tmp_path):
-    from mirage_lsd.worker.train.runs import StageRun
+    from mirage_lsd.worker.train.runs import Stage, StageRun
 
     net = torch.nn.Linear(1, 1, bias=False)
     config = StageConfig.of({"steps": 1, "seconds": 60.0, "batch": 1, "rate": 1e-3, "counts": {"shape": 0.0}})
-    run = StageRun(tmp_path, "toy", config, net, [*net.parameters()], str)
+    run = StageRun(Stage(None, tmp_path, config, (64, 64), report=str), "toy", net)
     run._one({}, lambda _: {"shape": 5.0 * net.weight.sum(), "latent": -1e-3 * net.weight.sum()})
     assert float(net.weight.grad) < 0.0, "only what counts pulls"

@@ -13,6 +13,7 @@ from toy_world import write_toy_world
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.train.learning.echo import met_again
 from mirage_lsd.worker.train.recipe import StageConfig
+from mirage_lsd.worker.train.runs import Stage
 from mirage_lsd.worker.train.samples.compose import compose
 from mirage_lsd.worker.train.samples.coverage import CHANGED_LABELS
 from mirage_lsd.worker.train.samples.dataset import DatasetError, open_world
@@ -99,7 +100,7 @@ def test_the_latent_space_stands_still_while_nets_learn_it(world_dir, tmp_path, 
     model = MirageTiny().train()
     before = copy.deepcopy(model.layer_encoder.state_dict())
     run = {"denoiser": train_denoiser, "stream": train_stream}[stage]
-    run(model, open_world(world_dir), tmp_path, StageConfig(2, 60.0, 2, 1e-4, frames=2), (128, 96), 0, lambda _: None)
+    run(model, Stage(open_world(world_dir), tmp_path, StageConfig(2, 60.0, 2, 1e-4, frames=2), (128, 96), report=str))
     for name, value in model.layer_encoder.state_dict().items():
         assert torch.equal(value, before[name]), name
 
@@ -136,8 +137,8 @@ def test_the_schedules_stage_moves_the_times_and_nothing_else(world_dir, tmp_pat
     model = MirageTiny()
     torch.nn.init.normal_(model.unet.leave[2].weight, std=0.05)
     before = copy.deepcopy(model.state_dict())
-    train_schedule(model, open_world(world_dir), tmp_path, StageConfig(4, 60.0, 1, 1e-2, frames=3), (128, 96), 0,
-                   lambda _: None)
+    train_schedule(model, Stage(open_world(world_dir), tmp_path, StageConfig(4, 60.0, 1, 1e-2, frames=3), (128, 96),
+                                report=str))
     moved = {name for name, value in model.state_dict().items() if not value.equal(before[name])}
     assert moved and all(name.startswith("gaps.") for name in moved)
     times = model.timesteps(3)
@@ -149,7 +150,7 @@ def test_the_decoders_stage_moves_the_decoder_and_nothing_else(world_dir, tmp_pa
     """It learns from what the held nets end with, not from true latents."""
     model, world = MirageTiny().eval(), open_world(world_dir)
     before = copy.deepcopy(model.state_dict())
-    train_decoder(model, world, tmp_path, StageConfig(4, 60.0, 2, 1e-2), (128, 96), 0, lambda _: None)
+    train_decoder(model, Stage(world, tmp_path, StageConfig(4, 60.0, 2, 1e-2), (128, 96), report=str))
     moved = {name for name, value in model.state_dict().items() if not value.equal(before[name])}
     assert moved and all(name.startswith("decoder.") for name in moved)
     batch = next(iter(Loader(world, StageConfig(1, 1.0, 2, 1e-3), (128, 96), 3)))

@@ -10,7 +10,7 @@ from torch import nn
 from mirage_lsd.worker.train import command
 from mirage_lsd.worker.train.learning.replicas import STALE, Replicas
 from mirage_lsd.worker.train.recipe import StageConfig, read_recipe
-from mirage_lsd.worker.train.runs import StageRun
+from mirage_lsd.worker.train.runs import Stage, StageRun
 
 
 def filled(value):
@@ -51,7 +51,7 @@ def test_replicas_on_different_samples_end_close_to_what_both_samples_ask_for(tm
         module = nn.Linear(1, 1)
         nn.init.constant_(module.weight, 0.0), nn.init.constant_(module.bias, 0.5)
         config = StageConfig(400, 60.0, 1, 2e-2, replicas=Replicas(tmp_path / "met", own, every=4))
-        runs.append((StageRun(tmp_path / str(own), "toy", config, module, [*module.parameters()], str), module))
+        runs.append((StageRun(Stage(None, tmp_path / str(own), config, (64, 64), report=str), "toy", module), module))
     for _ in range(400):
         for own, (run, module) in enumerate(runs):
             run._one({}, lambda _, module=module, own=own: {"gap": (module.bias - own).square().sum()})

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes one split of the data set: clips of people in several looks, backgrounds and scenes.
 
-Called by the train command (and runnable by itself). Invariant: clip i of a seed is the same whatever the
+Called by the train command. Invariant: clip i of a seed is the same whatever the
 number of clips, and the seeds of the splits never meet, so bodies, motions and clothes are disjoint.
 """
 
-import argparse
 import json
 from pathlib import Path
 
@@ -155,31 +154,3 @@ def generate(
     (out_dir / "clips.json").write_text(json.dumps(described))
     (out_dir / "DONE").write_text("")
     return out_dir
-
-
-def main() -> None:
-    """Command line: write one split."""
-    parser = argparse.ArgumentParser(description="Write one split of the synthetic data set.")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--split", choices=SPLITS, required=True)
-    parser.add_argument("--clips", type=int, required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--frames", type=int, default=3)
-    parser.add_argument("--backgrounds", type=int, default=200)
-    parser.add_argument("--scene-variants", type=int, default=24)
-    parser.add_argument("--photos", type=Path, default=None, help="folder with photographs for backgrounds")
-    given = parser.parse_args()
-    generate(
-        given.out,
-        given.split,
-        given.clips,
-        given.seed,
-        given.frames,
-        backgrounds=given.backgrounds,
-        scene_variants=given.scene_variants,
-        photos=given.photos,
-    )
-
-
-if __name__ == "__main__":
-    main()
