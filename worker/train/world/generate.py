@@ -96,12 +96,16 @@ class World:
 
 
 def small_flow(flow: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Average the flow of the covered pixels over 4x4 blocks: f16 [H/4,W/4,2] in full-size px."""
-    weight = (alpha > 127).astype(np.float32)
-    shape = (HEIGHT_PX // FLOW_STEP_PX, FLOW_STEP_PX, WIDTH_PX // FLOW_STEP_PX, FLOW_STEP_PX)
-    total = weight.reshape(shape).sum((1, 3))
-    summed = (flow * weight[..., None]).reshape(*shape, 2).sum((1, 3))
-    return (summed / np.maximum(total, 1)[..., None]).astype(np.float16)
+    """Mean flow of the covered pixels over 4x4 blocks: f32 [H,W,2] → f16 [H/4,W/4,2], still in full-size px."""
+    weight = (alpha > 127).astype(np.float32)[..., None]
+    return (_block_sum(flow * weight) / np.maximum(_block_sum(weight), 1)).astype(np.float16)
+
+
+def _block_sum(values: np.ndarray) -> np.ndarray:
+    """Sums over blocks of FLOW_STEP_PX: [H,W,C] → f32 [H/4,W/4,C]."""
+    height, width, channels = values.shape
+    blocks = values.reshape(height // FLOW_STEP_PX, FLOW_STEP_PX, width // FLOW_STEP_PX, FLOW_STEP_PX, channels)
+    return blocks.sum((1, 3), dtype=np.float32)
 
 
 def _open_arrays(out_dir: Path, clips: int, looks_count: int, frames: int) -> list[np.ndarray]:
