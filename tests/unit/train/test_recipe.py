@@ -139,6 +139,11 @@ def test_runs_of_other_forms_are_not_averaged(other):
         blended(blend_of(), {"one": tensors(0.0), "two": tensors(1.0, **other)})
 
 
+def test_a_pattern_that_no_tensor_is_named_like_is_an_error():
+    with pytest.raises(TrainError, match=r"no tensor is named like decodr\.\*"):
+        blended(blend_of({"decodr.*": {"one": 1.0}}), {"one": tensors(0.0), "two": tensors(1.0)})
+
+
 @pytest.mark.parametrize("times", [[0.5, 0.6, 0.1], [1.0, 0.5, 0.1], [0.5, 0.2]])
 def test_time_steps_must_fall_and_be_as_many_as_they_are_called(times):
     with pytest.raises(TrainError, match="the time-steps of 3 steps must be 3, falling"):
