@@ -6,7 +6,7 @@ same shapes, for this version's architecture.
 """
 from __future__ import annotations
 
-import fnmatch
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +43,8 @@ def _check_forms(step: Blend, parents: dict[str, dict[str, np.ndarray]]) -> None
         if differing:
             raise TrainError(f"step {step.name!r} cannot average {first} and {parent}, which have other forms: "
                              f"{len(differing)} tensors differ, the first is {differing[0]}")
-    idle = [pattern for pattern in (*step.blend, *step.scale) if not fnmatch.filter(wanted, pattern)]
+    idle = [pattern for pattern in (*step.blend, *step.scale)
+            if not any(fnmatchcase(name, pattern) for name in wanted)]
     if idle:
         raise TrainError(f"step {step.name!r}: no tensor is named like {', '.join(idle)}")
     for steps, times in step.timesteps.items():
