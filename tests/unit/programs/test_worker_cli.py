@@ -123,7 +123,7 @@ def test_the_whole_recipe_runs_from_nothing(tmp_path):
     run_dir = tmp_path / "run"
     assert main(["train", "--smoke", "--run-dir", str(run_dir)]) == 0
     assert (run_dir / "mirage-lsd-tiny.safetensors").stat().st_size > 1_000_000
-    assert (run_dir / "stream-sheet.png").is_file()
+    assert (run_dir / "base" / "stream-sheet.png").is_file()
 
 
 def test_an_unfinished_data_set_is_refused(tmp_path, capsys):

@@ -8,17 +8,37 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import nn
 
-from mirage_lsd.worker.train.learning.muon import ADAMW_RMS, Muon, is_matrix, orthogonalised
+from mirage_lsd.worker.train.learning.muon import Muon, is_matrix
+
+ADAMW_RMS = 0.2  # what an element of its step is about, as a share of the rate
 
 
-@pytest.mark.parametrize("shape", [(3, 24, 200), (2, 200, 24), (1, 64, 64)])
+@pytest.mark.parametrize("shape", [(24, 200), (200, 24), (64, 64), (32, 16, 3, 3)])
 def test_all_directions_count_alike(shape):
-    generator = torch.Generator().manual_seed(1)
-    uneven = torch.randn(shape, generator=generator) @ torch.diag(torch.logspace(0, -1.5, shape[2]))
-    before, after = torch.linalg.svdvals(uneven), torch.linalg.svdvals(orthogonalised(uneven))
-    assert (before[:, 0] / before[:, -1] > 2.5).all()
-    assert (after[:, :-1] > 0.3).all() and (after < 1.4).all()
-    assert ((orthogonalised(uneven) * uneven).sum(dim=(1, 2)) > 0).all()
+    """What a step takes off a filter, as a matrix, has singular values that are about the same."""
+    weights = nn.Parameter(torch.zeros(shape))
+    uneven = torch.randn(shape, generator=torch.Generator().manual_seed(1)).flatten(1)
+    uneven = uneven @ torch.diag(torch.logspace(0, -1.5, uneven.shape[1]))
+    weights.grad = uneven.view(shape)
+    Muon([weights], lr=1.0, weight_decay=0.0).step()
+    step = -weights.detach().flatten(1)
+    before, after = torch.linalg.svdvals(uneven), torch.linalg.svdvals(step)
+    assert before[0] / before[-1] > 2.5
+    assert (after[:-1] > 0.3 / 1.4 * after[0]).all()
+    assert (step * uneven).sum() > 0
+
+
+def test_filters_that_others_write_to_are_moved_where_they_are():
+    """Replicas and resumed runs copy values into the nets; the optimizer's matrix must be the same memory."""
+    net = nn.Conv2d(32, 48, 3, bias=False)
+    optimizer = Muon([net.weight], lr=1e-2, weight_decay=0.0)
+    net.load_state_dict({"weight": torch.full_like(net.weight, 5.0)})
+    net(torch.randn(1, 32, 8, 8, generator=torch.Generator().manual_seed(4))).square().mean().backward()
+    optimizer.step()
+    moved = (net.weight.detach() - 5.0).abs()
+    assert 0.0 < float(moved.mean()) < 0.1
+    optimizer.zero_grad()
+    assert net.weight.grad is None
 
 
 def test_steps_of_a_filter_are_as_large_as_adamws():

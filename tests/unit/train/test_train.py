@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training: samples keep their promises, and the whole recipe runs, resumes and writes usable weights."""
+"""Training: samples keep their promises, and stages move what they should."""
 import copy
 from collections import Counter
 
@@ -8,21 +8,21 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from safetensors.torch import save_file
+from toy_world import write_toy_world
 
-from mirage_lsd.worker.engines import create_engine
-from mirage_lsd.worker.models.graphs import GraphShapes
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.train.learning.echo import met_again
-from mirage_lsd.worker.train.recipe import STAGES, smoke_config, start_from, train
-from mirage_lsd.worker.train.runs import Loader, StageConfig
+from mirage_lsd.worker.train.recipe import StageConfig
+from mirage_lsd.worker.train.runs import Stage
 from mirage_lsd.worker.train.samples.compose import compose
 from mirage_lsd.worker.train.samples.coverage import CHANGED_LABELS
 from mirage_lsd.worker.train.samples.dataset import DatasetError, open_world
+from mirage_lsd.worker.train.samples.loader import Loader
 from mirage_lsd.worker.train.stages.decoder import KEPT, MET, train_decoder, with_latents
 from mirage_lsd.worker.train.stages.denoise import train_denoiser
 from mirage_lsd.worker.train.stages.schedule import train_schedule
 from mirage_lsd.worker.train.stages.stream import train_stream
-from mirage_lsd.worker.train.toy import write_toy_world
+from mirage_lsd.worker.train.train_run import start_from
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_the_latent_space_stands_still_while_nets_learn_it(world_dir, tmp_path, 
     model = MirageTiny().train()
     before = copy.deepcopy(model.layer_encoder.state_dict())
     run = {"denoiser": train_denoiser, "stream": train_stream}[stage]
-    run(model, open_world(world_dir), tmp_path, StageConfig(2, 60.0, 2, 1e-4, frames=2), (128, 96), 0, lambda _: None)
+    run(model, Stage(open_world(world_dir), tmp_path, StageConfig(2, 60.0, 2, 1e-4, frames=2), (128, 96), report=str))
     for name, value in model.layer_encoder.state_dict().items():
         assert torch.equal(value, before[name]), name
 
@@ -132,31 +132,13 @@ def test_unfinished_and_damaged_data_sets_are_refused(tmp_path):
         open_world(folder)
 
 
-def test_smoke_run_resumes_and_exports(world_dir, tmp_path):
-    config = smoke_config(world_dir, tmp_path / "run", tmp_path / "w.safetensors")
-    lines: list[str] = []
-    train(config, lines.append)
-    for stage in STAGES:
-        for suffix in (".pt", ".csv", ".png", "-sheet.png"):
-            assert (config.run_dir / f"{stage}{suffix}").stat().st_size > 0, (stage, suffix)
-    first = config.out.read_bytes()
-    again: list[str] = []
-    train(config, again.append)
-    assert [line for line in again if " step " in line] == []  # nothing left to do
-    assert config.out.read_bytes() == first
-    engine = create_engine("onnx", GraphShapes((128, 96)), config.out, cache_dir=tmp_path)
-    shapes = {tensor.name: tensor.shape for tensor in engine.specs["decode"].inputs}
-    buffers = engine.run("decode", {name: np.zeros(shape, np.float32) for name, shape in shapes.items()})["buffers"]
-    assert buffers.shape == (1, 8, 96, 128) and np.isfinite(buffers).all()
-
-
 def test_the_schedules_stage_moves_the_times_and_nothing_else(world_dir, tmp_path):
     torch.manual_seed(0)
     model = MirageTiny()
     torch.nn.init.normal_(model.unet.leave[2].weight, std=0.05)
     before = copy.deepcopy(model.state_dict())
-    train_schedule(model, open_world(world_dir), tmp_path, StageConfig(4, 60.0, 1, 1e-2, frames=3), (128, 96), 0,
-                   lambda _: None)
+    train_schedule(model, Stage(open_world(world_dir), tmp_path, StageConfig(4, 60.0, 1, 1e-2, frames=3), (128, 96),
+                                report=str))
     moved = {name for name, value in model.state_dict().items() if not value.equal(before[name])}
     assert moved and all(name.startswith("gaps.") for name in moved)
     times = model.timesteps(3)
@@ -168,7 +150,7 @@ def test_the_decoders_stage_moves_the_decoder_and_nothing_else(world_dir, tmp_pa
     """It learns from what the held nets end with, not from true latents."""
     model, world = MirageTiny().eval(), open_world(world_dir)
     before = copy.deepcopy(model.state_dict())
-    train_decoder(model, world, tmp_path, StageConfig(4, 60.0, 2, 1e-2), (128, 96), 0, lambda _: None)
+    train_decoder(model, Stage(world, tmp_path, StageConfig(4, 60.0, 2, 1e-2), (128, 96), report=str))
     moved = {name for name, value in model.state_dict().items() if not value.equal(before[name])}
     assert moved and all(name.startswith("decoder.") for name in moved)
     batch = next(iter(Loader(world, StageConfig(1, 1.0, 2, 1e-3), (128, 96), 3)))

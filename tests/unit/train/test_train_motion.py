@@ -6,14 +6,17 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from toy_world import write_toy_world
+
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.tracking.motion import Motion
-from mirage_lsd.worker.train.runs import StageConfig, stack
+from mirage_lsd.worker.train.recipe import StageConfig
+from mirage_lsd.worker.train.runs import Stage
 from mirage_lsd.worker.train.samples.compose import compose_source
 from mirage_lsd.worker.train.samples.dataset import open_world
+from mirage_lsd.worker.train.samples.loader import stack
 from mirage_lsd.worker.train.samples.true_flow import AROUND_CELLS, spread
 from mirage_lsd.worker.train.stages.motion import as_live, body_losses, shrunk, train_motion
-from mirage_lsd.worker.train.toy import write_toy_world
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +74,7 @@ def test_a_fresh_net_adds_nothing_and_learns(world, tmp_path):
     again = as_live(model, pair, Motion(), corrected=1)
     assert all(torch.equal(one, two) for one, two in zip(again, (flow, *rest), strict=True))
     first = body_losses(model, pair, Motion())["motion"]
-    train_motion(model, world, tmp_path, StageConfig(10, 60.0, 4, 2e-3, frames=2), (320, 192), 0, lambda _: None)
+    train_motion(model, Stage(world, tmp_path, StageConfig(10, 60.0, 4, 2e-3, frames=2), (320, 192), report=str))
     optimizer = torch.optim.AdamW(model.body_motion.parameters(), 2e-3)
     for _ in range(80):  # on the same pairs: a stage as short as a test's shows little on others
         optimizer.zero_grad()

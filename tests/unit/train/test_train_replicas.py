@@ -9,7 +9,8 @@ from torch import nn
 
 from mirage_lsd.worker.train import command
 from mirage_lsd.worker.train.learning.replicas import STALE, Replicas
-from mirage_lsd.worker.train.runs import StageConfig, StageRun
+from mirage_lsd.worker.train.recipe import StageConfig, read_recipe
+from mirage_lsd.worker.train.runs import Stage, StageRun
 
 
 def filled(value):
@@ -50,7 +51,7 @@ def test_replicas_on_different_samples_end_close_to_what_both_samples_ask_for(tm
         module = nn.Linear(1, 1)
         nn.init.constant_(module.weight, 0.0), nn.init.constant_(module.bias, 0.5)
         config = StageConfig(400, 60.0, 1, 2e-2, replicas=Replicas(tmp_path / "met", own, every=4))
-        runs.append((StageRun(tmp_path / str(own), "toy", config, module, [*module.parameters()], str), module))
+        runs.append((StageRun(Stage(None, tmp_path / str(own), config, (64, 64), report=str), "toy", module), module))
     for _ in range(400):
         for own, (run, module) in enumerate(runs):
             run._one({}, lambda _, module=module, own=own: {"gap": (module.bias - own).square().sum()})
@@ -63,11 +64,18 @@ def options_of(tmp_path, *more):
     return parser.parse_args(["--run-dir", str(tmp_path), *more])
 
 
-def test_the_command_gives_each_replica_a_folder_and_samples_of_its_own(tmp_path):
-    first, second = (command.configured(options_of(tmp_path, "--replica", str(number)), ()) for number in range(2))
-    assert first.run_dir == tmp_path and second.run_dir == tmp_path / "replica-1" and first.seed != second.seed
+def test_the_command_gives_each_replica_a_folder_and_samples_of_its_own(tmp_path, monkeypatch):
+    begun = []
+    monkeypatch.setattr(command, "train", lambda config, _: begun.append(config))
+    for number in (0, 1):
+        options = options_of(tmp_path, "--replica", str(number), "--until", "stream")
+        command.follow(command.adjusted(read_recipe(), options), options, (), str)
+    first, second = begun
+    assert first.run_dir == tmp_path / "base" and second.run_dir == tmp_path / "replica-1" / "base"
+    assert first.seed != second.seed
     assert first.stages["stream"].replicas.folder == second.stages["stream"].replicas.folder
-    assert command.configured(options_of(tmp_path), ()).stages["stream"].replicas is None
+    alone = command.adjusted(read_recipe(), options_of(tmp_path))
+    assert {stage.replicas for run in alone.runs for stage in run.stages.values()} == {None}
 
 
 @pytest.mark.parametrize("more", [("--replica", "2", "--world", "w"), ("--replica", "0")])

@@ -7,14 +7,17 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from toy_world import write_toy_world
+
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.train.learning.losses import surface_losses
-from mirage_lsd.worker.train.runs import StageConfig, frame_of, stack
+from mirage_lsd.worker.train.recipe import StageConfig
+from mirage_lsd.worker.train.runs import Stage, frame_of
 from mirage_lsd.worker.train.samples.compose import compose_source
 from mirage_lsd.worker.train.samples.coverage import UPPER
 from mirage_lsd.worker.train.samples.dataset import open_world
+from mirage_lsd.worker.train.samples.loader import stack
 from mirage_lsd.worker.train.stages.surface import source_losses, train_surface
-from mirage_lsd.worker.train.toy import write_toy_world
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ def test_the_surface_learns_and_what_the_other_nets_are_told_is_held(world, tmp_
     now = frame_of(batch_of(world), 0)
     first = source_losses(model.encoder.eval(), before, now)
     assert first["held"] == 0
-    train_surface(model, world, tmp_path, StageConfig(100, 60.0, 2, 2e-3), (128, 96), 0, lambda _: None)
+    train_surface(model, Stage(world, tmp_path, StageConfig(100, 60.0, 2, 2e-3), (128, 96), report=str))
     last = source_losses(model.encoder.eval(), before, now)
     assert last["surface"] < 0.8 * first["surface"]
     assert all(torch.equal(one, other) for one, other in

@@ -20,7 +20,6 @@ from mirage_lsd.worker.train.world.generate import SPLITS, World
 from mirage_lsd.worker.train.world.looks import Look
 
 WIDTH_PX, HEIGHT_PX = 640, 360
-FLOW_STEP_PX = 4
 SEED_BRANCH = 9001  # apart from the clips that generate.py writes for the test split
 
 UPPER_LABEL, HAIR_LABEL = 4, 3
@@ -103,15 +102,3 @@ def canvas(width_px: int, height_px: int) -> Iterator[None]:
         yield
     finally:
         render.WIDTH_PX, render.HEIGHT_PX = before
-
-
-def small_flow(flow: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Mean flow of the covered pixels over 4x4 blocks: f32 [H,W,2] → f16 [H/4,W/4,2], still in full-size px."""
-    weight = (alpha > 127).astype(np.float32)[..., None]
-    return (box_sum(flow * weight, FLOW_STEP_PX) / np.maximum(box_sum(weight, FLOW_STEP_PX), 1)).astype(np.float16)
-
-
-def box_sum(values: np.ndarray, step: int) -> np.ndarray:
-    """Sums over step x step blocks: [H*step, W*step, C] → f32 [H, W, C]."""
-    height, width, channels = values.shape[0] // step, values.shape[1] // step, values.shape[2]
-    return values.reshape(height, step, width, step, channels).sum((1, 3), dtype=np.float32)

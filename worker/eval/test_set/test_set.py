@@ -66,7 +66,7 @@ class TestSet:
 
 def write_clip(folder: Path, words: list[dict], shots: list[list]) -> None:
     """One clip as files; DONE comes last."""
-    from mirage_lsd.worker.eval.test_set.render_set import small_flow
+    from mirage_lsd.worker.train.world.generate import small_flow
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, drawn in zip(LOOKS, shots, strict=True):

@@ -53,7 +53,8 @@ def timestep_features(timestep: Tensor, width: int = 32) -> Tensor:
 
 
 class FilmBlock(nn.Module):
-    """Residual block whose normalised features are scaled and shifted by a condition vector [B, D]."""
+    """Residual block whose normalised features are scaled and shifted by a condition vector [B, D] (FiLM, Perez et al.
+    2018)."""
 
     def __init__(self, channels: int, condition: int, groups: int = 8):
         super().__init__()

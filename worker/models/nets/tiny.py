@@ -24,7 +24,7 @@ from mirage_lsd.worker.models.nets.unet import (
     SpatioTemporalUNet,
 )
 from mirage_lsd.worker.models.nets.upscaler import Upscaler
-from mirage_lsd.worker.models.sampler import uniform_timesteps
+from mirage_lsd.worker.models.sampler import gaps_from_timesteps, uniform_timesteps
 
 
 class MirageTiny(nn.Module):
@@ -51,9 +51,8 @@ class MirageTiny(nn.Module):
 def initial_gaps(steps: int) -> Tensor:
     """Gap parameters to start learning from: uniform steps, squared, so that late steps refine what early ones found
     instead of burying it under noise again."""
-    times = torch.from_numpy(uniform_timesteps(steps))
-    places = torch.cat([torch.ones(1), 0.9 * times.square() if steps > 1 else 0.9 * times, torch.zeros(1)])
-    return (places[:-1] - places[1:]).log()
+    times = uniform_timesteps(steps)
+    return torch.from_numpy(gaps_from_timesteps(0.9 * times**2 if steps > 1 else 0.9 * times))
 
 
 class WarpGraph(nn.Module):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The spatio-temporal U-Net: one denoising step of one frame, with explicit caches in and out.
+"""The spatio-temporal U-Net (Ronneberger et al. 2015): one denoising step of one frame, explicit caches in and out.
 
 Causal: it sees this frame's source features and, through the caches, only frames before. All steps of
 a frame read the caches of the frame before; the caches written by a frame's last step are kept.

@@ -5,7 +5,7 @@ A small net works at half the working size and gives smooth coefficient maps; at
   alpha = clamp(offset + slope * luma),  color = rgb + detail * luma,
   picture = frame + strength * alpha * (layer - frame)
 is left, where layer is color with dye and scene (apply_layer.py): elementwise work, so cost at 1080p stays small and
-kept pixels stay the source's own.
+kept pixels stay the source's own (a learned guided filter; He et al. 2013).
 """
 from __future__ import annotations
 

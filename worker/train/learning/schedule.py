@@ -64,7 +64,8 @@ def visited(model: MirageTiny, clean: Tensor, noise: Tensor, source: SourceFeatu
 
 
 def corrupt_history(latent: Tensor, generator: torch.Generator) -> Tensor:
-    """A previous output latent as a drifting stream might have it: noisy, blurred, or another look's."""
+    """A previous output latent as a drifting stream might have it: noisy (a past's noise of its own, as in diffusion
+    forcing, Chen et al. 2024), blurred, or another look's."""
     draw = torch.rand(latent.shape[0], 3, generator=generator)
     noisy = latent + torch.randn(latent.shape, generator=generator) * (draw[:, 1] * 0.5)[:, None, None, None]
     blurred = F.avg_pool2d(noisy, 3, 1, 1, count_include_pad=False)

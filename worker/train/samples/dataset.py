@@ -80,8 +80,8 @@ class Worlds:
 
 def _open_one(folder: Path) -> World:
     if not (folder / "DONE").is_file():
-        raise DatasetError(f"no finished data set in {folder}; make one with `mirage-lsd train --only world` or wait "
-                           "for the one being written", "dataset_missing")
+        raise DatasetError(f"no finished data set in {folder}; make one with `mirage-lsd train` or wait for "
+                           "the one being written", "dataset_missing")
     try:
         looks = [clip["looks"] for clip in json.loads((folder / "clips.json").read_bytes())]
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r")

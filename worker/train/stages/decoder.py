@@ -6,9 +6,6 @@ theirs. Held latents cost a forward pass, and are met several times: three times
 """
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,8 +17,7 @@ from mirage_lsd.worker.tracking.steady import LATENT_INERTIA
 from mirage_lsd.worker.train.learning import schedule
 from mirage_lsd.worker.train.learning.echo import met_again
 from mirage_lsd.worker.train.learning.losses import asks_scene, dyes_of, layer_losses, shape_loss, weighed
-from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, fast_math, frame_of
-from mirage_lsd.worker.train.samples.dataset import World, Worlds
+from mirage_lsd.worker.train.runs import Batches, Stage, StageRun, fast_math, frame_of
 from mirage_lsd.worker.train.stages.denoise import encode_source
 from mirage_lsd.worker.train.stages.layers import layers_shown
 from mirage_lsd.worker.train.stages.stream import STEPS
@@ -30,23 +26,22 @@ MET, KEPT = 5, 64  # how often a batch of latents is met on average, from among 
 _KNOWN = 0.5  # share of batches that start with something of a past
 
 
-def train_decoder(model: MirageTiny, world: World | Worlds, folder: Path, config: StageConfig,
-                  size_px: tuple[int, int], seed: int, report: Callable[[str], None]) -> None:
+def train_decoder(model: MirageTiny, stage: Stage) -> None:
     """Train `model.decoder`; all else is held."""
     model.eval()
-    run = StageRun(folder, "decoder", config, model.decoder, list(model.decoder.parameters()), report)
-    loader = Loader(world, config, size_px, seed + 7, run.step)
-    latest: dict[str, Tensor] = {}
+    run = StageRun(stage, "decoder", model.decoder)
 
     def losses(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         model.decoder.train()
-        latest.update(batch)
         return decoder_losses(model, batch)
 
-    generator = torch.Generator().manual_seed(seed + run.step)
-    latents = (with_latents(model, batch, generator) for batch in loader)
-    run.run(met_again(latents, KEPT, MET, seed + run.step), losses, lambda: decoder_sheet(model, latest))
-    loader.close()
+    generator = run.generator()
+
+    def prepared(batches: Batches) -> Batches:
+        latents = (with_latents(model, batch, generator) for batch in batches)
+        return met_again(latents, KEPT, MET, stage.seed + run.step)
+
+    run.learn(7, losses, lambda batch: decoder_sheet(model, batch), prepare=prepared)
     model.eval()
 
 

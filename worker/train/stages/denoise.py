@@ -3,9 +3,6 @@
 region parsing and the body surface."""
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -24,8 +21,7 @@ from mirage_lsd.worker.train.learning.losses import (
     surface_losses,
     weighed,
 )
-from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, fast_math, frame_of
-from mirage_lsd.worker.train.samples.dataset import World, Worlds
+from mirage_lsd.worker.train.runs import Stage, StageRun, fast_math, frame_of
 from mirage_lsd.worker.train.stages.layers import layers_shown
 
 
@@ -34,23 +30,18 @@ def look_nets(model: MirageTiny) -> nn.ModuleList:
     return nn.ModuleList([model.encoder, model.conditioner, model.unet, model.decoder])
 
 
-def train_denoiser(model: MirageTiny, world: World | Worlds, folder: Path, config: StageConfig,
-                   size_px: tuple[int, int], seed: int, report: Callable[[str], None]) -> None:
+def train_denoiser(model: MirageTiny, stage: Stage) -> None:
     """Train with the layer encoder frozen."""
     model.layer_encoder.eval()  # its statistics are part of the latent space; a batch's own are noise on the targets
     nets = look_nets(model)
-    run = StageRun(folder, "denoiser", config, nets, list(nets.parameters()), report)
-    loader = Loader(world, config, size_px, seed + 3, run.step)
-    generator = torch.Generator().manual_seed(seed + run.step)
-    latest: dict[str, Tensor] = {}
+    run = StageRun(stage, "denoiser", nets)
+    generator = run.generator()
 
     def losses(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         nets.train()
-        latest.update(batch)
         return denoise_losses(model, batch, generator)
 
-    run.run(iter(loader), losses, lambda: denoise_sheet(model, latest))
-    loader.close()
+    run.learn(3, losses, lambda batch: denoise_sheet(model, batch))
 
 
 def encode_source(model: MirageTiny, source: Tensor, mask: Tensor) -> tuple[SourceFeatures, Tensor, Tensor, Tensor]:

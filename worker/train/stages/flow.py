@@ -5,9 +5,6 @@ It starts from first flows as live (tracking/motion.py), and from its own match.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,29 +14,23 @@ from mirage_lsd.worker.models.nets.blocks import warp_by_flow
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.tracking.motion import Motion
 from mirage_lsd.worker.train.learning.losses import flow_losses, motion_loss
-from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, tile
-from mirage_lsd.worker.train.samples.dataset import World, Worlds
+from mirage_lsd.worker.train.runs import Stage, StageRun, tile
 
 # How much of the learned correction is kept: rendered training pictures are softer than a camera's, on which the search
 # needs less correction (held-out clips at full size, error .015 cells as searched, .021 as corrected in full).
 TRUST = 0.5
 
 
-def train_flow(model: MirageTiny, world: World | Worlds, folder: Path, config: StageConfig,
-               size_px: tuple[int, int], seed: int, report: Callable[[str], None]) -> None:
+def train_flow(model: MirageTiny, stage: Stage) -> None:
     """Train model.flow and freeze it."""
-    run = StageRun(folder, "flow", config, model.flow, list(model.flow.parameters()), report)
-    loader = Loader(world, config, size_px, seed + 2, run.step)
-    latest: dict[str, Tensor] = {}
+    run = StageRun(stage, "flow", model.flow)
     motion = Motion()
 
     def losses(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         model.flow.train()
-        latest.update(batch)
         return both_losses(model, batch, motion)
 
-    run.run(iter(loader), losses, lambda: flow_sheet(model, latest))
-    loader.close()
+    run.learn(2, losses, lambda batch: flow_sheet(model, batch))
     model.flow.eval()
     with torch.no_grad():
         model.flow.refine[-1].weight[:2] *= TRUST

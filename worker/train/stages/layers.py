@@ -2,9 +2,6 @@
 """Stage 1: the edit-layer autoencoder, with the source encoder's stem as all of the decoder's guide."""
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -12,24 +9,19 @@ from torch import Tensor, nn
 from mirage_lsd.worker.models.nets.autoencoder import composite, finish
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.train.learning.losses import dyes_of, layer_losses
-from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, fast_math, tile
-from mirage_lsd.worker.train.samples.dataset import World, Worlds
+from mirage_lsd.worker.train.runs import Stage, StageRun, fast_math, tile
 
 _NOISE = 0.12  # latent noise the decoder must bear, in latent standard deviations
 
 
-def train_autoencoder(model: MirageTiny, world: World | Worlds, folder: Path, config: StageConfig,
-                      size_px: tuple[int, int], seed: int, report: Callable[[str], None]) -> None:
+def train_autoencoder(model: MirageTiny, stage: Stage) -> None:
     """Train layer_encoder and decoder; the encoder then stays frozen, because it defines the latent space."""
     both = nn.ModuleList([model.layer_encoder, model.decoder, model.encoder.stem])
-    run = StageRun(folder, "autoencoder", config, both, list(both.parameters()), report)
-    loader = Loader(world, config, size_px, seed + 1, run.step)
-    generator = torch.Generator().manual_seed(seed + run.step)
-    latest: dict[str, Tensor] = {}
+    run = StageRun(stage, "autoencoder", both)
+    generator = run.generator()
 
     def losses(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         both.train()
-        latest.update(batch)
         layer, source = batch["layer"][:, 0], batch["source"][:, 0]
         with fast_math():
             latent = model.layer_encoder(layer)
@@ -37,8 +29,7 @@ def train_autoencoder(model: MirageTiny, world: World | Worlds, folder: Path, co
             raw = model.decoder.raw(noisy, model.encoder.unparsed(source, batch["mask"][:, 0]), source)
         return layer_losses(raw.float(), layer, source, dyes_of(batch, 0))
 
-    run.run(iter(loader), losses, lambda: layer_sheet(model, latest))
-    loader.close()
+    run.learn(1, losses, lambda batch: layer_sheet(model, batch))
     both.eval()
     for parameter in model.layer_encoder.parameters():
         parameter.requires_grad_(False)

@@ -6,9 +6,7 @@ size, looked at again for evidence; and as often corrected by the net itself and
 """
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,10 +17,10 @@ from mirage_lsd.worker.models.config import LATENT_FACTOR
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.tracking.motion import Motion
 from mirage_lsd.worker.tracking.motion_evidence import CORRECTIONS, evidence_of
-from mirage_lsd.worker.train.runs import SIDE_PX, Loader, StageConfig, StageRun, fast_math, tile
+from mirage_lsd.worker.train.runs import Stage, StageRun, fast_math, tile
 from mirage_lsd.worker.train.samples.compose import compose_source
 from mirage_lsd.worker.train.samples.coverage import LOWER, UPPER
-from mirage_lsd.worker.train.samples.dataset import World, Worlds
+from mirage_lsd.worker.train.samples.loader import SIDE_PX
 from mirage_lsd.worker.train.stages.denoise import encode_source
 
 CLOSEST = 0.75  # of the rendered picture: closer, it would be softer than a camera's
@@ -30,27 +28,23 @@ WORKING_SHARES = (1.0, 1.0, 0.7, 0.5)  # of the composed size: what the nets wor
 SMALLEST = 1e-2  # cells; errors below count by their square
 
 
-def train_motion(model: MirageTiny, world: World | Worlds, folder: Path, config: StageConfig,
-                 size_px: tuple[int, int], seed: int, report: Callable[[str], None]) -> None:
+def train_motion(model: MirageTiny, stage: Stage) -> None:
     """Train model.body_motion."""
     net = model.body_motion
     model.flow.eval()
     model.encoder.eval()
-    run = StageRun(folder, "motion", config, net, list(net.parameters()), report)
-    loader = Loader(world, config, size_px, seed + 6, run.step, partial(compose_source, closest=CLOSEST))
-    generator = torch.Generator().manual_seed(seed + run.step)
-    latest: dict[str, Tensor] = {}
+    run = StageRun(stage, "motion", net)
+    generator = run.generator()
     search = Motion()
 
     def losses(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         net.train()
-        latest.update(batch)
         share = WORKING_SHARES[int(torch.randint(0, len(WORKING_SHARES), (), generator=generator))]
         corrected = int(torch.randint(0, CORRECTIONS, (), generator=generator))
         return body_losses(model, shrunk(batch, share), search, corrected)
 
-    run.run(iter(loader), losses, lambda: motion_sheet(model, latest))
-    loader.close()
+    run.learn(6, losses, lambda batch: motion_sheet(model, batch),
+              make=partial(compose_source, closest=CLOSEST))
     net.eval()
 
 

@@ -5,34 +5,25 @@ While the nets learn, which get used to the steps that they are given, the steps
 """
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
-from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun
-from mirage_lsd.worker.train.samples.dataset import World, Worlds
+from mirage_lsd.worker.train.runs import Stage, StageRun
 from mirage_lsd.worker.train.stages.stream import STEPS, stream_losses, stream_nets, stream_sheet
 
 
-def train_schedule(model: MirageTiny, world: World | Worlds, folder: Path, config: StageConfig,
-                   size_px: tuple[int, int], seed: int, report: Callable[[str], None]) -> None:
+def train_schedule(model: MirageTiny, stage: Stage) -> None:
     """Train `model.gaps` on the losses of streams; all else is held."""
     nets = stream_nets(model.eval())
     nets.requires_grad_(False)
     model.gaps.requires_grad_(True)
-    run = StageRun(folder, "schedule", config, nn.ModuleList([model.gaps]), list(model.gaps.parameters()), report)
-    loader = Loader(world, config, size_px, seed + 6, run.step)
-    generator = torch.Generator().manual_seed(seed + run.step)
-    latest: dict[str, Tensor] = {}
+    run = StageRun(stage, "schedule", nn.ModuleList([model.gaps]))
+    generator = run.generator()
 
     def losses(batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        latest.update(batch)
         steps = STEPS[int(torch.randint(0, len(STEPS), (), generator=generator))]
         return stream_losses(model, batch, steps, generator)
 
-    run.run(iter(loader), losses, lambda: stream_sheet(model, latest))
-    loader.close()
+    run.learn(6, losses, lambda batch: stream_sheet(model, batch))
     nets.requires_grad_(True)

@@ -8,8 +8,6 @@ does not grow, and then its error must move along with the picture: what does no
 """
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -34,8 +32,7 @@ from mirage_lsd.worker.train.learning.losses import (
     swimming_loss,
     weighed,
 )
-from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, fast_math, frame_of
-from mirage_lsd.worker.train.samples.dataset import World, Worlds
+from mirage_lsd.worker.train.runs import Stage, StageRun, fast_math, frame_of
 from mirage_lsd.worker.train.stages.denoise import clean_weight, encode_source, look_nets, surface_shown
 from mirage_lsd.worker.train.stages.flow import search
 from mirage_lsd.worker.train.stages.layers import layers_shown
@@ -63,29 +60,24 @@ def stream_nets(model: MirageTiny) -> nn.ModuleList:
     return nn.ModuleList([*look_nets(model), model.upscaler, model.gaps])
 
 
-def train_stream(model: MirageTiny, world: World | Worlds, folder: Path, config: StageConfig,
-                 size_px: tuple[int, int], seed: int, report: Callable[[str], None]) -> None:
+def train_stream(model: MirageTiny, stage: Stage) -> None:
     """Train everything but the layer encoder, which defines the latent space, and the flow, which has been."""
     nets = stream_nets(model)
     model.flow.eval()
     model.layer_encoder.eval()
-    for parameter in nets.parameters():
-        parameter.requires_grad_(True)
+    nets.requires_grad_(True)
+    model.gaps.requires_grad_(not stage.config.hold_times)
     late = [*model.upscaler.parameters(), *model.gaps.parameters()]
-    run = StageRun(folder, "stream", config, nets, list(nets.parameters()), report, late)
-    loader = Loader(world, config, size_px, seed + 4, run.step)
-    generator = torch.Generator().manual_seed(seed + run.step)
-    latest: dict[str, Tensor] = {}
+    run = StageRun(stage, "stream", nets, fast=late)
+    generator = run.generator()
 
     def losses(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         nets.train()
-        latest.update(batch)
         steps = STEPS[int(torch.randint(0, len(STEPS), (), generator=generator))]
         return stream_losses(model, batch, steps, generator)
 
-    run.run(iter(loader), losses, lambda: stream_sheet(model, latest))
-    loader.close()
-    nets.eval()
+    run.learn(4, losses, lambda batch: stream_sheet(model, batch))
+    nets.eval().requires_grad_(True)
 
 
 def way_to(t: int, pasts: int) -> list[int]:

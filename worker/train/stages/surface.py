@@ -7,8 +7,6 @@ held to what it told them before, so that they need not learn anew.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,32 +15,26 @@ from torch import Tensor
 from mirage_lsd.worker.models.nets.encoder import SourceEncoder
 from mirage_lsd.worker.models.nets.tiny import MirageTiny
 from mirage_lsd.worker.train.learning.losses import region_loss, surface_losses
-from mirage_lsd.worker.train.runs import Loader, StageConfig, StageRun, fast_math, frame_of, tile
+from mirage_lsd.worker.train.runs import Stage, StageRun, fast_math, frame_of, tile
 from mirage_lsd.worker.train.samples.compose import compose_source
-from mirage_lsd.worker.train.samples.dataset import World, Worlds
 from mirage_lsd.worker.train.stages.denoise import surface_shown
 
 HELD = 3  # of the encoder's outputs: features at 1/8, 1/16, 1/32
 
 
-def train_surface(model: MirageTiny, world: World | Worlds, folder: Path, config: StageConfig,
-                  size_px: tuple[int, int], seed: int, report: Callable[[str], None]) -> None:
+def train_surface(model: MirageTiny, stage: Stage) -> None:
     """Train the encoder with its stem frozen, which guides the decoder too."""
     encoder, before = model.encoder, copy.deepcopy(model.encoder).eval()
     encoder.stem.requires_grad_(False)
     learning = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
-    run = StageRun(folder, "surface", config, encoder, learning, report)
-    loader = Loader(world, config, size_px, seed + 5, run.step, compose_source)
-    latest: dict[str, Tensor] = {}
+    run = StageRun(stage, "surface", encoder, learning)
 
     def losses(batch: dict[str, Tensor]) -> dict[str, Tensor]:
         encoder.train()
         encoder.stem.eval()
-        latest.update(batch)
         return source_losses(encoder, before, frame_of(batch, 0))
 
-    run.run(iter(loader), losses, lambda: surface_sheet(encoder, latest))
-    loader.close()
+    run.learn(5, losses, lambda batch: surface_sheet(encoder, batch), make=compose_source)
     encoder.eval().stem.requires_grad_(True)
 
 

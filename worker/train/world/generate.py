@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes one split of the data set: clips of people in several looks, backgrounds and scenes.
 
-Called by the train command (and runnable by itself). Invariant: clip i of a seed is the same whatever the
+Called by the train command. Invariant: clip i of a seed is the same whatever the
 number of clips, and the seeds of the splits never meet, so bodies, motions and clothes are disjoint.
 """
 
-import argparse
 import json
 from pathlib import Path
 
@@ -97,12 +96,16 @@ class World:
 
 
 def small_flow(flow: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Average the flow of the covered pixels over 4x4 blocks: f16 [H/4,W/4,2] in full-size px."""
-    weight = (alpha > 127).astype(np.float32)
-    shape = (HEIGHT_PX // FLOW_STEP_PX, FLOW_STEP_PX, WIDTH_PX // FLOW_STEP_PX, FLOW_STEP_PX)
-    total = weight.reshape(shape).sum((1, 3))
-    summed = (flow * weight[..., None]).reshape(*shape, 2).sum((1, 3))
-    return (summed / np.maximum(total, 1)[..., None]).astype(np.float16)
+    """Mean flow of the covered pixels over 4x4 blocks: f32 [H,W,2] → f16 [H/4,W/4,2], still in full-size px."""
+    weight = (alpha > 127).astype(np.float32)[..., None]
+    return (_block_sum(flow * weight) / np.maximum(_block_sum(weight), 1)).astype(np.float16)
+
+
+def _block_sum(values: np.ndarray) -> np.ndarray:
+    """Sums over blocks of FLOW_STEP_PX: [H,W,C] → f32 [H/4,W/4,C]."""
+    height, width, channels = values.shape
+    blocks = values.reshape(height // FLOW_STEP_PX, FLOW_STEP_PX, width // FLOW_STEP_PX, FLOW_STEP_PX, channels)
+    return blocks.sum((1, 3), dtype=np.float32)
 
 
 def _open_arrays(out_dir: Path, clips: int, looks_count: int, frames: int) -> list[np.ndarray]:
@@ -155,31 +158,3 @@ def generate(
     (out_dir / "clips.json").write_text(json.dumps(described))
     (out_dir / "DONE").write_text("")
     return out_dir
-
-
-def main() -> None:
-    """Command line: write one split."""
-    parser = argparse.ArgumentParser(description="Write one split of the synthetic data set.")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--split", choices=SPLITS, required=True)
-    parser.add_argument("--clips", type=int, required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--frames", type=int, default=3)
-    parser.add_argument("--backgrounds", type=int, default=200)
-    parser.add_argument("--scene-variants", type=int, default=24)
-    parser.add_argument("--photos", type=Path, default=None, help="folder with photographs for backgrounds")
-    given = parser.parse_args()
-    generate(
-        given.out,
-        given.split,
-        given.clips,
-        given.seed,
-        given.frames,
-        backgrounds=given.backgrounds,
-        scene_variants=given.scene_variants,
-        photos=given.photos,
-    )
-
-
-if __name__ == "__main__":
-    main()

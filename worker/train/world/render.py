@@ -26,11 +26,7 @@ ONE_SIDED = (SKIN, EYE, SHOE, LOWER)
 ARM_SPAN = 3.4  # the sleeve coordinate is coded as (arm + 1) / ARM_SPAN
 ATTRIBUTES = {"position": 3, "previous": 3, "normal": 3, "canon": 3, "aux": 4}  # name: floats
 
-
 SHADOW_PX, SHADOW_REACH_M = 384, 0.75
-SHADOW_VERTEX = """#version 330
-uniform mat4 view_projection; in vec3 position;
-void main() { gl_Position = view_projection * vec4(position, 1.0); }"""
 
 
 @dataclass(frozen=True)
@@ -109,7 +105,7 @@ class Renderer:
         self.shadow.compare_func = "<="
         self.shadow.repeat_x = self.shadow.repeat_y = False
         self.shadow_frame = self.gl.framebuffer([], self.shadow)
-        self.shadow_program = self.gl.program(SHADOW_VERTEX, "#version 330\nvoid main() {}")
+        self.shadow_program = self.gl.program((folder / "shadow.vert").read_text(), "#version 330\nvoid main() {}")
         values = noise_field()
         self.noise = self.gl.texture3d(values.shape[2::-1], 4, np.ascontiguousarray(values))
         self.noise.use(0)

@@ -2,8 +2,9 @@
 """The stream's noise on the host: unit noise for what is new in a frame, and the dither of the noise's motion.
 
 Called by the worker's loop thread once a frame, one instance a stream. The warp graph moves the noise with the
-source's motion (warping.py); what it cannot know it takes from `fresh`. Deterministic for a seed; a frame's noise is
-a window of one big field, since drawing 100,000 numbers a frame would take a millisecond.
+source's motion (warping.py; Chang et al. 2024, Burgert et al. 2025); what it cannot know it takes from `fresh`.
+Deterministic for a seed; a frame's noise is a window of one big field, since drawing 100,000 numbers a frame would take
+a millisecond.
 """
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ Called by the denoise stage when settings change; the arithmetic itself is in th
 that one captured graph serves every step. Times are 0..999 as the checkpoints were trained with; a noisy latent is
 `alpha * clean + sigma * noise` with alpha² = alphas_cumprod. Kinds, as in diffusers:
 
-lcm   LCMScheduler: the prediction is bent to the consistency boundary, then re-noised with new noise.
-ddim  DDIMScheduler with eta 0; with trailing spacing it is EulerDiscreteScheduler (SD-Turbo) in another scale.
+lcm   LCMScheduler: the prediction is bent to the consistency boundary, then re-noised with new noise (Luo et al. 2023).
+ddim  DDIMScheduler with eta 0 (Song et al. 2021); with trailing spacing EulerDiscreteScheduler (SD-Turbo), scaled.
 """
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tiny autoencoder (TAESD's architecture, our code): RGB pictures <-> Stable Diffusion latents.
+"""The tiny autoencoder (TAESD's architecture, Bohan 2023, our code): RGB pictures <-> Stable Diffusion latents.
 
 Tensor names are those of diffusers' AutoencoderTiny. Latents are in the U-Net's scale (TAESD needs no scaling
 factor). Runs once a frame each way.

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tiny world of drawn figures in the layout of train/world, for smoke tests: no renderer, no GPU, milliseconds."""
+"""A tiny world of drawn figures in the layout of train/world, for smoke tests: no renderer, no GPU, milliseconds.
+
+Used by the tests of worker/train.
+"""
 from __future__ import annotations
 
 import json
