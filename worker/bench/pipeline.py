@@ -22,7 +22,6 @@ from mirage_lsd.shared.ring.frame import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 from mirage_lsd.worker.bench import machine
 from mirage_lsd.worker.hosts.engine_host import EngineHost
-from mirage_lsd.worker.loop import run_stages
 from mirage_lsd.worker.state import StreamState
 from mirage_lsd.worker.stream import Stream
 from mirage_lsd.worker.timing import NS_PER_MS, percentiles_ms
@@ -99,18 +98,10 @@ class Feed:
     def one_by_one(self) -> tuple[dict[str, float], float]:
         """One frame, in to out: (each stage's milliseconds, all of it)."""
         now_ns = self._write()
-        started_ns = time.perf_counter_ns()
-        job = self._stream.take_newest()
-        job.stage_ms["upload"] = (time.perf_counter_ns() - started_ns) / NS_PER_MS
-        for stage in self._stream.stages:
-            started_ns = time.perf_counter_ns()
-            job = stage(job)
-            job.stage_ms[stage.name] = (time.perf_counter_ns() - started_ns) / NS_PER_MS
-        started_ns = time.perf_counter_ns()
-        self._stream.send(job)
-        job.stage_ms["download"] = (time.perf_counter_ns() - started_ns) / NS_PER_MS
-        while not self._stream.collect():
-            pass
+        job, processed = self._stream.take_newest(), self._stream.timings.processed
+        self._stream.run(job)
+        while self._stream.timings.processed == processed:
+            self._stream.collect()
         return job.stage_ms, (time.monotonic_ns() - now_ns) / NS_PER_MS
 
     def overlapped(self, frames: int) -> float:
@@ -122,7 +113,7 @@ class Feed:
             job = self._stream.take_newest()
             if job is not None:
                 self._write()
-                run_stages(self._stream, job)
+                self._stream.run(job)
         return frames / (time.perf_counter() - started_s)
 
     def _write(self) -> int:

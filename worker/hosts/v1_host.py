@@ -18,27 +18,26 @@ import psutil
 import torch
 
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.messages.settings import V1
+from mirage_lsd.shared.messages.settings import V1, StreamSettings
 from mirage_lsd.worker.engines.device.device import Device, open_device, ran_out_of_memory
 from mirage_lsd.worker.engines.device.graph_set import GraphSet
 from mirage_lsd.worker.engines.device.torch_engine import TorchEngine
 from mirage_lsd.worker.hosts import devices
 from mirage_lsd.worker.hosts.v1_engines import EngineLadder
 from mirage_lsd.worker.hosts.v1_model import TokenReader, load_model, new_prompts
-from mirage_lsd.worker.hosts.vram import VramPlan, plan_for, smaller
-from mirage_lsd.worker.pipelines import build_v1
+from mirage_lsd.worker.hosts.vram import OutOfVramError, VramPlan, plan_for, smaller
+from mirage_lsd.worker.pipeline import Pipeline
+from mirage_lsd.worker.pipelines import v1_stages
 from mirage_lsd.worker.processes.foreign import FOREIGN_ERRORS, reason_of
-from mirage_lsd.worker.stages.base import Stage
-from mirage_lsd.worker.v1.frame.carrier import DeviceCarrier
+from mirage_lsd.worker.timing import since_ms
 from mirage_lsd.worker.v1.frame.context import V1Context
-from mirage_lsd.worker.v1.frame.guard import GuardedStage
 from mirage_lsd.worker.v1.frame.program import FrameProgram, ProgramOptions
+from mirage_lsd.worker.v1.frame.transport import DeviceTransport
 from mirage_lsd.worker.v1.graphs.graphs import graph_specs
 from mirage_lsd.worker.v1.graphs.shapes import SdShapes, sd_shapes_for
 from mirage_lsd.worker.v1.nets.model import MirageV1, graph_modules
 
 log = logging.getLogger(__name__)
-NS_PER_MS = 1_000_000
 MEMORY_RAN_OUT = "graphics memory ran out"
 
 
@@ -53,12 +52,6 @@ class V1Options:
     precision: str = "auto"
     engine: str = "auto"
     working_px: tuple[int, int] | None = None
-
-
-class OutOfVramError(MirageError):
-    """A frame did not fit into the card's memory; the host has chosen what to do next."""
-
-    code = "out_of_vram"
 
 
 class V1Host:
@@ -131,14 +124,25 @@ class V1Host:
                     raise
                 self._shrink(error)
         self.model = self._loaded.info.name
-        self.load_ms = (time.perf_counter_ns() - started_ns) / NS_PER_MS
+        self.load_ms = since_ms(started_ns)
         self.state = "ready"
         log.info("%s (%.0f ms)", self.text, self.load_ms)
 
-    def new_stream(self, live: bool = True, options: ProgramOptions | None = None) -> tuple[list[Stage], DeviceCarrier]:
-        """Stages and carrier of one more stream."""
+    def prepare(self, width_px: int, height_px: int, working_size: str) -> bool:
+        """Every size may be used at once: its program is made when it is first seen."""
+        return True
+
+    def new_pipeline(self, live: bool = True, options: ProgramOptions | None = None) -> Pipeline:
+        """One stream more."""
         context = V1Context(self, live, options)
-        return [GuardedStage(stage, self) for stage in build_v1(context)], DeviceCarrier(context)
+        return Pipeline(self, context, v1_stages(context), DeviceTransport(context))
+
+    def record_frame(self, settings: StreamSettings, size_px: tuple[int, int], frame_ms: float) -> None:
+        """Nothing follows the pace: a card keeps it, or the user chooses another size."""
+
+    def running_text(self, settings: StreamSettings) -> str:
+        """As `text`."""
+        return self.text
 
     def shapes_for(self, width_px: int, height_px: int, working_size: str) -> SdShapes:
         """The sizes for a source, within the plan."""

@@ -9,10 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.messages.settings import SIZES
 from mirage_lsd.worker.hosts.devices import GB_BYTES, DeviceError, Gpu
 
 _TOLERANCE = 0.93  # an "8 GB" card tells 7.5 to 8.6 GB, depending on the driver and what it keeps for itself
+
+
+class OutOfVramError(MirageError):
+    """A frame did not fit into the card's memory; the host has chosen what to do next."""
+
+    code = "out_of_vram"
 
 
 @dataclass(frozen=True)

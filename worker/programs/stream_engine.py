@@ -21,15 +21,16 @@ import cv2
 import numpy as np
 
 from mirage_lsd.shared.messages.settings import MODELS, TINY, V1, StreamSettings
+from mirage_lsd.worker.hosts.model_host import ModelHost
 from mirage_lsd.worker.hosts.models_host import Choice, ModelsHost
 from mirage_lsd.worker.hosts.v1_loader import V1Loader
 from mirage_lsd.worker.models.config import USUAL_SIZE
+from mirage_lsd.worker.pipeline import Pipeline
 from mirage_lsd.worker.presets.presets import wear
 from mirage_lsd.worker.processes import program_end
 from mirage_lsd.worker.programs.engine_arguments import StreamEngineError, settings_made, size_px_of
 from mirage_lsd.worker.programs.pictures import Pictures, open_pictures
 from mirage_lsd.worker.programs.window import Window
-from mirage_lsd.worker.restyler import Restyler, Restyles, V1Restyler
 
 OnFrame = Callable[[np.ndarray], Any]
 LOADING_POLL_S = 0.05
@@ -53,7 +54,7 @@ class StreamEngine:
         self._size_px = size_px_of(resolution)
         self._models = ModelsHost(new_loader=partial(V1Loader, precision="auto" if fp16 else "float32"))
         self._models.check(self._settings)
-        self._restyler: tuple[Choice, Restyles] | None = None
+        self._pipeline: Pipeline | None = None
         self._window: Window | None = None
         self._pictures: Pictures | None = None
         self._threads = futures.ThreadPoolExecutor(1, "mirage-lsd")
@@ -148,7 +149,7 @@ class StreamEngine:
         try:
             self.stop()
         finally:
-            self._threads.submit(self._drop_restyler).result()
+            self._threads.submit(self._drop_pipeline).result()
             self._models.close()
             self._threads.shutdown()
 
@@ -189,9 +190,10 @@ class StreamEngine:
         if not is_live and settings.working_size == "auto":
             settings = replace(settings, working_size=USUAL_SIZE)  # a file has time; how fast it runs must not show
         choice = self._choose(settings, wait=not is_live)
-        self._text = choice.text or (choice.v1.text if choice.v1 else f"{TINY} on {self._models.tiny.device}")
-        if settings.enabled and choice.model and (not is_live or self._is_warm(choice, picture, settings)):
-            picture = self._restyler_of(choice, is_live)(picture, settings)
+        host, (width_px, height_px) = choice.host, picture.shape[1::-1]
+        if settings.enabled and host and (not is_live or host.prepare(width_px, height_px, settings.working_size)):
+            picture = self._pipeline_of(host, is_live).restyle(picture, settings)
+        self._text = choice.text or host.text
         return np.ascontiguousarray(picture[..., :3])
 
     def _choose(self, settings: StreamSettings, wait: bool) -> Choice:
@@ -201,33 +203,20 @@ class StreamEngine:
             self._text = choice.text
             time.sleep(LOADING_POLL_S)
             choice = self._models.choose(settings)
-        if not choice.model and wait and not self._stopping.is_set():
+        if choice.host is None and wait and not self._stopping.is_set():
             raise StreamEngineError(choice.text, "no_model")
         return choice
 
-    def _is_warm(self, choice: Choice, picture: np.ndarray, settings: StreamSettings) -> bool:
-        """Whether a live picture need not wait; else mirage-lsd-tiny is made ready for its size in the background."""
-        if choice.v1 is not None:
-            return True
-        height_px, width_px = picture.shape[:2]
-        ready = self._models.tiny.prepare(
-            self._models.tiny.shapes_for(width_px, height_px, settings.working_size))
-        if not ready:
-            self._text = self._models.tiny.text
-        return ready
+    def _pipeline_of(self, host: ModelHost, is_live: bool) -> Pipeline:
+        if self._pipeline is None or self._pipeline.host is not host:
+            self._drop_pipeline()
+            self._pipeline = host.new_pipeline(is_live)
+        return self._pipeline
 
-    def _restyler_of(self, choice: Choice, is_live: bool) -> Restyles:
-        kept = self._restyler
-        if kept is None or (kept[0].model, kept[0].v1) != (choice.model, choice.v1):
-            self._drop_restyler()
-            made = V1Restyler(choice.v1, is_live) if choice.v1 else Restyler(self._models.tiny)
-            self._restyler = kept = choice, made
-        return kept[1]
-
-    def _drop_restyler(self) -> None:
-        if self._restyler is not None:
-            self._restyler[1].close()
-            self._restyler = None
+    def _drop_pipeline(self) -> None:
+        if self._pipeline is not None:
+            self._pipeline.flush()
+            self._pipeline = None
 
     def _fitted(self, picture: np.ndarray) -> np.ndarray:
         if self._size_px is None or picture.shape[1::-1] == self._size_px:

@@ -57,7 +57,7 @@ class FailingOnce:
 
 
 def fail_at(stream: RingStream, graph: str) -> None:
-    program = stream.stream._carrier._context.program
+    program = stream.stream.pipeline.model.program
     program._launches = {key: FailingOnce(launch) if key[0] == graph else launch
                          for key, launch in program._launches.items()}  # fmt: skip
 
@@ -66,7 +66,7 @@ def fail_at(stream: RingStream, graph: str) -> None:
 def test_when_memory_runs_out_the_stream_goes_on_with_a_smaller_plan(host, tmp_path, graph):
     with RingStream(OneModel(host), tmp_path) as stream:
         stream.play(pictures(2))
-        before, plan = stream.stream._carrier._context.program, host.plan
+        before, plan = stream.stream.pipeline.model.program, host.plan
         fail_at(stream, graph)
         with pytest.raises(OutOfVramError, match="graphics memory ran out"):
             stream.send(pictures(1)[0])
@@ -75,7 +75,7 @@ def test_when_memory_runs_out_the_stream_goes_on_with_a_smaller_plan(host, tmp_p
         assert host.plan.name in host.text and "graphics memory ran out" in host.text
         shown = stream.play(pictures(3))
         assert len(shown) == 3 and np.abs(shown[-1].astype(int) - pictures(3)[-1]).mean() > 5
-        assert stream.stream._carrier._context.program is not before
+        assert stream.stream.pipeline.model.program is not before
 
 
 def test_after_the_smallest_plan_tiny_takes_over(host, tmp_path):
@@ -88,7 +88,7 @@ def test_after_the_smallest_plan_tiny_takes_over(host, tmp_path):
         stream.stream.reset()
         assert host.state == "failed" and "close other programs" in host.text
         assert not stream.send(pictures(1)[0])  # OneModel has no tiny: the source is shown
-        assert stream.stream.stages == []
+        assert stream.stream.pipeline is None
 
 
 def test_memory_that_runs_out_while_loading_is_met_with_a_smaller_plan(monkeypatch):
@@ -119,13 +119,13 @@ def test_a_card_whose_memory_is_full_at_the_start_is_no_matter_of_its_driver():
 def test_a_better_engine_takes_over_between_two_frames(host, tmp_path):
     with RingStream(OneModel(host), tmp_path) as stream:
         stream.play(pictures(2))
-        program = stream.stream._carrier._context.program
+        program = stream.stream.pipeline.model.program
         kept = program["kept_latent"]
         program.offer("better", program.bind(TorchEngine(program.graphs)))
         assert program.engine == "eager"
         stream.play(pictures(3)[2:])
         assert program.engine == "better" and program["kept_latent"] is kept
-        assert stream.stream._carrier._context.memory.frames == 3  # nothing of the past was lost
+        assert stream.stream.pipeline.model.memory.frames == 3  # nothing of the past was lost
 
 
 def test_an_engine_that_cannot_be_built_leaves_the_one_before(host, tmp_path):
@@ -150,7 +150,7 @@ def test_a_named_tensorrt_that_is_not_installed_leaves_the_compiled_engine(tmp_p
     host._ladder = EngineLadder("tensorrt", host.note)
     with RingStream(OneModel(host), tmp_path) as stream:
         assert len(stream.play(pictures(2))) == 2
-        assert stream.stream._carrier.engine == "compiled"
+        assert stream.stream.pipeline.model.engine == "compiled"
     assert host.notes == ["tensorrt engine not used: TensorRT is not installed: pip install 'mirage-lsd[tensorrt]'"]
     assert host._ladder.progress == ""
 
@@ -179,7 +179,7 @@ def test_an_engine_is_built_in_the_background_while_frames_go_on(host, tmp_path,
         engines = []
         for picture in pictures(24) * 20:
             stream.send(picture)
-            engines.append(stream.stream._carrier._context.program.engine)
+            engines.append(stream.stream.pipeline.model.program.engine)
             if engines[-1] == "onnx":
                 break
         assert engines[0] == "eager" and engines[-1] == "onnx", host.text
@@ -194,7 +194,7 @@ def test_onnx_runtime_shows_the_same_pictures_as_torch(tmp_path):
         (tmp_path / engine).mkdir()
         with RingStream(OneModel(made), tmp_path / engine) as stream:
             results.append(stream.play(pictures(3)))
-            assert stream.stream._carrier._context.program.engine == engine, made.text
+            assert stream.stream.pipeline.model.program.engine == engine, made.text
         made.close()
     for one, other in zip(*results, strict=True):
         assert np.abs(one.astype(int) - other).max() <= 2  # of 255: rounding
@@ -205,7 +205,7 @@ def test_half_precision_runs_every_graph(precision, tmp_path):
     made = new_host(precision=precision)
     with RingStream(OneModel(made), tmp_path, StreamSettings(model=V1, prompt="a red coat", steps=1)) as stream:
         shown = stream.play(pictures(2))
-        assert stream.stream._carrier._context.program["kv16"].dtype == getattr(torch, precision)
+        assert stream.stream.pipeline.model.program["kv16"].dtype == getattr(torch, precision)
         assert np.abs(shown[-1].astype(int) - pictures(2)[-1]).mean() > 5
     made.close()
 
@@ -213,7 +213,7 @@ def test_half_precision_runs_every_graph(precision, tmp_path):
 def test_numbers_that_are_none_end_with_a_fresh_start(host, tmp_path):
     with RingStream(OneModel(host), tmp_path) as stream:
         stream.play(pictures(2))
-        context = stream.stream._carrier._context
+        context = stream.stream.pipeline.model
         context.program["kept_latent"].fill_(float("nan"))
         stream.play(pictures(4))
         assert bool(torch.isfinite(context.program["kept_latent"]).all())
@@ -277,17 +277,17 @@ def models(**loader) -> ModelsHost:
 def test_what_stands_in_while_v1_loads():
     settings = StreamSettings(model=V1, prompt="forest")
     choice = models().choose(settings)
-    assert (choice.model, choice.v1) == (TINY, None) and choice.text == f"{V1} text; {TINY} runs meanwhile"
+    assert choice.host.model == TINY and choice.text == f"{V1} text; {TINY} runs meanwhile"
     choice = models().choose(StreamSettings(model=V1, prompt="a castle in the style of Monet"))
-    assert choice.model == "" and choice.text.endswith("the source is shown meanwhile")
+    assert choice.host is None and choice.text.endswith("the source is shown meanwhile")
     assert models(state="failed").choose(settings).text.endswith(f"{TINY} runs instead")
-    assert models(state="ready", host="v1").choose(settings).v1 == "v1"
-    assert models().choose(StreamSettings(prompt="forest")).model == TINY
+    assert models(state="ready", host="v1").choose(settings).host == "v1"
+    assert models().choose(StreamSettings(prompt="forest")).host.model == TINY
 
 
 def test_a_device_that_is_not_there_leaves_tiny(tmp_path):
     choice = models().choose(StreamSettings(model=V1, device="cuda:5", prompt="forest"))
-    assert choice.model == TINY and "cuda:5 is not available: this computer has cuda:0 NVIDIA Test" in choice.text
+    assert choice.host.model == TINY and "cuda:5 is not available: this computer has cuda:0 NVIDIA Test" in choice.text
     assert "runs on cpu only" in models().choose(StreamSettings(device="cuda:0")).text
 
 
@@ -295,10 +295,10 @@ def test_one_checkpoint_at_a_time(monkeypatch):
     host, now_s = models(state="ready", host="v1"), [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now_s[0])
     first, second = (StreamSettings(model=V1, checkpoint=name, prompt="forest") for name in ("a", "b"))
-    assert host.choose(first).v1 == "v1"
-    assert "one at a time" in host.choose(second).text and host.choose(first).v1 == "v1"
+    assert host.choose(first).host == "v1"
+    assert "one at a time" in host.choose(second).text and host.choose(first).host == "v1"
     kept, now_s[0] = host.loader, 110.0  # nobody has asked for the first one for a while
-    assert host.choose(second).v1 == "v1" and kept.dropped and host.loader.given[:2] == ("b", "cuda:0")
+    assert host.choose(second).host == "v1" and kept.dropped and host.loader.given[:2] == ("b", "cuda:0")
 
 
 def test_devices_are_named_for_people():

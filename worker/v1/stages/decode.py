@@ -6,11 +6,11 @@ Writes buffer picture#now. Called by the pipeline's thread. Stateless.
 
 from __future__ import annotations
 
-from mirage_lsd.worker.stages.base import Job, StatelessStage
+from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.v1.frame.context import V1Context
 
 
-class Decode(StatelessStage):
+class Decode(Stage):
     """Runs the tiny autoencoder's decoder."""
 
     name = "decode"
