@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import torch
 
+from mirage_lsd.shared.errors import reason_of
 from mirage_lsd.worker.engines import EngineError
 from mirage_lsd.worker.engines.device.device import ran_out_of_memory
 from mirage_lsd.worker.engines.device.graph_set import DeviceEngine, GraphSet, Launch, Tensors
@@ -22,7 +23,6 @@ from mirage_lsd.worker.engines.device.tensorrt import TensorRtEngine
 from mirage_lsd.worker.engines.device.torch_engine import CapturedEngine, CompiledEngine, TorchEngine
 from mirage_lsd.worker.engines.engine_store import EngineStore
 from mirage_lsd.worker.hosts.devices import Gpu
-from mirage_lsd.worker.processes.foreign import FOREIGN_ERRORS, reason_of
 from mirage_lsd.worker.v1.frame.program import FrameProgram
 from mirage_lsd.worker.v1.frame.wiring import FRAME_GRAPHS, lane_of
 
@@ -103,7 +103,7 @@ class EngineLadder:
                                         lambda graph: self._tell_graph(program, name, graph))  # fmt: skip
         except EngineError as error:
             reason = "" if error.code == "build_cancelled" else str(error)
-        except FOREIGN_ERRORS as error:
+        except Exception as error:  # noqa: BLE001  a compiler or driver may raise anything, and frames go on
             full = ran_out_of_memory(error)
             reason = "graphics memory ran out while it was built" if full else reason_of(error)
         else:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import psutil
 import torch
 
-from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.shared.errors import MirageError, reason_of
 from mirage_lsd.shared.messages.settings import V1, StreamSettings
 from mirage_lsd.worker.engines.device.device import Device, open_device, ran_out_of_memory
 from mirage_lsd.worker.engines.device.graph_set import GraphSet
@@ -28,7 +28,6 @@ from mirage_lsd.worker.hosts.v1_model import TokenReader, load_model, new_prompt
 from mirage_lsd.worker.hosts.vram import OutOfVramError, VramPlan, plan_for, smaller
 from mirage_lsd.worker.pipeline import Pipeline
 from mirage_lsd.worker.pipelines import v1_stages
-from mirage_lsd.worker.processes.foreign import FOREIGN_ERRORS, reason_of
 from mirage_lsd.worker.timing import since_ms
 from mirage_lsd.worker.v1.frame.context import V1Context
 from mirage_lsd.worker.v1.frame.program import FrameProgram, ProgramOptions
@@ -199,7 +198,7 @@ class V1Host:
         except MirageError as error:
             log.error("%s cannot be loaded: %s (%s)", V1, error, error.code)
             self.state, self._doing = "failed", str(error)
-        except FOREIGN_ERRORS as error:
+        except Exception as error:
             log.exception("%s cannot be loaded", V1)
             self.state, self._doing = "failed", f"{reason_of(error)} (the worker's log has more)"
 
