@@ -198,7 +198,7 @@ class V1Host:
         except MirageError as error:
             log.error("%s cannot be loaded: %s (%s)", V1, error, error.code)
             self.state, self._doing = "failed", str(error)
-        except Exception as error:
+        except Exception as error:  # drivers and readers of model files may raise anything: it is told
             log.exception("%s cannot be loaded", V1)
             self.state, self._doing = "failed", f"{reason_of(error)} (the worker's log has more)"
 

@@ -79,7 +79,7 @@ class V1Loader:
         except ImportError as error:
             self._failed = f"{error}; install what it needs with: pip install 'mirage-lsd[gpu]'"
             log.error("%s cannot be loaded: %s", V1, error)
-        except Exception as error:
+        except Exception as error:  # such as a PyTorch whose libraries do not fit this system
             self._failed = reason_of(error)
             log.exception("%s cannot be loaded", V1)
         if self._dropped and self.host is not None:

@@ -107,7 +107,7 @@ class CompiledEngine(CapturedEngine):
                 return super().bind(graph, inputs, outputs)
         except MirageError:
             raise
-        except Exception as error:
+        except Exception as error:  # a compiler may raise anything: a reason for another engine
             if ran_out_of_memory(error):
                 raise
             raise EngineError(f"torch.compile cannot build graph {graph!r}: {reason_of(error)}",
