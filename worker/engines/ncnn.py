@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The graphs in ncnn on the CPU, whose 3x3 convolutions are Winograd's: half the arithmetic. No torch.
 
-Two nets a graph, for two threads and for one, in float32, made from the weights at start; faster_way.py chooses.
+Two nets a graph, for two threads and for one, in float32, made from the weights at start; thread_tuner.py chooses.
 `condition`, which runs when the settings change and looks words up in tables, is left to ONNX Runtime. Whether a run
 holds Python's interpreter differs by ncnn's release: nothing may need that it does, nor that it does not.
 """
@@ -23,10 +23,10 @@ os.environ.setdefault("GOMP_SPINCOUNT", "4000")
 import ncnn
 
 from mirage_lsd.worker.engines import checked_inputs
-from mirage_lsd.worker.engines.faster_way import FasterWay
 from mirage_lsd.worker.engines.ncnn_graphs import net_of
 from mirage_lsd.worker.engines.ncnn_net import Net
 from mirage_lsd.worker.engines.onnx import OnnxEngine
+from mirage_lsd.worker.engines.thread_tuner import ThreadTuner
 from mirage_lsd.worker.models.graphs import GraphShapes, GraphSpec
 from mirage_lsd.worker.models.weights import load_weights
 
@@ -34,7 +34,7 @@ ELSEWHERE = "condition"
 # These have many channels in small pictures: Winograd's weights for 6x6 and 4x4 tiles are 7 and 4 times the 3x3 ones,
 # and to fetch them takes longer than the arithmetic they save (160x96: 10 % of `encode`'s time, 25 MB).
 SMALL_TILES = ("encode", "motion", "denoise")
-BESIDE_THE_MASK = ("flow", "warp")  # these leave a core to the person mask (stages/context.py)
+BESIDE_THE_MASK = ("flow", "warp")  # these leave a core to the person mask (hosts/model_context.py)
 
 
 class NcnnEngine:
@@ -48,7 +48,7 @@ class NcnnEngine:
         tensors = load_weights(weights)
         counts = {name: (1,) if name in BESIDE_THE_MASK or threads == 1 else (threads, 1)
                   for name in specs if name != ELSEWHERE}
-        self._ways = {name: FasterWay(len(ways)) for name, ways in counts.items()}
+        self._ways = {name: ThreadTuner(len(ways)) for name, ways in counts.items()}
         self._nets = {name: _loaded(net_of(name, shapes, tensors), ways, name in SMALL_TILES)
                       for name, ways in counts.items()}
 
@@ -62,7 +62,7 @@ class NcnnEngine:
         for tensor, array in zip(spec.inputs, checked_inputs(spec, inputs), strict=True):
             run.input(tensor.name, ncnn.Mat(_without_batch(array)).clone())  # some layers write over their input
         results = {tensor.name: _fetched(run, tensor.name, tensor.shape) for tensor in spec.outputs}
-        ways.took(way, time.perf_counter_ns() - started_ns)
+        ways.record(way, time.perf_counter_ns() - started_ns)
         return results
 
 

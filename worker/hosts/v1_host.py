@@ -23,7 +23,7 @@ from mirage_lsd.worker.engines.device.device import Device, open_device, ran_out
 from mirage_lsd.worker.engines.device.graph_set import GraphSet
 from mirage_lsd.worker.engines.device.torch_engine import TorchEngine
 from mirage_lsd.worker.hosts import devices
-from mirage_lsd.worker.hosts.v1_engines import EngineLadder
+from mirage_lsd.worker.hosts.v1_engines import EngineUpgrader
 from mirage_lsd.worker.hosts.v1_model import TokenReader, load_model, new_prompts
 from mirage_lsd.worker.hosts.vram import OutOfVramError, VramPlan, plan_for, smaller
 from mirage_lsd.worker.pipeline import Pipeline
@@ -57,8 +57,8 @@ class V1Host:
     """state: "loading", "ready" or "failed"; text: what to tell the user; model, device, engine: what runs."""
 
     def __init__(self, options: V1Options, gpus: tuple[devices.Gpu, ...] | None = None,
-                 told: Callable[[str], None] = lambda text: None) -> None:  # fmt: skip
-        self.options, self._told = options, told
+                 notify: Callable[[str], None] = lambda text: None) -> None:  # fmt: skip
+        self.options, self._notify = options, notify
         self.state, self._doing = "loading", "starting"
         self.model, self.device, self.load_ms = V1, options.device, 0.0
         self.generation = 0
@@ -69,7 +69,7 @@ class V1Host:
         self._gpu: devices.Gpu | None = None
         self._loaded: MirageV1 | None = None
         self._tokens: TokenReader | None = None
-        self._ladder = EngineLadder(options.engine, self.note, told)
+        self._upgrader = EngineUpgrader(options.engine, self.note, notify)
         self._closing = False
 
     @property
@@ -80,7 +80,7 @@ class V1Host:
     @property
     def engine(self) -> str:
         """The engine of the newest program."""
-        return self._ladder.engine
+        return self._upgrader.engine
 
     @property
     def text(self) -> str:
@@ -88,7 +88,7 @@ class V1Host:
         if self.state != "ready":
             return f"{self.model}: {self._doing}" if self.state == "failed" else f"loading {self.model}: {self._doing}"
         plan = f", {self.plan.name}" if self._gpu is not None and self.plan is not None else ""
-        extra = [part for part in (self._ladder.progress, *self.notes[-1:]) if part]
+        extra = [part for part in (self._upgrader.progress, *self.notes[-1:]) if part]
         return "; ".join([f"{self.model} on {self._device_name()}, {self.engine}{plan}", *extra])
 
     @property
@@ -154,12 +154,12 @@ class V1Host:
         graphs = self._graphs(shapes)
         with self.processor.chosen():  # else pinned memory wakes the first card, whichever is in use
             program = FrameProgram(graphs, self.processor, TorchEngine(graphs), options)
-        self._ladder.climb(program, self._rungs(), self._gpu)
+        self._upgrader.upgrade(program, self._better_engines(), self._gpu)
         return program
 
     def drop_program(self, program: FrameProgram) -> None:
         """The program's stream has no more use for it."""
-        self._ladder.forget(program)
+        self._upgrader.forget(program)
 
     def new_prompts(self):
         """Reads one stream's prompts, on a thread of its own."""
@@ -168,7 +168,7 @@ class V1Host:
     def out_of_memory(self, error: Exception) -> OutOfVramError:
         """Books that a frame did not fit: the next smaller plan, or the end of v1. Returns what to raise."""
         log.warning("%s under the %s: %s", MEMORY_RAN_OUT, self.plan.name, error)
-        self._ladder.stop()
+        self._upgrader.stop()
         self.generation += 1
         try:
             self._shrink(error)
@@ -187,7 +187,7 @@ class V1Host:
     def close(self) -> None:
         """Lets the model go; a build under way ends with the graph it is at."""
         self._closing = True
-        self._ladder.close()
+        self._upgrader.close()
         self._loaded = self._tokens = None
         self.release_memory()
 
@@ -220,7 +220,7 @@ class V1Host:
             return self.options.precision
         return "float16" if self._gpu is not None else "float32"
 
-    def _rungs(self) -> tuple[str, ...]:
+    def _better_engines(self) -> tuple[str, ...]:
         if self.options.engine != "auto":
             return (self.options.engine,)
         return self.plan.engines if self._gpu is not None else ()
@@ -232,12 +232,12 @@ class V1Host:
         if self._closing:
             raise MirageError("stopped", "stopped")
         self._doing = doing
-        self._told(doing)
+        self._notify(doing)
 
     def note(self, text: str) -> None:
         """Something the user should know; the newest is in `text`."""
         log.info(text)
-        self._told(text)
+        self._notify(text)
         self.notes = [*self.notes[-4:], text]
 
 

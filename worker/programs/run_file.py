@@ -135,6 +135,6 @@ def _new_v1(settings: StreamSettings, options) -> tuple[Pipeline, str]:
     from mirage_lsd.worker.hosts.v1_host import V1Host, V1Options
 
     chosen = V1Options(settings.checkpoint, settings.device, options.precision, options.engine, options.diffusion_size)
-    host = V1Host(chosen, told=tell)
+    host = V1Host(chosen, notify=tell)
     host.load()
     return host.new_pipeline(live=False), f"{host.model} on {host.device}"

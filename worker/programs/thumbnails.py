@@ -45,7 +45,7 @@ def run(options) -> int:
     for preset in presets.values():
         quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
         cv2.imwrite(str(path_of(preset.id, folder)), drawn(pipeline, person, preset), quality)
-    size_bytes = sum(path_of(each, folder).stat().st_size for each in presets)
+    size_bytes = sum(path_of(preset_id, folder).stat().st_size for preset_id in presets)
     if size_bytes > MAX_BYTES:
         raise ThumbnailError(f"{size_bytes} bytes of thumbnails, at most {MAX_BYTES} may ship", "too_large")
     print(f"{len(presets)} thumbnails, {size_bytes} bytes → {folder}")

@@ -3,8 +3,8 @@
 
 import pytest
 
-from mirage_lsd.worker.engines import faster_way
-from mirage_lsd.worker.engines.faster_way import FasterWay
+from mirage_lsd.worker.engines import thread_tuner
+from mirage_lsd.worker.engines.thread_tuner import ThreadTuner
 from mirage_lsd.worker.hosts.pace import BARRED_S, BUDGET_MS, LATE_WINDOWS, WINDOW_FRAMES, WINDOWS_UNTIL_UP, Pace
 from mirage_lsd.worker.models.config import AUTO_SIZES
 
@@ -135,16 +135,16 @@ def test_frames_of_another_size_say_nothing():
     assert pace.size == "medium"
 
 
-def run(ways: FasterWay, took: dict[int, float], runs: int) -> list[int]:
+def run(ways: ThreadTuner, took: dict[int, float], runs: int) -> list[int]:
     taken = []
     for _ in range(runs):
         taken.append(ways.pick())
-        ways.took(taken[-1], took[taken[-1]])
+        ways.record(taken[-1], took[taken[-1]])
     return taken
 
 
-def test_the_faster_way_is_found_and_kept():
-    ways = FasterWay(2)
+def test_the_thread_tuner_is_found_and_kept():
+    ways = ThreadTuner(2)
     run(ways, {0: 10.0, 1: 4.0}, 30)
     assert ways.usual == 1
     taken = run(ways, {0: 10.0, 1: 4.0}, 5000)
@@ -152,12 +152,12 @@ def test_the_faster_way_is_found_and_kept():
 
 
 def test_ways_that_take_as_long_do_not_alternate():
-    taken = run(FasterWay(2), {0: 5.0, 1: 5.0}, 4000)
-    assert taken.count(1) < 8 * faster_way.TRIED_RUNS
+    taken = run(ThreadTuner(2), {0: 5.0, 1: 5.0}, 4000)
+    assert taken.count(1) < 8 * thread_tuner.TRIED_RUNS
 
 
 def test_a_machine_that_gets_busy_is_noticed_at_once():
-    ways = FasterWay(2)
+    ways = ThreadTuner(2)
     run(ways, {0: 4.0, 1: 8.0}, 2000)
     assert ways.usual == 0
     run(ways, {0: 80.0, 1: 9.0}, 40)
@@ -165,4 +165,4 @@ def test_a_machine_that_gets_busy_is_noticed_at_once():
 
 
 def test_a_single_way_is_always_taken():
-    assert set(run(FasterWay(1), {0: 3.0}, 500)) == {0}
+    assert set(run(ThreadTuner(1), {0: 3.0}, 500)) == {0}

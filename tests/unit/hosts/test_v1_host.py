@@ -21,7 +21,7 @@ from mirage_lsd.worker.engines import EngineError
 from mirage_lsd.worker.engines.device.torch_engine import TorchEngine
 from mirage_lsd.worker.hosts import devices, v1_engines, v1_host, vram
 from mirage_lsd.worker.hosts.models_host import ModelsHost
-from mirage_lsd.worker.hosts.v1_engines import EngineLadder
+from mirage_lsd.worker.hosts.v1_engines import EngineUpgrader
 from mirage_lsd.worker.hosts.v1_host import OutOfVramError, V1Host, V1Options
 from mirage_lsd.worker.hosts.v1_loader import V1Loader
 
@@ -130,7 +130,7 @@ def test_a_better_engine_takes_over_between_two_frames(host, tmp_path):
 
 def test_an_engine_that_cannot_be_built_leaves_the_one_before(host, tmp_path):
     for name, reason in (("tensorrt", "needs an NVIDIA card"), ("compiled", r"needs a C\+\+ compiler")):
-        host._ladder = EngineLadder(name, host.note)
+        host._upgrader = EngineUpgrader(name, host.note)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PATH", "")
             with RingStream(OneModel(host), (tmp_path / name).mkdir() or tmp_path / name) as stream:
@@ -146,35 +146,35 @@ def test_a_named_tensorrt_that_is_not_installed_leaves_the_compiled_engine(tmp_p
 
     monkeypatch.setattr(v1_engines, "CompiledEngine", lambda graphs, lane_of: Compiled(graphs))
     host = new_host(precision="float32")
-    host._gpu = GPU  # as the ladder sees it; the program is on the CPU
-    host._ladder = EngineLadder("tensorrt", host.note)
+    host._gpu = GPU  # as the upgrader sees it; the program is on the CPU
+    host._upgrader = EngineUpgrader("tensorrt", host.note)
     with RingStream(OneModel(host), tmp_path) as stream:
         assert len(stream.play(pictures(2))) == 2
         assert stream.stream.pipeline.model.engine == "compiled"
     assert host.notes == ["tensorrt engine not used: TensorRT is not installed: pip install 'mirage-lsd[tensorrt]'"]
-    assert host._ladder.progress == ""
+    assert host._upgrader.progress == ""
 
 
 @pytest.mark.parametrize("error", [subprocess.CalledProcessError(1, "gcc"), AttributeError("no such call"),
                                    RuntimeError("CUDA error: out of memory")])  # fmt: skip
 def test_whatever_a_compiler_raises_is_a_reason_and_the_stream_goes_on(host, tmp_path, monkeypatch, error):
-    monkeypatch.setattr(EngineLadder, "_make", lambda *_: (_ for _ in ()).throw(error))
+    monkeypatch.setattr(EngineUpgrader, "_make", lambda *_: (_ for _ in ()).throw(error))
     told = []
-    host._ladder = EngineLadder("auto", host.note, told.append)
-    monkeypatch.setattr(host, "_rungs", lambda: ("compiled", "tensorrt"))
+    host._upgrader = EngineUpgrader("auto", host.note, told.append)
+    monkeypatch.setattr(host, "_better_engines", lambda: ("compiled", "tensorrt"))
     with RingStream(OneModel(host), tmp_path) as stream:
         stream.play(pictures(2))
-        host._ladder._jobs.put(None)
-        host._ladder.thread.join(30)
-        assert not host._ladder.thread.is_alive() and host._ladder.progress == ""
+        host._upgrader._jobs.put(None)
+        host._upgrader.thread.join(30)
+        assert not host._upgrader.thread.is_alive() and host._upgrader.progress == ""
         assert [note.partition(" ")[0] for note in host.notes] == ["compiled", "tensorrt"]
         assert len(stream.play(pictures(2))) == 2
     assert told[0] == "building the compiled engine, eager runs meanwhile"
 
 
 def test_an_engine_is_built_in_the_background_while_frames_go_on(host, tmp_path, monkeypatch):
-    host._ladder = EngineLadder("auto", host.note)
-    monkeypatch.setattr(host, "_rungs", lambda: ("onnx",))
+    host._upgrader = EngineUpgrader("auto", host.note)
+    monkeypatch.setattr(host, "_better_engines", lambda: ("onnx",))
     with RingStream(OneModel(host), tmp_path) as stream:
         engines = []
         for picture in pictures(24) * 20:

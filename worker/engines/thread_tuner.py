@@ -16,38 +16,38 @@ RAREST_TRY_RUNS = 3072
 TRIED_RUNS = 4
 MUCH_SLOWER = 1.6
 CLEARLY_FASTER = 0.93
-SEEN_RUNS, RECENT_RUNS = 9, 5
+RECORDED_RUNS, RECENT_RUNS = 9, 5
 
 
-class FasterWay:
+class ThreadTuner:
     """Ways are numbered 0..count-1; 0 is used first."""
 
     def __init__(self, count: int) -> None:
         self.usual = 0
         self._tried: int | None = None
-        self._seen = [deque(maxlen=SEEN_RUNS) for _ in range(count)]
+        self._recorded = [deque(maxlen=RECORDED_RUNS) for _ in range(count)]
         self._wait, self._gap = AT_START_RUNS, FIRST_TRY_RUNS
 
     def pick(self) -> int:
         """The way to take for the next run."""
         return self.usual if self._tried is None else self._tried
 
-    def took(self, way: int, duration: float) -> None:
+    def record(self, way: int, duration: float) -> None:
         """Books a run of a way, in any unit of time."""
-        self._seen[way].append(duration)
+        self._recorded[way].append(duration)
         if self._tried is None:
             self._wait -= 1
-            if len(self._seen) > 1 and (self._wait <= 0 or self._has_slowed()):
+            if len(self._recorded) > 1 and (self._wait <= 0 or self._has_slowed()):
                 self._begin()
         elif way == self._tried:
             self._judge(duration)
 
     def _begin(self) -> None:
-        self._tried = (self.usual + 1) % len(self._seen)
-        self._seen[self._tried].clear()
+        self._tried = (self.usual + 1) % len(self._recorded)
+        self._recorded[self._tried].clear()
 
     def _judge(self, duration: float) -> None:
-        tried, usual = self._seen[self._tried], median(list(self._seen[self.usual])[-RECENT_RUNS:])
+        tried, usual = self._recorded[self._tried], median(list(self._recorded[self.usual])[-RECENT_RUNS:])
         if duration <= MUCH_SLOWER * usual and len(tried) < TRIED_RUNS:
             return
         if len(tried) == TRIED_RUNS and median(tried) < CLEARLY_FASTER * usual:
@@ -58,7 +58,7 @@ class FasterWay:
 
     def _has_slowed(self) -> bool:
         """Whether the last runs of the usual way were much slower than the ones before: the machine has changed."""
-        seen = list(self._seen[self.usual])
-        if len(seen) < SEEN_RUNS or self._gap - self._wait < SEEN_RUNS:
+        seen = list(self._recorded[self.usual])
+        if len(seen) < RECORDED_RUNS or self._gap - self._wait < RECORDED_RUNS:
             return False
         return min(seen[-3:]) > 2.0 * median(seen[:-3])
