@@ -31,7 +31,8 @@ from v1_gates import gates, ratios
 from mirage_lsd.shared.errors import reason_of
 from mirage_lsd.shared.messages.settings import V1, StreamSettings
 from mirage_lsd.worker.bench import machine
-from mirage_lsd.worker.bench.pipeline import measure, moving_pictures
+from mirage_lsd.worker.bench.footage import footage
+from mirage_lsd.worker.bench.pipeline import measure
 from mirage_lsd.worker.bench.v1_models import BenchV1
 from mirage_lsd.worker.engines.cache import default_cache_dir
 from mirage_lsd.worker.programs.cli import size_px
@@ -118,7 +119,7 @@ def ours(options, checkpoint: Path, engine: str, precision: str, one_stream: boo
     settings = StreamSettings(model=V1, prompt=rivals.PROMPT, steps=options.steps, checkpoint="", target_fps=60)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            result = measure(models, settings, frame, options.frames, Path(folder))
+            result = measure(models, settings, footage(None, frame), options.frames, Path(folder))
         facts = models.facts()
         if facts["engine"] != engine:
             return {"error": f"ran {facts['engine']} instead of {engine}: {'; '.join(facts['notes'])}"}
@@ -140,7 +141,7 @@ def their_rows(options, checkpoint: Path) -> dict[str, Row]:
 def theirs(make, options, checkpoint: Path, dtype: torch.dtype) -> dict:
     """Picture by picture; a contender with a delay gives back an earlier picture."""
     contender = make(checkpoint, options.device, dtype, options.size, options.steps, plan_of(checkpoint, options.steps))
-    pictures = moving_pictures(options.size)
+    pictures = footage(None, options.size)
     for index in range(WARM_UP if options.device != "cpu" else 1):
         contender(pictures[index])
     alone_ms, began_s = [], time.perf_counter()
