@@ -18,12 +18,14 @@ from v1_streams import SETTINGS, OneModel, RingStream, new_host, pictures
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.messages.settings import TINY, V1, StreamSettings
 from mirage_lsd.worker.engines import EngineError
+from mirage_lsd.worker.engines.device.device import open_device
 from mirage_lsd.worker.engines.device.torch_engine import TorchEngine
 from mirage_lsd.worker.hosts import devices, v1_engines, v1_host, vram
 from mirage_lsd.worker.hosts.models_host import ModelsHost
 from mirage_lsd.worker.hosts.v1_engines import EngineUpgrader
 from mirage_lsd.worker.hosts.v1_host import OutOfVramError, V1Host, V1Options
 from mirage_lsd.worker.hosts.v1_loader import V1Loader
+from mirage_lsd.worker.v1.first_kernel import probe
 
 GPU = devices.Gpu("cuda:0", "NVIDIA Test", 12 * 10**9, "550.54", (12, 4))
 
@@ -112,7 +114,7 @@ def test_a_card_whose_memory_is_full_at_the_start_is_no_matter_of_its_driver():
         raise RuntimeError("CUDA error: out of memory")
 
     with pytest.raises(devices.DeviceError, match="memory of NVIDIA Test is full") as caught:
-        v1_host._probe(v1_host.open_device("cpu"), GPU, full)
+        probe(open_device("cpu"), GPU, full)
     assert caught.value.code == "too_little_vram"
 
 
