@@ -9,7 +9,7 @@ Sizes: [h, w] is the working size, [rows, columns] its cells of 8x8 pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from mirage_lsd.shared.ring.frame import FrameHeader
 if TYPE_CHECKING:
     from mirage_lsd.worker.paint.dye import Dyes
     from mirage_lsd.worker.paint.layer_band import LayerMaps
+
+
+Context = TypeVar("Context")
 
 
 @dataclass(frozen=True)
@@ -153,11 +156,14 @@ class Job:
     stage_ms: dict[str, float] = field(default_factory=dict)
 
 
-class Stage:
-    """One step of a pipeline. name: as in timings. The pipeline clears the stream's history; a stage forgets its
-    own."""
+class Stage(Generic[Context]):
+    """One step of a pipeline. name: as in timings. The pipeline clears the stream's history; a stage forgets its own.
+    context: what the stages of one stream share (hosts/model_context.py, v1/frame/context.py)."""
 
     name = "stage"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     def __call__(self, job: Job) -> Job:
         """Transforms a job and returns it."""

@@ -17,13 +17,14 @@ from mirage_lsd.worker.paint.scenes import ScenePictures, put_behind
 from mirage_lsd.worker.stages.base import Job, Stage
 
 
-class Composite(Stage):
+class Composite(Stage[ModelContext]):
     """Keeps one picture's buffers, the scene picture and light of the newest look at that size, and what was seen of
     the background."""
 
     name = "composite"
 
-    def __init__(self, _context: ModelContext | None = None) -> None:
+    def __init__(self, context: ModelContext | None = None) -> None:
+        super().__init__(context)
         self._scenes, self._behind = ScenePictures(), Behind()
         self._applier: LayerApplier | None = None
         self._light: LightGrade | None = None

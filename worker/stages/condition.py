@@ -15,13 +15,13 @@ from mirage_lsd.worker.paint.dye import dyes_for
 from mirage_lsd.worker.stages.base import Job, LookTokens, Stage
 
 
-class Condition(Stage):
+class Condition(Stage[ModelContext]):
     """Keeps the tokens of the newest look, so that an unchanged look costs nothing; they hold no history."""
 
     name = "condition"
 
     def __init__(self, context: ModelContext) -> None:
-        self._context = context
+        super().__init__(context)
         self._key: object = None
         self._tokens: dict[str, np.ndarray] = {}
 

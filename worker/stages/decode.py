@@ -11,13 +11,10 @@ from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.tracking.steady import steadied_layer
 
 
-class Decode(Stage):
+class Decode(Stage[ModelContext]):
     """Runs the autoencoder's decoder."""
 
     name = "decode"
-
-    def __init__(self, context: ModelContext) -> None:
-        self._context = context
 
     def __call__(self, job: Job) -> Job:
         edit, last, history = job.edit, job.past.buffers, self._context.history

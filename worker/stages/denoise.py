@@ -20,13 +20,13 @@ from mirage_lsd.worker.tracking.steady import leaked_latent
 ANCHOR_EVERY_FRAMES = 48
 
 
-class Denoise(Stage):
+class Denoise(Stage[ModelContext]):
     """Holds the stream's fixed noise, which belongs to the seed; the hidden state lies in the history."""
 
     name = "denoise"
 
     def __init__(self, context: ModelContext) -> None:
-        self._context = context
+        super().__init__(context)
         self._noise: np.ndarray | None = None
         self._noise_key: object = None
 

@@ -18,13 +18,13 @@ from mirage_lsd.worker.tracking.sightings import Sightings, parsed_cells, unseen
 LOOK_AGAIN = 2  # frames between looks at somebody whom only the parsing finds; each costs some 4 ms
 
 
-class Encode(Stage):
+class Encode(Stage[ModelContext]):
     """Waits for the person mask that the flow stage began, holds what it lost, and runs the source encoder."""
 
     name = "encode"
 
     def __init__(self, context: ModelContext) -> None:
-        self._context = context
+        super().__init__(context)
         self._memory, self._sightings = PersonMemory(), Sightings()
         self._frames = self._looked = 0
 

@@ -16,12 +16,13 @@ from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.timing import NS_PER_MS
 
 
-class Fade(Stage):
+class Fade(Stage[ModelContext]):
     """Keeps a copy of the last picture, and during a fade the old look's."""
 
     name = "fade"
 
-    def __init__(self, _context: ModelContext | None = None) -> None:
+    def __init__(self, context: ModelContext | None = None) -> None:
+        super().__init__(context)
         self._look: object = None
         self._last: np.ndarray | None = None
         self._last_ns = 0

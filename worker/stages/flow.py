@@ -13,13 +13,13 @@ from mirage_lsd.worker.stages.base import FrameMotion, Job, Stage, Working
 from mirage_lsd.worker.tracking.motion import Motion
 
 
-class Flow(Stage):
+class Flow(Stage[ModelContext]):
     """Keeps the last frame's working picture."""
 
     name = "flow"
 
     def __init__(self, context: ModelContext) -> None:
-        self._context = context
+        super().__init__(context)
         self._last: Working | None = None
         self._search = Motion()
 

@@ -35,13 +35,13 @@ class CutDetector:
         return last is not None and is_scene_cut(last, tiny)
 
 
-class Preprocess(Stage):
+class Preprocess(Stage[ModelContext]):
     """One reduction of the source serves the nets, the search for motion and the look-out for cuts."""
 
     name = "preprocess"
 
     def __init__(self, context: ModelContext) -> None:
-        self._context = context
+        super().__init__(context)
         self._is_cut = CutDetector()
 
     def __call__(self, job: Job) -> Job:

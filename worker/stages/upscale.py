@@ -19,13 +19,10 @@ TOO_BRIGHT = np.float32(0.07)
 mean by this share (measured on 24 clips of seed 2)."""
 
 
-class Upscale(Stage):
+class Upscale(Stage[ModelContext]):
     """Runs the super-resolution net at the working size."""
 
     name = "upscale"
-
-    def __init__(self, context: ModelContext) -> None:
-        self._context = context
 
     def __call__(self, job: Job) -> Job:
         buffers, encoded = job.edit.buffers, job.encoded

@@ -17,13 +17,10 @@ from mirage_lsd.worker.tracking.motion_evidence import CORRECTIONS, evidence_of
 from mirage_lsd.worker.tracking.steady import enlarged, steadied_surface
 
 
-class Warp(Stage):
+class Warp(Stage[ModelContext]):
     """Runs the warp along the flow as bodies move; holds nothing itself."""
 
     name = "warp"
-
-    def __init__(self, context: ModelContext) -> None:
-        self._context = context
 
     def __call__(self, job: Job) -> Job:
         if job.motion is None:

@@ -11,13 +11,10 @@ from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.v1.frame.context import V1Context
 
 
-class Condition(Stage):
+class Condition(Stage[V1Context]):
     """Copies tokens only when they are others."""
 
     name = "condition"
-
-    def __init__(self, context: V1Context) -> None:
-        self._context = context
 
     def __call__(self, job: Job) -> Job:
         program, tokens = self._context.program, self._context.prompt.take_tokens()

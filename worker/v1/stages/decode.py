@@ -10,13 +10,10 @@ from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.v1.frame.context import V1Context
 
 
-class Decode(Stage):
+class Decode(Stage[V1Context]):
     """Runs the tiny autoencoder's decoder."""
 
     name = "decode"
-
-    def __init__(self, context: V1Context) -> None:
-        self._context = context
 
     def __call__(self, job: Job) -> Job:
         self._context.program.run("decode")

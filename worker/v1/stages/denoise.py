@@ -12,13 +12,10 @@ from mirage_lsd.worker.v1.frame.context import ANCHOR_EVERY_FRAMES, V1Context
 from mirage_lsd.worker.v1.graphs.graphs import anchor_names
 
 
-class Denoise(Stage):
+class Denoise(Stage[V1Context]):
     """Runs one captured graph for every step; its numbers are copied in between."""
 
     name = "denoise"
-
-    def __init__(self, context: V1Context) -> None:
-        self._context = context
 
     def __call__(self, job: Job) -> Job:
         program, steps = self._context.program, len(self._context.plan.timesteps)

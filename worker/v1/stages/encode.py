@@ -16,13 +16,10 @@ from mirage_lsd.worker.v1.graphs.shapes import PERSON_MASK_PX
 _EVERYWHERE = np.ones(PERSON_MASK_PX[::-1], np.float32)
 
 
-class Encode(Stage):
+class Encode(Stage[V1Context]):
     """Runs the encoder; the person segmenter only where the edit is limited to a region."""
 
     name = "encode"
-
-    def __init__(self, context: V1Context) -> None:
-        self._context = context
 
     def __call__(self, job: Job) -> Job:
         context, program = self._context, self._context.program

@@ -18,13 +18,13 @@ from mirage_lsd.worker.v1.frame.context import V1Context
 OLD = "old_picture"
 
 
-class Fade(Stage):
+class Fade(Stage[V1Context]):
     """Remembers which look was shown; the pictures stay on the device."""
 
     name = "fade"
 
     def __init__(self, context: V1Context) -> None:
-        self._context = context
+        super().__init__(context)
         self._look: object = None
         self._shown: object = None
         self._last_ns = self._began_ns = 0

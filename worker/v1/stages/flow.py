@@ -11,13 +11,10 @@ from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.v1.frame.context import V1Context
 
 
-class Flow(Stage):
+class Flow(Stage[V1Context]):
     """Runs the flow net; the last frame's picture lies in the program's buffers."""
 
     name = "flow"
-
-    def __init__(self, context: V1Context) -> None:
-        self._context = context
 
     def __call__(self, job: Job) -> Job:
         if self._context.memory.latent:

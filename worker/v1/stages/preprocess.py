@@ -12,13 +12,13 @@ from mirage_lsd.worker.stages.preprocess import CutDetector
 from mirage_lsd.worker.v1.frame.context import V1Context
 
 
-class Preprocess(Stage):
+class Preprocess(Stage[V1Context]):
     """Cuts are seen on the host, in the small picture that upload keeps."""
 
     name = "preprocess"
 
     def __init__(self, context: V1Context) -> None:
-        self._context = context
+        super().__init__(context)
         self._is_cut = CutDetector()
 
     def __call__(self, job: Job) -> Job:

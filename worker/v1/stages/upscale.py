@@ -11,13 +11,10 @@ from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.v1.frame.context import V1Context
 
 
-class Upscale(Stage):
+class Upscale(Stage[V1Context]):
     """Runs the super-resolution graph; the next frame's flow may run beside it."""
 
     name = "upscale"
-
-    def __init__(self, context: V1Context) -> None:
-        self._context = context
 
     def __call__(self, job: Job) -> Job:
         program = self._context.program

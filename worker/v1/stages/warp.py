@@ -12,13 +12,10 @@ from mirage_lsd.worker.v1.frame.context import V1Context
 from mirage_lsd.worker.v1.frame.wiring import inputs_of, is_cache
 
 
-class Warp(Stage):
+class Warp(Stage[V1Context]):
     """Runs the warp; the past itself lies in the program's buffers."""
 
     name = "warp"
-
-    def __init__(self, context: V1Context) -> None:
-        self._context = context
 
     def __call__(self, job: Job) -> Job:
         context, program = self._context, self._context.program
