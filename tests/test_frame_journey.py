@@ -12,7 +12,8 @@ import time
 import numpy as np
 import psutil
 import pytest
-from worker_owner import WorkerOwner
+from marking_worker import SAME, SLOW_SAME
+from worker_owner import MARKING, WorkerOwner
 
 from mirage_lsd.shared.errors import RequestRefused
 from mirage_lsd.shared.messages.commands import CloseStream, GetStatus, OpenStream
@@ -26,6 +27,13 @@ def picture(seed: int, width_px: int, height_px: int) -> np.ndarray:
 @pytest.fixture
 def owner():
     with WorkerOwner() as owner:
+        yield owner
+
+
+@pytest.fixture
+def slow_owner():
+    """Its worker takes four frames a second where the seed is SLOW_SAME."""
+    with WorkerOwner(MARKING) as owner:
         yield owner
 
 
@@ -65,9 +73,10 @@ def test_a_new_ring_takes_over(owner):
     assert np.array_equal(shown.picture, picture(2, 80, 60))
 
 
-def test_only_the_newest_frame_is_rendered(owner):
+def test_only_the_newest_frame_is_rendered(slow_owner):
+    owner = slow_owner
     owner.open_stream(1, 64, 48)
-    owner.apply(1, 1, pipeline="passthrough", max_fps_for_tests=4)
+    owner.apply(1, 1, pipeline="passthrough", seed=SLOW_SAME)
     owner.shown(1, owner.send(1, picture(0, 64, 48)))
     for seed in range(1, 6):  # all within one quarter of a second: only the last one is worth rendering
         newest = owner.send(1, picture(seed, 64, 48))
@@ -88,10 +97,11 @@ def test_missing_and_foreign_rings_are_refused(owner):
     owner.open_stream(1, 64, 48)  # and the worker still serves
 
 
-def test_a_damaged_slot_costs_one_frame_and_no_other_stream(owner):
+def test_a_damaged_slot_costs_one_frame_and_no_other_stream(slow_owner):
+    owner = slow_owner
     for stream_id in (1, 2):
         owner.open_stream(stream_id, 64, 48)
-        owner.apply(stream_id, 1, pipeline="passthrough", max_fps_for_tests=4 if stream_id == 1 else 0)
+        owner.apply(stream_id, 1, pipeline="passthrough", seed=SLOW_SAME if stream_id == 1 else SAME)
     owner.shown(1, owner.send(1, picture(0, 64, 48)))
     owner.send(1, picture(1, 64, 48))  # waits for its turn, and is damaged meanwhile
     ring = owner.rings[1][0]

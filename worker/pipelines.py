@@ -1,60 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
 """The named pipelines: each an ordered list of stages. This file is the architecture.
 
-Called by the worker's loop thread when a stream opens or changes its pipeline. Invariant: the order below is the
-order in which a frame passes; upload comes before and download after every pipeline (see loop.py).
+    upload       transport.py: input ring, or a picture in memory → the stream's own copy
+    preprocess   the source at the working size; was the scene cut?
+    flow         how the source moved since the last frame (the person mask runs beside it)
+    encode       source + person mask → features, body parts, body surface
+    condition    the look's words → tokens and dyes
+    warp         hidden state and last layer, moved to where this frame needs them
+    denoise      noise + hidden state → clean latent, in 1 to 5 steps
+    decode       latent → the edit layer at the working size
+    upscale      layer + source → maps for any pixel of the full size
+    composite    dyes, patterns, scene or background, light, laid on the full-size source
+    fade         a new look over the old one
+    download     transport.py: → output ring
+
+Called by the hosts when a stream opens. Invariant: the order below is the order in which a frame passes.
+mirage-lsd-v1's stages bear the same names and lie in v1/stages; its upscale graph composites on the card.
 """
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
-from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.stages.base import Stage
+from mirage_lsd.worker.stages.composite import Composite
 from mirage_lsd.worker.stages.condition import Condition
-from mirage_lsd.worker.stages.context import ModelContext
 from mirage_lsd.worker.stages.decode import Decode
 from mirage_lsd.worker.stages.denoise import Denoise
 from mirage_lsd.worker.stages.encode import Encode
 from mirage_lsd.worker.stages.fade import Fade
 from mirage_lsd.worker.stages.flow import Flow
+from mirage_lsd.worker.stages.preprocess import Preprocess
 from mirage_lsd.worker.stages.upscale import Upscale
+from mirage_lsd.worker.stages.warp import Warp
 
 if TYPE_CHECKING:
+    from mirage_lsd.worker.hosts.model_context import ModelContext
     from mirage_lsd.worker.v1.frame.context import V1Context
 
-PIPELINES: dict[str, tuple[type, ...]] = {
-    "passthrough": (),
-    "lsd": (Flow, Encode, Condition, Denoise, Decode, Upscale, Fade),
-}
-# The same order for mirage-lsd-v1: class Flow of worker/v1/stages/flow.py and so on. By name, since importing them
-# brings in PyTorch, which a worker that runs mirage-lsd-tiny never needs.
-V1_STAGES = ("flow", "encode", "condition", "denoise", "decode", "upscale", "fade")
-V1_PACKAGE = "mirage_lsd.worker.v1.stages"
+PASSTHROUGH, LSD = "passthrough", "lsd"
+PIPELINES = (PASSTHROUGH, LSD)  # passthrough: no stages, the source comes back
+
+TINY_STAGES = (Preprocess, Flow, Encode, Condition, Warp, Denoise, Decode, Upscale, Composite, Fade)
 
 
-class UnknownPipelineError(MirageError):
-    """A stream asks for a pipeline that does not exist."""
-
-    code = "unknown_pipeline"
-
-
-def needs_model(name: str) -> bool:
-    """Whether the pipeline runs the model, so that it has to wait until one is loaded."""
-    return bool(PIPELINES.get(name))
+def tiny_stages(context: ModelContext) -> list[Stage]:
+    """New stages of the lsd pipeline with mirage-lsd-tiny, in running order, for one stream."""
+    return [stage(context) for stage in TINY_STAGES]
 
 
-def build(name: str, host: EngineHost) -> list[Stage]:
-    """New stages of the pipeline `name`, in running order, for one stream."""
-    if name not in PIPELINES:
-        raise UnknownPipelineError(f"no pipeline is called {name!r}; choose one of {', '.join(PIPELINES)}")
-    context = ModelContext(host)
-    return [stage(context) for stage in PIPELINES[name]]
+def v1_stages(context: V1Context) -> list[Stage]:
+    """The same with mirage-lsd-v1. Its stages bring in PyTorch, which a worker that runs mirage-lsd-tiny never
+    needs."""
+    from mirage_lsd.worker.v1 import stages as v1
 
-
-def build_v1(context: V1Context) -> list[Stage]:
-    """New stages of the lsd pipeline with mirage-lsd-v1, in running order, for one stream."""
-    modules = [(name, importlib.import_module(f"{V1_PACKAGE}.{name}")) for name in V1_STAGES]
-    return [getattr(module, name.capitalize())(context) for name, module in modules]
+    in_order = (v1.Preprocess, v1.Flow, v1.Encode, v1.Condition, v1.Warp, v1.Denoise, v1.Decode, v1.Upscale, v1.Fade)
+    return [stage(context) for stage in in_order]

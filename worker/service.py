@@ -22,12 +22,12 @@ from mirage_lsd.shared.release import RELEASE
 from mirage_lsd.worker import state as states
 from mirage_lsd.worker.control import ControlThread, error_reply
 from mirage_lsd.worker.hosts.models_host import ModelsHost
-from mirage_lsd.worker.pipelines import PIPELINES, needs_model
+from mirage_lsd.worker.pipelines import PIPELINES
 from mirage_lsd.worker.stream import Stream
 
 log = logging.getLogger(__name__)
 REPORT_EVERY_S = 1.0
-FAILURES_UNTIL_TOLD = 3
+FAILURES_UNTIL_REPORTED = 3
 
 
 class Service:
@@ -40,9 +40,9 @@ class Service:
         self._path_of = path_of
         self._state = states.WorkerState()
         self._streams: dict[int, Stream] = {}
-        self._told: dict[int, tuple[str, str]] = {}
+        self._reported_states: dict[int, tuple[str, str]] = {}
         self._started_s = self._reported_s = time.monotonic()
-        self._ready_told: object = None
+        self._reported_host: object = None
 
     @property
     def stopping(self) -> bool:
@@ -68,13 +68,13 @@ class Service:
 
     def report(self) -> None:
         """Broadcasts Ready once, states when they change, and figures about once a second."""
-        self._tell_ready()
+        self._report_host()
         for stream in self._streams.values():
-            self._tell_state(stream.stream_id, *self._describe(stream))
+            self._report_state(stream.stream_id, *self._describe(stream))
         now_s = time.monotonic()
         if now_s - self._reported_s >= REPORT_EVERY_S:
             self._reported_s = now_s
-            self._told = {}  # once more, for clients that came late
+            self._reported_states = {}  # once more, for clients that came late
             for stream in self._streams.values():
                 self._control.publish(self._stats(stream))
 
@@ -128,7 +128,7 @@ class Service:
     def _match(self, after: states.WorkerState) -> None:
         for stream_id in set(self._streams) - set(after.streams):
             self._streams.pop(stream_id).close()
-            self._told.pop(stream_id, None)
+            self._reported_states.pop(stream_id, None)
         for stream_id, wanted in after.streams.items():
             stream = self._streams.get(stream_id)
             if stream is None:
@@ -160,13 +160,13 @@ class Service:
             commands.PROTOCOL,
             RELEASE,
             os.getpid(),
-            tuple(PIPELINES),
+            PIPELINES,
             self._models.devices(),
             self._models.device_names(),
         )
 
     def _status(self) -> events.StatusReport:
-        host = self._models.newest()
+        host = self._models.largest()
         return events.StatusReport(
             time.monotonic() - self._started_s,
             self._models.tiny.ready,
@@ -188,41 +188,33 @@ class Service:
             stream.timings.processed,
             stream.timings.dropped,
             stream.state.generation,
-            (stream.choice.v1 or self._models.tiny).device,
+            (stream.choice.host or self._models.tiny).device,
         )
 
     def _describe(self, stream: Stream) -> tuple[str, str]:
         settings = stream.state.settings
         if not settings.enabled:
             return "off", "switched off: the source is shown untouched"
-        if stream.failures_in_a_row >= FAILURES_UNTIL_TOLD:
+        if stream.failures_in_a_row >= FAILURES_UNTIL_REPORTED:
             return "failing", f"frames fail: {stream.last_error}"
-        if not needs_model(settings.pipeline):
-            return "running", self._models.tiny_remark(settings) or "running"
         choice = self._models.choose(settings)
-        if choice.v1 is not None:
-            return "running", choice.v1.text
-        if choice.model and self._models.tiny.ready:
-            return "running", choice.text or self._running_text(settings)
-        tiny = self._models.tiny
-        return ("loading", choice.text) if not choice.model else (tiny.state, tiny.text)
+        if choice.host is None:
+            return "loading", choice.text
+        if not choice.host.ready:
+            return choice.host.state, choice.host.text
+        return "running", choice.text or choice.host.running_text(settings)
 
-    def _running_text(self, settings: StreamSettings) -> str:
-        if settings.working_size != "auto":
-            return "running"
-        return self._models.tiny.pace.text(settings.steps)
-
-    def _tell_state(self, stream_id: int, state: str, text: str) -> None:
-        if self._told.get(stream_id) == (state, text):
+    def _report_state(self, stream_id: int, state: str, text: str) -> None:
+        if self._reported_states.get(stream_id) == (state, text):
             return
-        self._told[stream_id] = (state, text)
+        self._reported_states[stream_id] = (state, text)
         generation = self._state.stream(stream_id).generation
         self._control.publish(events.State(stream_id, state, text[: events.MAX_TEXT_CHARS], generation))
 
-    def _tell_ready(self) -> None:
+    def _report_host(self) -> None:
         """When a model is loaded, and again when another model or engine took over."""
-        host = self._models.newest()
-        told = host.model, host.device, host.engine
-        if self._models.tiny.ready and told != self._ready_told:
-            self._ready_told = told
+        host = self._models.largest()
+        runs = host.model, host.device, host.engine
+        if self._models.tiny.ready and runs != self._reported_host:
+            self._reported_host = runs
             self._control.publish(events.Ready(host.device, host.model, host.engine, host.load_ms))

@@ -49,7 +49,6 @@ class StreamSettings:
     working_size: resolution the model works at, "auto": the largest that keeps pace. device: where it runs.
     seed: of the noise. target_fps: frames a second to aim at. keep_in_sync: hold source and sound until the
     processed frame is there.
-    max_fps_for_tests: 0 means no limit.
     model: which model. The rest is for mirage-lsd-v1: checkpoint: a folder, file or hub id, "" for the default;
     structure_lock: how much of the source's layout stays, 0 to 1; edit_region: where the edit may show."""
 
@@ -65,7 +64,6 @@ class StreamSettings:
     seed: int = integer(0, MAX_SEED, default=1)
     target_fps: int = choice(*TARGET_FPS, default=30)
     keep_in_sync: bool = flag(default=False)
-    max_fps_for_tests: float = number(0.0, 1000.0, default=0.0)
     model: str = choice(*MODELS, default=TINY)
     checkpoint: str = string(MAX_CHECKPOINT_CHARS, default="")
     structure_lock: float = number(0.0, 1.0, default=0.5)

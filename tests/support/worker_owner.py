@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from mirage_lsd.shared.ring.ring import Ring
 
 START_WITHIN_S = 20.0
 MODEL_WITHIN_S = 120.0
+MARKING = (str(Path(__file__).with_name("marking_worker.py")),)
 
 
 @dataclass
@@ -34,14 +36,15 @@ class Shown:
 class WorkerOwner:
     """Owns a session folder, a doorbell, a worker process and any number of streams. A context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: tuple[str, ...] = ("-m", "mirage_lsd.worker")) -> None:
+        """worker: what Python runs, MARKING for marking_worker.py."""
         self.folder = SessionFolder.create()
         self.doorbell = Doorbell.create(self.folder.path_of("doorbell"))
         server, self.keys = new_key_pair(), new_key_pair()
         self.server_public_key = server.public
         launch = LaunchConfig(self.folder.path, "doorbell", server.public, server.secret, self.keys.public)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "mirage_lsd.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, *worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self.process.stdin.write(launch.to_line().encode())
         self.process.stdin.flush()

@@ -12,7 +12,7 @@ import time
 
 import pytest
 from footage import SOURCE_RGB, recorded, recording
-from marking_worker import EXIT
+from marking_worker import EXIT, OVERLOADED
 from obs_scene import Collection, Item, Scene, Script, color_source, mirage_filter
 from studio import MIRAGE_SCRIPT, Studio, faulty_script
 
@@ -72,7 +72,7 @@ def test_a_worker_that_keeps_failing_shows_nobody(studio, choice):
 def test_an_overloaded_worker_shows_nobody(studio, choice):
     slot = studio.slot("Room")
     with recording(studio) as footage:
-        studio.set_filter("Room", max_fps_for_tests=0.5)  # a late picture is waited for a second at most
+        studio.set_filter("Room", seed=OVERLOADED)  # a late picture is waited for a second at most
         studio.wait_until(lambda: "too late" in slot.text("status"), "the status to say so")
         studio.wait_ticks(slot, 60)
     check(footage, choice)

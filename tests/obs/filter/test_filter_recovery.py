@@ -9,7 +9,7 @@ import signal
 import cv2
 import numpy as np
 import pytest
-from marking_worker import EXIT, RED, RED_BGR, SAME
+from marking_worker import EXIT, RED_BGR, SAME, SLOW_RED
 from obs_scene import Script, color_source, image_source, media_source, mirage_filter
 from studio import (
     MIRAGE_SCRIPT,
@@ -86,7 +86,7 @@ def test_without_an_installation_the_source_is_shown_and_the_status_says_why(tmp
 def test_a_slow_worker_never_lets_the_source_through(tmp_path):
     """Worker capped at 12 frames a second under OBS at 30: not one untouched frame in the recording."""
     clip = clip_file(tmp_path / "clip.mkv")
-    capped = mirage_filter(pipeline="passthrough", seed=RED, max_fps_for_tests=12.0)
+    capped = mirage_filter(pipeline="passthrough", seed=SLOW_RED)
     with Studio(tmp_path / "obs", [media_source("Clip", clip, filters=[capped])]) as studio:
         studio.start()
         slot = studio.wait_styled("Clip")

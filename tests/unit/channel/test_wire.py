@@ -237,7 +237,7 @@ def test_a_message_too_large_to_send_is_refused_by_its_sender() -> None:
         ({"prompt": None}, "prompt"),
         ({"enabled": 1}, "enabled"),
         ({"seed": -1}, "seed"),
-        ({"max_fps_for_tests": float("inf")}, "max_fps_for_tests"),
+        ({"structure_lock": float("inf")}, "structure_lock"),
     ],
 )
 def test_settings_are_checked_when_they_are_made(arguments: dict, field: str) -> None:
