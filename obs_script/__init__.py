@@ -6,7 +6,7 @@ plugin.py          owns all below; the supervisor thread does all waiting for th
 filter_host.py     loads filter.lua, follows the filters that exist
 streams.py         one filter: rings, settings and look     ring_pair.py  its two rings of one epoch
 look_settings.py   its look in OBS's settings               buttons.py    the buttons of its window
-desk.py            every filter's look; look commands from any thread     desk_server.py  the same over ZeroMQ
+look_store.py            every filter's look; look commands from any thread     look_server.py  the same over ZeroMQ
 hotkeys.py  scenes.py  where commands come from             script_call.py  into a callback of the script
 preset_reader.py   the presets, read again when changed     choices.py    what the window's lists offer
 worker_process.py  spawn, handshake, heartbeat, restart     child_process.py  its process-level helpers

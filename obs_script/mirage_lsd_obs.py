@@ -194,7 +194,7 @@ def script_properties():
         from mirage_lsd.obs_script.senses import sense_properties
 
         sense_properties.add_voice(obs, properties, _plugin.voice.settings.source)
-        filtered = [report.name.rpartition("/")[0] for report in _plugin.desk.reports()]
+        filtered = [report.name.rpartition("/")[0] for report in _plugin.looks.reports()]
         sense_properties.add_gestures(obs, properties, filtered, _plugin.gestures.settings.source)
     return properties
 
@@ -202,7 +202,7 @@ def script_properties():
 def _add_scenes(properties):
     """For each scene, the preset it brings when OBS switches to it."""
     group = obs.obs_properties_create()
-    presets = list(_plugin.desk.state.presets.values()) if _plugin is not None else []
+    presets = list(_plugin.looks.state.presets.values()) if _plugin is not None else []
     for name in obs.obs_frontend_get_scene_names() or ():
         kind, form = obs.OBS_COMBO_TYPE_LIST, obs.OBS_COMBO_FORMAT_STRING
         choice = obs.obs_properties_add_list(group, SCENE_KEY + name, name, kind, form)

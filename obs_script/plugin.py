@@ -2,7 +2,7 @@
 """The plugin inside OBS: owns everything, and the order in which it starts and stops.
 
 start(), stop() and the hooks are called on OBS's UI thread and do not wait. The supervisor thread does all waiting
-for the worker; the listener thread hears the doorbell and obeys buttons even while the supervisor waits; the desk's
+for the worker; the listener thread hears the doorbell and obeys buttons even while the supervisor waits; the look store's
 server has a thread of its own. Invariants: a fault here never reaches OBS: without an installation or a worker the
 filter still exists, shows the source and says why; at most one supervisor runs per plugin, and it ends before the
 control block is unmapped; after the last plugin has stopped nothing of it is left, in this process or outside.
@@ -25,9 +25,9 @@ from mirage_lsd.obs_script.host.control_block import ControlBlock
 from mirage_lsd.obs_script.host.install_record import InstallRecord
 from mirage_lsd.obs_script.host.libobs import LOG_ERROR, LibObs
 from mirage_lsd.obs_script.host.script_call import ScriptCall
-from mirage_lsd.obs_script.looks.desk import Desk
-from mirage_lsd.obs_script.looks.desk_server import DeskServer
 from mirage_lsd.obs_script.looks.hotkeys import Hotkeys
+from mirage_lsd.obs_script.looks.look_server import LookServer
+from mirage_lsd.obs_script.looks.look_store import LookStore
 from mirage_lsd.obs_script.looks.preset_reader import PresetReader
 from mirage_lsd.obs_script.looks.scenes import Scenes
 from mirage_lsd.obs_script.processes.child_process import start_and_forget
@@ -36,7 +36,7 @@ from mirage_lsd.obs_script.processes.worker_process import RUNNING, WorkerProces
 from mirage_lsd.obs_script.senses.gestures import Gestures
 from mirage_lsd.obs_script.senses.voice import RING_FILE, Voice
 from mirage_lsd.shared.channel import session_folder
-from mirage_lsd.shared.channel.desk_address import ROOT_VARIABLE
+from mirage_lsd.shared.channel.look_address import ROOT_VARIABLE
 from mirage_lsd.shared.channel.session_folder import SessionFolder
 from mirage_lsd.shared.doorbell.doorbell import Doorbell
 from mirage_lsd.shared.errors import MirageError
@@ -52,7 +52,7 @@ _ending: list[threading.Thread] = []
 
 
 class Plugin:
-    """One load of the script. `unusable` says why there can be no worker, or is empty. `desk` takes look commands
+    """One load of the script. `unusable` says why there can be no worker, or is empty. `looks` takes look commands
     from any thread. `voice` listens, `gestures` looks, `sync` delays sound. `notes`: more lines for every filter's
     status, each by who says it. `refusal`: why it shall do nothing but say this. The entry file of any later release
     uses a refusing plugin, so these stay as they are: Plugin(script_folder, refusal), start(), stop(wait)."""
@@ -64,17 +64,17 @@ class Plugin:
         self.notes: dict[str, str] = {}
         self._worker: Any = NoWorker()
         self._presets: Any = NoPresets()
-        self._server: DeskServer | None = None
+        self._server: LookServer | None = None
         self._install: InstallRecord | None = None
         self._talk_listeners: list[Callable[[bool], None]] = []
         self._stopping, self._restart_pressed, self._awake = threading.Event(), threading.Event(), threading.Event()
-        self.desk = Desk(self._awake.set)
+        self.looks = LookStore(self._awake.set)
         self.script_call = ScriptCall(self._libobs)
-        self.scenes = Scenes(self._libobs, self.desk)
+        self.scenes = Scenes(self._libobs, self.looks)
         self.sync = KeepInSync(self._libobs)
-        self.hotkeys = Hotkeys(self._libobs, self.desk, self.talk)
-        self.voice = Voice(self._libobs, self.desk, self.notes, self._awake.set)
-        self.gestures = Gestures(self._libobs, self.desk, self.notes, self._awake.set)
+        self.hotkeys = Hotkeys(self._libobs, self.looks, self.talk)
+        self.voice = Voice(self._libobs, self.looks, self.notes, self._awake.set)
+        self.gestures = Gestures(self._libobs, self.looks, self.notes, self._awake.set)
         self.on_talk(self.voice.talk)
         self._listener = threading.Thread(target=self._listen, name="mirage-listener", daemon=True)
         self._supervisor = threading.Thread(target=self._supervise, name="mirage-supervisor", daemon=True)
@@ -90,10 +90,10 @@ class Plugin:
             self._block = ControlBlock.create(self._session.path_of(control_block.FILE_NAME))
             self._worker_bell = Doorbell.create(self._session.path_of("worker.bell"))
             self._plugin_bell = Doorbell.create(self._session.path_of("plugin.bell"))
-            self._host = FilterHost(self._libobs, self._block, self._session.path_of, self.desk)
+            self._host = FilterHost(self._libobs, self._block, self._session.path_of, self.looks)
             self._board = status.StatusBoard(self._libobs)
             self._hdr = HdrCanvas(self._libobs)
-            self._buttons = Buttons(self._block, self.desk, self.open_presets)
+            self._buttons = Buttons(self._block, self.looks, self.open_presets)
             self._host.load(self._folder, self._worker_bell, self._plugin_bell, self._refusal)
         except MirageError:
             self._session.close()
@@ -123,7 +123,7 @@ class Plugin:
 
     def describe(self) -> str:
         """Status of the whole plugin in one line."""
-        return status.overall(self._host.streams, self._worker, self._why_unusable(), self.desk.problem)
+        return status.overall(self._host.streams, self._worker, self._why_unusable(), self.looks.problem)
 
     def on_talk(self, listener: Callable[[bool], None]) -> None:
         """Call `listener` when the push-to-talk key goes down (True) or up; it must only queue."""
@@ -146,7 +146,7 @@ class Plugin:
         try:
             install = InstallRecord.find(self._folder)
             install.import_zmq()
-            self._server = DeskServer(self.desk, self._session, self.talk)
+            self._server = LookServer(self.looks, self._session, self.talk)
         except MirageError as error:
             self.unusable = str(error)
             self._libobs.log(self.unusable, LOG_ERROR)
@@ -160,7 +160,7 @@ class Plugin:
 
     def _worker_lost(self) -> None:
         self._block.header.put("worker_running", 0)
-        self.desk.set_running(False)
+        self.looks.set_running(False)
 
     def _listen(self) -> None:
         while not self._stopping.is_set():
@@ -197,7 +197,7 @@ class Plugin:
         running = self._worker.state == RUNNING
         usable = running and not self._worker.lost
         self._block.header.put("worker_running", int(usable))
-        self.desk.set_running(usable)
+        self.looks.set_running(usable)
         if running and self._worker.launch != self._seen_launch:
             self._seen_launch = self._worker.launch
             welcome = self._worker.welcome
@@ -218,7 +218,7 @@ class Plugin:
     def _follow_presets(self) -> None:
         if self._presets.step():
             found = self._presets.found
-            self.desk.set_presets(found.presets, found.problem, found.user_file)
+            self.looks.set_presets(found.presets, found.problem, found.user_file)
             choices.publish_presets(self._block, found)
             if found.problem:
                 self._libobs.log(f"presets: {found.problem}")
@@ -228,7 +228,7 @@ class Plugin:
             self.hotkeys.finish()
 
     def _remarks(self) -> list[str]:
-        problem = f"Presets: {self.desk.problem} (the last good list is in use)" if self.desk.problem else ""
+        problem = f"Presets: {self.looks.problem} (the last good list is in use)" if self.looks.problem else ""
         return [line for line in (problem, *self.notes.values()) if line]
 
     def _tidy_up(self) -> None:
@@ -237,7 +237,7 @@ class Plugin:
             self._server.stop()
         self.voice.close()
         self.gestures.close()
-        self.desk.close()
+        self.looks.close()
         self._presets.close()
         self._worker.stop()
         self._host.close(self._worker)

@@ -11,9 +11,9 @@ import pytest
 from worker_owner import WorkerOwner
 
 from mirage_lsd.shared.errors import RequestRefused
-from mirage_lsd.shared.messages.commands import PROTOCOL, ApplySettings, GetStatus, Hello, Ping, Shutdown
-from mirage_lsd.shared.messages.events import Ready, State, Stats
 from mirage_lsd.shared.messages.settings import StreamSettings
+from mirage_lsd.shared.messages.worker_commands import PROTOCOL, ApplySettings, GetStatus, Hello, Ping, Shutdown
+from mirage_lsd.shared.messages.worker_events import Ready, State, Stats
 
 PICTURE = np.full((48, 64, 4), 77, np.uint8)
 

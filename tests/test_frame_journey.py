@@ -15,7 +15,7 @@ import pytest
 from worker_owner import WorkerOwner
 
 from mirage_lsd.shared.errors import RequestRefused
-from mirage_lsd.shared.messages.commands import CloseStream, GetStatus, OpenStream
+from mirage_lsd.shared.messages.worker_commands import CloseStream, GetStatus, OpenStream
 from mirage_lsd.worker.processes.priority import PICTURE
 
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 import psutil
 
 from mirage_lsd.shared.errors import MirageError, OtherRelease
-from mirage_lsd.shared.messages import commands, events
+from mirage_lsd.shared.messages import worker_commands, worker_events
 from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.shared.release import RELEASE
 from mirage_lsd.worker import state as states
@@ -93,7 +93,7 @@ class Service:
         self._streams = {}
         self._models.close()
 
-    def _answer(self, command: object) -> events.Event:
+    def _answer(self, command: object) -> worker_events.Event:
         command, refused = self._usable(command)
         after = states.apply(self._state, command)
         self._match(after)
@@ -107,7 +107,7 @@ class Service:
 
         So a prompt that is still being typed, or has a word we do not know, loses no other setting.
         """
-        if not isinstance(command, commands.ApplySettings):
+        if not isinstance(command, worker_commands.ApplySettings):
             return command, None
         try:
             self._models.check(command.settings)
@@ -136,28 +136,28 @@ class Service:
             elif wanted is not stream.state:
                 stream.update(wanted)
 
-    def _reply(self, command: object) -> events.Event:
-        if isinstance(command, commands.Hello):
+    def _reply(self, command: object) -> worker_events.Event:
+        if isinstance(command, worker_commands.Hello):
             return self._welcome(command)
-        if isinstance(command, commands.OpenStream):
-            return events.StreamOpened(command.stream_id, command.epoch)
-        if isinstance(command, commands.Ping):
-            return events.Pong(command.sent_ns, time.monotonic_ns())
-        if isinstance(command, commands.GetStatus):
+        if isinstance(command, worker_commands.OpenStream):
+            return worker_events.StreamOpened(command.stream_id, command.epoch)
+        if isinstance(command, worker_commands.Ping):
+            return worker_events.Pong(command.sent_ns, time.monotonic_ns())
+        if isinstance(command, worker_commands.GetStatus):
             return self._status()
-        return events.Done()
+        return worker_events.Done()
 
-    def _welcome(self, command: commands.Hello) -> events.Welcome:
-        if command.protocol != commands.PROTOCOL:
+    def _welcome(self, command: worker_commands.Hello) -> worker_events.Welcome:
+        if command.protocol != worker_commands.PROTOCOL:
             raise MirageError(
-                f"the worker speaks protocol {commands.PROTOCOL}, {command.client_name} speaks "
+                f"the worker speaks protocol {worker_commands.PROTOCOL}, {command.client_name} speaks "
                 f"{command.protocol}; install one release on both sides",
                 "wrong_protocol",
             )
         if command.release not in ("", RELEASE):
             raise OtherRelease(command.release, RELEASE)
-        return events.Welcome(
-            commands.PROTOCOL,
+        return worker_events.Welcome(
+            worker_commands.PROTOCOL,
             RELEASE,
             os.getpid(),
             tuple(PIPELINES),
@@ -165,9 +165,9 @@ class Service:
             self._models.device_names(),
         )
 
-    def _status(self) -> events.StatusReport:
+    def _status(self) -> worker_events.StatusReport:
         host = self._models.newest()
-        return events.StatusReport(
+        return worker_events.StatusReport(
             time.monotonic() - self._started_s,
             self._models.tiny.ready,
             host.device,
@@ -178,9 +178,9 @@ class Service:
             tuple(self._stats(stream) for stream in self._streams.values()),
         )
 
-    def _stats(self, stream: Stream) -> events.Stats:
+    def _stats(self, stream: Stream) -> worker_events.Stats:
         latency = stream.timings.latency()
-        return events.Stats(
+        return worker_events.Stats(
             stream.stream_id,
             stream.timings.fps(),
             latency["p50_ms"],
@@ -217,7 +217,7 @@ class Service:
             return
         self._told[stream_id] = (state, text)
         generation = self._state.stream(stream_id).generation
-        self._control.publish(events.State(stream_id, state, text[: events.MAX_TEXT_CHARS], generation))
+        self._control.publish(worker_events.State(stream_id, state, text[: worker_events.MAX_TEXT_CHARS], generation))
 
     def _tell_ready(self) -> None:
         """When a model is loaded, and again when another model or engine took over."""
@@ -225,4 +225,4 @@ class Service:
         told = host.model, host.device, host.engine
         if self._models.tiny.ready and told != self._ready_told:
             self._ready_told = told
-            self._control.publish(events.Ready(host.device, host.model, host.engine, host.load_ms))
+            self._control.publish(worker_events.Ready(host.device, host.model, host.engine, host.load_ms))

@@ -19,7 +19,7 @@ from mirage_lsd.obs_script.filters.status import refresh_window
 from mirage_lsd.obs_script.filters.streams import FilterStream
 from mirage_lsd.obs_script.host.control_block import LAYOUT_VERSION, ControlBlock, address_of
 from mirage_lsd.obs_script.host.libobs import LibObs
-from mirage_lsd.obs_script.looks.desk import Desk
+from mirage_lsd.obs_script.looks.look_store import LookStore
 from mirage_lsd.obs_script.processes.worker_process import WorkerProcess
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.messages.settings import StreamSettings
@@ -35,8 +35,8 @@ NO_LOOK = {"preset": "", "outfit": "", "hair": "", "scene": "", "light": "", "lo
 class FilterHost:
     """`streams`: the filters that exist, by their instance number."""
 
-    def __init__(self, libobs: LibObs, block: ControlBlock, path_of: Callable[[str], str], desk: Desk) -> None:
-        self._libobs, self._block, self._path_of, self._desk = libobs, block, path_of, desk
+    def __init__(self, libobs: LibObs, block: ControlBlock, path_of: Callable[[str], str], looks: LookStore) -> None:
+        self._libobs, self._block, self._path_of, self._looks = libobs, block, path_of, looks
         self._script: int | None = None
         self._bell_mappings: list[Mapping] = []
         self.streams: dict[int, FilterStream] = {}
@@ -83,7 +83,7 @@ class FilterHost:
             if instance not in self.streams:
                 self._new.add(instance)
                 self.streams[instance] = FilterStream(
-                    slot, self._path_of, self._libobs.log, self._desk, self._twin_of
+                    slot, self._path_of, self._libobs.log, self._looks, self._twin_of
                 )
             self.streams[instance].step(worker)
             if instance in self._new and self.streams[instance].name:
@@ -143,7 +143,7 @@ class FilterHost:
             for older, younger in zip(twins, twins[1:]):
                 if younger.may_join(older):
                     younger.slot.put("join", older.instance)
-        self._desk.set_previewed(previewed)
+        self._looks.set_previewed(previewed)
 
     def _is_saved(self, stream: FilterStream) -> bool:
         """Whether one of the stream's filters is in the scene collection, and no copy of studio mode's."""

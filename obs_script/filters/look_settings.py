@@ -2,8 +2,8 @@
 """A filter's look in its OBS settings: where OBS saves it, where the properties window shows it and the user edits it.
 
 Used by streams.py on the supervisor thread. The settings "enabled", "preset", "outfit", "hair", "scene", "light" and
-"prompt" are what the window shows; "look" (hidden, JSON) is the whole look with the desk's revision. Invariant: what
-the desk wrote never comes back as a command: each text from Lua names the revision it is based on, and only what
+"prompt" are what the window shows; "look" (hidden, JSON) is the whole look with the look store's revision. Invariant: what
+the look store wrote never comes back as a command: each text from Lua names the revision it is based on, and only what
 differs from what was written then is the user's doing.
 """
 

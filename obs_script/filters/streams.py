@@ -16,14 +16,14 @@ from typing import Any, Callable
 from mirage_lsd.obs_script.filters.look_settings import LookSettings
 from mirage_lsd.obs_script.filters.ring_pair import RingKeeper
 from mirage_lsd.obs_script.host.control_block import SHOWS, Area
-from mirage_lsd.obs_script.looks.desk import WORKER, Desk
 from mirage_lsd.obs_script.looks.look_state import WINDOW
+from mirage_lsd.obs_script.looks.look_store import WORKER, LookStore
 from mirage_lsd.obs_script.processes.worker_process import RUNNING, WorkerProcess
 from mirage_lsd.shared.errors import FieldError, MirageError, RequestRefused
-from mirage_lsd.shared.messages.commands import ApplySettings, CloseStream, OpenStream
-from mirage_lsd.shared.messages.events import State, Stats
 from mirage_lsd.shared.messages.look import OWN_SEED, Look
 from mirage_lsd.shared.messages.settings import StreamSettings
+from mirage_lsd.shared.messages.worker_commands import ApplySettings, CloseStream, OpenStream
+from mirage_lsd.shared.messages.worker_events import State, Stats
 
 RETRY_S = 1.0
 SEEN_WITHIN_S = 0.4
@@ -44,12 +44,12 @@ class FilterStream:
         slot: Area,
         path_of: Callable[[str], str],
         log: Callable[..., None],
-        desk: Desk,
+        looks: LookStore,
         twin_of: Callable[[str, int], FilterStream | None] = lambda name, instance: None,
     ) -> None:
         """`twin_of`: another stream of that name, for the instance that asks, or None."""
         self.slot, self.instance = slot, slot.get("instance")
-        self._path_of, self._log, self._desk, self._twin_of = path_of, log, desk, twin_of
+        self._path_of, self._log, self._looks, self._twin_of = path_of, log, looks, twin_of
         self.settings, self.raw, self.generation = StreamSettings(enabled=False), {}, 0
         self.stats: Stats | None = None
         self.state: State | None = None
@@ -58,7 +58,7 @@ class FilterStream:
         self.look_settings = LookSettings()
         self._problems: dict[str, str] = {}
         self._own = self.settings
-        self._at_desk, self._since = "", time.monotonic()
+        self._entered_as, self._since = "", time.monotonic()
         self._look, self._look_revision = Look(), 0
         self._settings_revision = -1
         self._rings = RingKeeper(slot, path_of, self.instance, log)
@@ -90,7 +90,7 @@ class FilterStream:
         """Follow the filter's wishes. May wait for the worker's answer."""
         self._read_names()
         self._read_settings()
-        self._follow_desk()
+        self._follow_look()
         self._follow_size()
         if worker.state != RUNNING:
             self.slot.put("ready", 0)
@@ -115,12 +115,12 @@ class FilterStream:
         """Whether this stream and its twin `other` do the same thing twice."""
         agree = (self._look, self.settings) == (other._look, other.settings)
         alike = self.raw.get("when_unstyled") == other.raw.get("when_unstyled")
-        apart = any(one._problems or not one._at_desk or one.slot.get("apart") for one in (self, other))
+        apart = any(one._problems or not one._entered_as or one.slot.get("apart") for one in (self, other))
         return agree and alike and not apart
 
     def close(self, worker: WorkerProcess) -> None:
         """The filter is gone, or the Lua half is: give everything back."""
-        self._desk.remove(self.instance)
+        self._looks.remove(self.instance)
         if worker.state == RUNNING and self._opened[0] == worker.launch:
             try:
                 worker.request(CloseStream(self.instance, self._opened[1]))
@@ -131,9 +131,9 @@ class FilterStream:
     def _read_names(self) -> None:
         self.parent_name = self.slot.text("parent_name") or self.parent_name
         self.filter_name = self.slot.text("filter_name") or self.filter_name
-        if self._at_desk and self._at_desk != self.name:
-            self._at_desk = self.name
-            self._desk.rename(self.instance, self.name)
+        if self._entered_as and self._entered_as != self.name:
+            self._entered_as = self.name
+            self._looks.rename(self.instance, self.name)
 
     def _read_settings(self) -> None:
         revision = self.slot.revision("settings")
@@ -147,7 +147,7 @@ class FilterStream:
             self._settings_revision = revision
             self._problems["settings"] = f"settings not usable: {error}"
             return
-        if not self._at_desk and not self._sit_down(raw):
+        if not self._entered_as and not self._enter(raw):
             return  # look again: the name or the presets have not come yet
         self._settings_revision = revision
         self.raw, self._own = raw, own
@@ -155,31 +155,31 @@ class FilterStream:
         self._problems.pop("window", None)
         for command in self.look_settings.commands(raw, self.name):
             try:
-                self._desk.submit(command, self.instance)
+                self._looks.submit(command, self.instance)
             except MirageError as error:
                 self._note_problem("window", error)
         self.slot.put("settings_read", revision)
 
-    def _sit_down(self, raw: dict[str, Any]) -> bool:
-        """Bring the filter to the desk with the look it was saved in, or with its twin's."""
+    def _enter(self, raw: dict[str, Any]) -> bool:
+        """Bring the filter to the look store with the look it was saved in, or with its twin's."""
         waited = time.monotonic() - self._since > PRESETS_WITHIN_S
-        if not self.name or (raw.get("preset") and not self._desk.state.presets and not waited):
+        if not self.name or (raw.get("preset") and not self._looks.state.presets and not waited):
             return False
-        self._at_desk = self.name
+        self._entered_as = self.name
         twin = self._twin_of(self.name, self.instance)
-        if twin is not None and twin._at_desk:
+        if twin is not None and twin._entered_as:
             self.look_settings = twin.look_settings.copy()
-            self._desk.add_twin(self.instance, twin.instance, self.slot)
+            self._looks.add_twin(self.instance, twin.instance, self.slot)
         else:
-            look = self.look_settings.first_look(raw, self._desk.state)
-            self._desk.add(self.instance, self.name, look, self.slot)
+            look = self.look_settings.first_look(raw, self._looks.state)
+            self._looks.add(self.instance, self.name, look, self.slot)
         return True
 
-    def _follow_desk(self) -> None:
-        """The settings the worker should have: the filter's own and the desk's look."""
-        if not self._at_desk:
+    def _follow_look(self) -> None:
+        """The settings the worker should have: the filter's own and the look store's look."""
+        if not self._entered_as:
             return
-        look, self._look_revision, origin = self._desk.look(self.instance)
+        look, self._look_revision, origin = self._looks.look(self.instance)
         self._look = look
         changed = dataclasses.replace(
             self._own,
@@ -212,7 +212,7 @@ class FilterStream:
 
     def _tell(self, worker: WorkerProcess) -> None:
         rings = self._rings.now
-        if rings is None or not self._at_desk:
+        if rings is None or not self._entered_as:
             return
         opened = (worker.launch, rings.epoch)
         if self._opened != opened:
@@ -220,7 +220,7 @@ class FilterStream:
             self._opened = opened
         asked = (worker.launch, self.generation)
         if self._applied == asked:
-            self._desk.drawn(self.instance, self._look_revision, self.generation)
+            self._looks.drawn(self.instance, self._look_revision, self.generation)
         elif self._declined != (*asked, self._look_revision) and self._last_one_is_seen():
             self._apply(worker)
         # A look refused at the start leaves the picture bare, which whoever hides behind the look does not want seen.
@@ -244,11 +244,11 @@ class FilterStream:
             self._declined = (*asked, self._look_revision)
             self._note_problem("look", error)
             self._refused_at, self._undressed = time.monotonic(), self._undressed or self._applied == (0, 0)
-            self._desk.refused(self.instance, self._look, self._look_revision, error)
+            self._looks.refused(self.instance, self._look, self._look_revision, error)
             return
         self._applied = asked
         self.slot.put("generation", self.generation)
-        self._desk.drawn(self.instance, self._look_revision, self.generation)
+        self._looks.drawn(self.instance, self._look_revision, self.generation)
 
     def _note_problem(self, what: str, error: MirageError) -> None:
         text = str(error)

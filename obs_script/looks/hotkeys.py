@@ -3,7 +3,7 @@
 
 needed() and finish() run on the supervisor thread, register() between them inside a script callback (OBS registers a
 script's hotkeys nowhere else), the hotkeys' own callbacks on OBS's thread for deferred calls. Invariants: the callbacks
-only submit to the desk; register() calls nothing that lets go of the GIL (script_call.py says why), so nothing of
+only submit to the look store; register() calls nothing that lets go of the GIL (script_call.py says why), so nothing of
 libobs.py; OBS saves the keys in its profile under the hotkey's name, and they are read back from there when a hotkey
 is registered and when the profile changes; a name is registered at most once.
 
@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from mirage_lsd.obs_script.host.libobs import LibObs
-from mirage_lsd.obs_script.looks.desk import Desk
 from mirage_lsd.obs_script.looks.look_state import LookState
+from mirage_lsd.obs_script.looks.look_store import LookStore
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.messages import look_commands as asked
 
@@ -73,8 +73,8 @@ def _of_target(state: LookState, prefix: str, title: str, target: str) -> dict[s
 class Hotkeys:
     """The hotkeys of one load of the script."""
 
-    def __init__(self, libobs: LibObs, desk: Desk, on_talk: Callable[[bool], None]) -> None:
-        self._libobs, self._desk, self._on_talk = libobs, desk, on_talk
+    def __init__(self, libobs: LibObs, looks: LookStore, on_talk: Callable[[bool], None]) -> None:
+        self._libobs, self._looks, self._on_talk = libobs, looks, on_talk
         self._wanted: dict[str, Hotkey] = {}
         self._registered: dict[str, tuple[int, Callable[[bool], None], str]] = {}
         self._keyless: list[str] = []
@@ -82,7 +82,7 @@ class Hotkeys:
 
     def needed(self) -> bool:
         """Whether refresh() has something to do: presets or filters have changed."""
-        state = self._desk.state
+        state = self._looks.state
         seen = (state.presets, sorted(one.name for one in state.filters.values()))
         if seen == self._seen:
             return False
@@ -132,7 +132,7 @@ class Hotkeys:
 
     def _submit(self, command: Any) -> None:
         try:
-            self._desk.submit(command)
+            self._looks.submit(command)
         except MirageError as error:
             self._libobs.log(f"hotkey: {error}")
 

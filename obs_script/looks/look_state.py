@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every filter's look and its history, and the one rule of how they change: `apply(state, command)`.
 
-Called by the desk inside OBS, by whichever thread a command comes on, under the desk's lock. Invariant: pure; the
+Called by the look store inside OBS, by whichever thread a command comes on, under the look store's lock. Invariant: pure; the
 same state and command give the same state anywhere, so everyone who follows the commands arrives at the same looks.
 """
 

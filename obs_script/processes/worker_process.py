@@ -29,8 +29,8 @@ from mirage_lsd.obs_script.processes.child_process import (
 from mirage_lsd.shared.channel.endpoints import EXIT_OTHER_RELEASE, LaunchConfig, LaunchReport
 from mirage_lsd.shared.clock import now_ns
 from mirage_lsd.shared.errors import ChannelTimeout, MirageError, OtherRelease
-from mirage_lsd.shared.messages.commands import PROTOCOL, GetStatus, Hello, Ping, Shutdown
-from mirage_lsd.shared.messages.events import Ready, StatusReport, Welcome
+from mirage_lsd.shared.messages.worker_commands import PROTOCOL, GetStatus, Hello, Ping, Shutdown
+from mirage_lsd.shared.messages.worker_events import Ready, StatusReport, Welcome
 from mirage_lsd.shared.release import RELEASE, disagreement
 from mirage_lsd.shared.ring.memory_probe import MemoryProbe, not_shared
 

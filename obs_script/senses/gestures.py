@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gestures in OBS: the process that looks at a filter's source, and the way of a gesture to the desk.
+"""Gestures in OBS: the process that looks at a filter's source, and the way of a gesture to the look store.
 
 set() is called on OBS's UI thread, step() on the supervisor thread, which never waits here. Invariants: a gesture is a
 look command like any other, with origin "gesture"; without gestures wanted there is no process; the process only reads
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mirage_lsd.obs_script.host.libobs import LibObs
-from mirage_lsd.obs_script.looks.desk import Desk
+from mirage_lsd.obs_script.looks.look_store import LookStore
 from mirage_lsd.obs_script.processes.line_process import LineProcess
 from mirage_lsd.obs_script.senses.gesture_settings import ACTIONS, GestureSettings
 from mirage_lsd.shared.errors import MirageError
@@ -27,8 +27,8 @@ SHOWN_S = 8.0
 class Gestures:
     """`settings`: how to look. `notes`: the plugin's; the line called "gestures" is written here."""
 
-    def __init__(self, libobs: LibObs, desk: Desk, notes: dict, wake: Callable[[], None]) -> None:
-        self._libobs, self._desk, self._notes, self._wake = libobs, desk, notes, wake
+    def __init__(self, libobs: LibObs, looks: LookStore, notes: dict, wake: Callable[[], None]) -> None:
+        self._libobs, self._looks, self._notes, self._wake = libobs, looks, notes, wake
         self.settings = GestureSettings()
         self._process = LineProcess("gestures", LINES, libobs.log, wake)
         self._watched = ""
@@ -80,13 +80,13 @@ class Gestures:
         self._libobs.log(f"gestures: {shown}")
         try:
             if command is not None:
-                self._desk.submit(command)
+                self._looks.submit(command)
             self._say(shown if command is not None else f"{shown} (bound to nothing)")
         except MirageError as error:
             self._say(f"{shown}: {error}")
 
     def _command(self, gesture: str) -> LookCommand | None:
-        for preset in self._desk.state.presets.values():
+        for preset in self._looks.state.presets.values():
             if preset.gesture == gesture:
                 return ApplyPreset(preset.id, origin=ORIGIN)
         return ACTIONS[self.settings.actions.get(gesture, "")][1]

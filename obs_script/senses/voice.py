@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Voice in OBS: the source that is listened to, the process that recognises, and the way of a command to the desk.
+"""Voice in OBS: the source that is listened to, the process that recognises, and the way of a command to the look store.
 
 set() is called on OBS's UI thread, talk() on a hotkey's, step() on the supervisor thread, which does everything else
 and never waits here. Invariants: a voice command is a look command like any other, with origin "voice"; without voice
@@ -15,7 +15,7 @@ from typing import Any
 
 from mirage_lsd.obs_script.host.audio_tap import AudioTap
 from mirage_lsd.obs_script.host.libobs import LibObs
-from mirage_lsd.obs_script.looks.desk import Desk
+from mirage_lsd.obs_script.looks.look_store import LookStore
 from mirage_lsd.obs_script.processes.line_process import LineProcess
 from mirage_lsd.obs_script.senses.voice_settings import MICROPHONE, VoiceSettings
 from mirage_lsd.shared.errors import MirageError
@@ -44,8 +44,8 @@ TOO_BUSY = "the machine is too busy to listen all the time; say it again"
 class Voice:
     """`settings`: how to listen. `notes`: the plugin's; the line called "voice" is written here."""
 
-    def __init__(self, libobs: LibObs, desk: Desk, notes: dict, wake: Callable[[], None]) -> None:
-        self._libobs, self._desk, self._notes, self._wake = libobs, desk, notes, wake
+    def __init__(self, libobs: LibObs, looks: LookStore, notes: dict, wake: Callable[[], None]) -> None:
+        self._libobs, self._looks, self._notes, self._wake = libobs, looks, notes, wake
         self.settings = VoiceSettings()
         self._keys: queue.SimpleQueue = queue.SimpleQueue()
         self._process = LineProcess("voice", LINES, libobs.log, wake)
@@ -142,7 +142,7 @@ class Voice:
 
     def _do(self, heard: Understood) -> None:
         try:
-            self._desk.submit(heard.look_command)
+            self._looks.submit(heard.look_command)
         except MirageError as error:
             self._say(f'heard "{heard.text}": {error}')
             return

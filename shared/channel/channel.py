@@ -24,7 +24,7 @@ from mirage_lsd.shared.channel import wire
 from mirage_lsd.shared.channel.curve import ZAP_DOMAIN, KeyPair, raw_key, zap_answer
 from mirage_lsd.shared.channel.endpoints import HOST, LaunchConfig, LaunchReport
 from mirage_lsd.shared.errors import ChannelError, ChannelTimeout, RequestRefused, WireError
-from mirage_lsd.shared.messages.events import MAX_TEXT_CHARS, ErrorReply
+from mirage_lsd.shared.messages.worker_events import MAX_TEXT_CHARS, ErrorReply
 
 MAX_TRANSPORT_BYTES = 1 << 20  # above: the connection is dropped; from wire's limit up to this: a typed refusal
 _ZAP_ADDRESS = "inproc://zeromq.zap.01"

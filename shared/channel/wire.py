@@ -25,15 +25,15 @@ import re
 from typing import Any
 
 from mirage_lsd.shared.errors import FieldError, WireError
-from mirage_lsd.shared.messages import commands, events, look_commands, look_events
+from mirage_lsd.shared.messages import look_commands, look_events, worker_commands, worker_events
 from mirage_lsd.shared.messages.fields import MAX_INTEGER, build
 from mirage_lsd.shared.messages.strict_json import parse
 
-VERSION = commands.PROTOCOL
-MODULES = (commands, events, look_commands, look_events)
+VERSION = worker_commands.PROTOCOL
+MODULES = (worker_commands, worker_events, look_commands, look_events)
 MAX_MESSAGE_BYTES = 64 * 1024
 _KEYS = {"v", "type", "id", "body"}
-_BASES = (commands.Command, events.Event)
+_BASES = (worker_commands.WorkerCommand, look_commands.LookRequest, worker_events.Event)
 
 
 def message_classes() -> dict[str, type]:

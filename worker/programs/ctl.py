@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`mirage-lsd ctl`: change and follow the looks in a running OBS, from scripts and other programs.
 
-Called by the command line. Invariant: what a command prints is what the desk answered; a refusal is one line and
+Called by the command line. Invariant: what a command prints is what the look store answered; a refusal is one line and
 status 2.
 """
 
@@ -15,15 +15,15 @@ import sys
 import time
 from typing import Any
 
-from mirage_lsd.shared.channel import desk_address
-from mirage_lsd.shared.channel.desk_address import DeskAddress
+from mirage_lsd.shared.channel import look_address
+from mirage_lsd.shared.channel.look_address import LookAddress
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.messages import look_commands as asked
 from mirage_lsd.shared.messages import look_events as told
 from mirage_lsd.shared.messages.look import FilterReport, Preset
 from mirage_lsd.shared.messages.settings import LAYERS
 from mirage_lsd.shared.release import RELEASE, upgraded
-from mirage_lsd.worker.programs.desk_client import DeskClient
+from mirage_lsd.worker.programs.look_client import LookClient
 
 SIMPLE = {
     "undo": (asked.Undo, "back to the look before"),
@@ -72,14 +72,14 @@ def run(options: Any) -> int:
     if options.action == "list" and options.offline:
         return _list(_offline(), options)
     address = _address(options.obs)
-    with DeskClient(options.who, address, listen=options.action in ("watch", "batch")) as desk:
-        return _batch(desk, options) if options.action == "batch" else _act(desk, options)
+    with LookClient(options.who, address, listen=options.action in ("watch", "batch")) as client:
+        return _batch(client, options) if options.action == "batch" else _act(client, options)
 
 
-def _address(pid: int) -> DeskAddress:
+def _address(pid: int) -> LookAddress:
     """Which OBS is meant; says so where that could be a surprise."""
-    address = desk_address.find(pid)
-    if not pid and len(desk_address.running()) > 1:
+    address = look_address.find(pid)
+    if not pid and len(look_address.running()) > 1:
         print(f"mirage-lsd: several OBS run; this is for process {address.pid}, started last: --obs says which",
               file=sys.stderr)  # fmt: skip
     if address.release != RELEASE:
@@ -87,20 +87,20 @@ def _address(pid: int) -> DeskAddress:
     return address
 
 
-def _act(desk: DeskClient, options: Any) -> int:
+def _act(client: LookClient, options: Any) -> int:
     if options.action == "list":
-        return _list(desk.presets(), options)
+        return _list(client.presets(), options)
     if options.action == "status":
-        return _status(desk, options)
+        return _status(client, options)
     if options.action == "watch":
-        return _watch(desk, options)
+        return _watch(client, options)
     if options.action == "talk":
-        desk.request(asked.Talk(options.held == "down"))
+        client.request(asked.Talk(options.held == "down"))
         return 0
-    return _print_done(desk.do(command_of(options)), options)
+    return _print_done(client.do(command_of(options)), options)
 
 
-def _batch(desk: DeskClient, options: Any) -> int:
+def _batch(client: LookClient, options: Any) -> int:
     """A line that is refused is told and ends nothing; status 2 if there was one."""
     parser = argparse.ArgumentParser(prog="", exit_on_error=False)
     add_arguments(parser)
@@ -111,7 +111,7 @@ def _batch(desk: DeskClient, options: Any) -> int:
             if rest or one.action == "batch":
                 raise MirageError(f"not an action: {line.strip()}", "bad_line")
             one.json = one.json or options.json
-            refused |= _act(desk, one)
+            refused |= _act(client, one)
         except (MirageError, argparse.ArgumentError, ValueError) as error:
             print(f"mirage-lsd: {error}", file=sys.stderr, flush=True)
             refused = EXIT_REFUSED
@@ -154,8 +154,8 @@ def _list(presets: list[Preset], options: Any) -> int:
     return 0
 
 
-def _status(desk: DeskClient, options: Any) -> int:
-    report = desk.ask()
+def _status(client: LookClient, options: Any) -> int:
+    report = client.ask()
     if options.json:
         print(json.dumps(dataclasses.asdict(report)))
         return 0
@@ -174,16 +174,16 @@ def _print_done(done: told.LookDone, options: Any) -> int:
         return 0
     for one in done.filters:
         print(described(one))
-    if not done.drawn and not all(one.look.off for one in done.filters):
+    if not done.applied and not all(one.look.off for one in done.filters):
         print("(kept; the worker does not draw it yet)")
     return 0
 
 
-def _watch(desk: DeskClient, options: Any) -> int:
+def _watch(client: LookClient, options: Any) -> int:
     until_s = time.monotonic() + options.seconds
     try:
         while (left_s := until_s - time.monotonic()) > 0:
-            for event in desk.events(min(WATCH_S, left_s)):
+            for event in client.events(min(WATCH_S, left_s)):
                 print(_event_line(event, options.json), flush=True)
     except KeyboardInterrupt:
         return 0

@@ -40,7 +40,7 @@ from mirage_lsd.obs_script.host.control_block import Area, Latency
 from mirage_lsd.shared.clock import now_ns
 from mirage_lsd.shared.messages.look_commands import ApplyPreset, TurnOff, TurnOn
 from mirage_lsd.worker.bench.machine import describe
-from mirage_lsd.worker.programs.desk_client import DeskClient
+from mirage_lsd.worker.programs.look_client import LookClient
 from mirage_lsd.worker.timing import NS_PER_MS, percentiles_ms
 
 LOOKS = ("red-leather-jacket", "navy-suit")
@@ -163,18 +163,18 @@ class Meter:
         raise SystemExit(f"a command by {way} changed nothing on screen: {self._slot.text('status')}")
 
 
-def _off_times(studio: LookStudio, desk: DeskClient, slot: Area, count: int) -> list[float]:
+def _off_times(studio: LookStudio, client: LookClient, slot: Area, count: int) -> list[float]:
     """Milliseconds from "off" to the untouched source on screen."""
     delays = []
     for _ in range(count):
         studio.wait_styled("Clip")
         time.sleep(0.2)
         started_ns = now_ns()
-        desk.do(TurnOff(origin="voice"))
+        client.do(TurnOff(origin="voice"))
         while slot.get("showing_styled"):
             time.sleep(0.001)
         delays.append((now_ns() - started_ns) / NS_PER_MS)
-        desk.do(TurnOn(origin="voice"))
+        client.do(TurnOn(origin="voice"))
     return delays
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A look in a filter's OBS settings: saved and found again, and what the desk wrote never comes back as a command."""
+"""A look in a filter's OBS settings: saved and found again, and what the look store wrote never comes back as a command."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def seat():
     return settings, dict(FRESH)
 
 
-def test_what_the_desk_writes_comes_back_as_nothing(seat):
+def test_what_the_look_store_writes_comes_back_as_nothing(seat):
     settings, obs = seat
     for revision, look in enumerate((with_preset(Look(), RIDER), Look(), Look(off=True)), start=1):
         obs.update(settings.to_write(look, revision))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A controller's end of the desk (obs_script/looks/desk_server.py): commands out, a mirror of all looks.
+"""A controller's end of the look store (obs_script/looks/look_server.py): commands out, a mirror of all looks.
 
 Constructed, used and closed by one thread, of the command line, a benchmark or any other program of the same user.
-Invariant: `looks` is what the desk last told; a missed event is noticed by its revision and asked for.
+Invariant: `looks` is what the look store last told; a missed event is noticed by its revision and asked for.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from mirage_lsd.shared.channel import desk_address
+from mirage_lsd.shared.channel import look_address
 from mirage_lsd.shared.channel.channel import ControlClient
-from mirage_lsd.shared.channel.desk_address import DeskAddress
+from mirage_lsd.shared.channel.look_address import LookAddress
 from mirage_lsd.shared.errors import ChannelTimeout, MirageError
-from mirage_lsd.shared.messages.commands import PROTOCOL, Hello
 from mirage_lsd.shared.messages.look import FilterReport, Preset
 from mirage_lsd.shared.messages.look_commands import GetLooks, GetPresets, LookCommand
 from mirage_lsd.shared.messages.look_events import Joined, LookChanged, LookDone, LooksReport
+from mirage_lsd.shared.messages.worker_commands import PROTOCOL, Hello
 
 ANSWER_WITHIN_S = 5.0
 JOIN_AGAIN_S = 0.1
 
 
-class DeskClient:
-    """`revision`, `looks`: every filter by name, as the desk last told. Raises MirageError when there is no desk."""
+class LookClient:
+    """`revision`, `looks`: every filter by name, as the look store last told. Raises MirageError when there is no look store."""
 
-    def __init__(self, name: str, address: DeskAddress | None = None, listen: bool = True) -> None:
+    def __init__(self, name: str, address: LookAddress | None = None, listen: bool = True) -> None:
         """listen: wait until events come through; who only commands can do without."""
-        address = address or desk_address.find()
+        address = address or look_address.find()
         self._client = ControlClient(address.report, address.server_public_key, address.keys)
         self.revision = -1
         self.looks: dict[str, FilterReport] = {}
@@ -42,14 +42,14 @@ class DeskClient:
             self.close()
             raise
 
-    def __enter__(self) -> DeskClient:
+    def __enter__(self) -> LookClient:
         return self
 
     def __exit__(self, *_error: object) -> None:
         self.close()
 
     def do(self, command: LookCommand) -> LookDone:
-        """Has a look command done; returns when the worker draws it (or cannot at present: LookDone.drawn)."""
+        """Has a look command done; returns when the worker draws it (or cannot at present: LookDone.applied)."""
         return self._client.request(command, ANSWER_WITHIN_S)
 
     def ask(self) -> LooksReport:
@@ -91,7 +91,7 @@ class DeskClient:
             self._client.request(Hello(PROTOCOL, name), ANSWER_WITHIN_S)
             if Joined(name) in self._client.events(JOIN_AGAIN_S):
                 return
-        raise ChannelTimeout("the desk answers, but its events do not come through")
+        raise ChannelTimeout("the look store answers, but its events do not come through")
 
     def close(self) -> None:
         """Closes the sockets."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A look command on its way to the worker, and the answer to whoever asked.
 
-Made and closed by the desk, under its lock. Invariant: the listener is called exactly once.
+Made and closed by the look store, under its lock. Invariant: the listener is called exactly once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mirage_lsd.shared.messages.look_commands import LookCommand
 ANSWER_WITHIN_S = 3.0
 
 
-class Ticket:
+class PendingCommand:
     """A command's way to the worker. `needs`: the revision each filter's look must be drawn at."""
 
     def __init__(self, command: LookCommand, revision: int, needs: dict[int, int]) -> None:
@@ -30,7 +30,7 @@ class Ticket:
             listener(self._answer)
 
     def close(self, answer: Any) -> None:
-        """The desk's part: the answer is there."""
+        """The look store's part: the answer is there."""
         self._answer = answer
         if self._listener is not None:
             self._listener(answer)

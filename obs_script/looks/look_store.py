@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The desk: owns every filter's look, takes look commands from any thread, and knows what the worker draws of it.
+"""The look store: owns every filter's look, takes look commands from any thread, and knows what the worker draws of it.
 
 Hotkeys, controllers, voice, scenes and properties call submit(); the supervisor fetches the looks, tells the worker
 and reports back. Invariants: no call waits (the lock is held for a small pure computation only), so a look can be
 changed or switched off while the worker hangs; a filter that is off shows its source in OBS's next frame; revisions
-are published in their order; whoever commands last wins; each ticket is answered exactly once.
+are published in their order; whoever commands last wins; each pending is answered exactly once.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Any, Callable
 from mirage_lsd.obs_script.host.control_block import Area
 from mirage_lsd.obs_script.looks import look_state
 from mirage_lsd.obs_script.looks.look_state import LookState
-from mirage_lsd.obs_script.looks.ticket import Ticket
+from mirage_lsd.obs_script.looks.pending_command import PendingCommand
 from mirage_lsd.shared.channel import wire
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.messages.events import MAX_TEXT_CHARS, ErrorReply
 from mirage_lsd.shared.messages.look import MAX_STATUS_CHARS, FilterReport, Look, Preset
 from mirage_lsd.shared.messages.look_commands import AS_IT_IS, ApplyPreset, LookCommand, RandomPreset
 from mirage_lsd.shared.messages.look_events import LookChanged, LookDone, LookRefused, LooksReport, PresetsChanged
+from mirage_lsd.shared.messages.worker_events import MAX_TEXT_CHARS, ErrorReply
 
 WORKER = "worker"
 """Origin of a change that puts a refused look back."""
@@ -33,7 +33,7 @@ WORKER = "worker"
 
 @dataclasses.dataclass
 class _Seat:
-    """A filter at the desk. good: the last look that the worker drew. drawn, generation: what it acknowledged.
+    """A filter at the look store. good: the last look that the worker drew. drawn, generation: what it acknowledged.
     previewed: it has a twin on air, which is the one to tell of."""
 
     slot: Area
@@ -44,7 +44,7 @@ class _Seat:
     generation: int = 0
 
 
-class Desk:
+class LookStore:
     """`wake`: called when the supervisor has something to fetch. `scene_wish`: the OBS scene a preset asked for."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
@@ -52,7 +52,7 @@ class Desk:
         self._lock = threading.RLock()
         self._state = LookState()
         self._seats: dict[int, _Seat] = {}
-        self._waiting: list[Ticket] = []
+        self._waiting: list[PendingCommand] = []
         self._running = False
         self._listeners: list[Callable[[Any], None]] = []
         self.presets_file = self.problem = self.scene_wish = ""
@@ -66,7 +66,7 @@ class Desk:
         """Call `listener` with every event of look_events.py; it must not wait."""
         self._listeners.append(listener)
 
-    def submit(self, command: LookCommand, instance: int = 0) -> Ticket:
+    def submit(self, command: LookCommand, instance: int = 0) -> PendingCommand:
         """Do a command; `instance`: for this filter alone, whatever its target. Raises LookError, and then nothing has
         changed."""
         with self._lock:
@@ -81,11 +81,11 @@ class Desk:
             self._take(after, command.origin, name_of(command))
             self._wish_scene(command, numbers)
             needs = {number: after.filters[number].revision for number in numbers}
-            ticket = Ticket(command, after.revision, needs)
-            self._waiting.append(ticket)
+            pending = PendingCommand(command, after.revision, needs)
+            self._waiting.append(pending)
             self._answer_waiting()
         self._wake()
-        return ticket
+        return pending
 
     def add(self, instance: int, name: str, look: Look, slot: Area) -> None:
         """A filter appears with this look."""
@@ -102,7 +102,7 @@ class Desk:
             self._take(look_state.with_twin(self._state, instance, twin), "obs", "appeared")
 
     def has(self, instance: int) -> bool:
-        """Whether a filter is at the desk."""
+        """Whether a filter is at the look store."""
         return instance in self._seats
 
     def set_previewed(self, instances: set[int]) -> None:
@@ -166,8 +166,8 @@ class Desk:
             good = seat.good if seat.good is not None else Look(off=look.off)
             self._take(look_state.put_back(self._state, instance, look, good), f"{WORKER}:{origin}", "put_back")
             self._tell(LookRefused(self._state.revision, origin, command, error.code, _cut(error)))
-        for ticket in asked:
-            ticket.close(answer)
+        for pending in asked:
+            pending.close(answer)
 
     def set_running(self, running: bool) -> None:
         """Whether there is a worker that could draw; without one nobody is kept waiting."""
@@ -216,13 +216,13 @@ class Desk:
 
     def _answer_waiting(self) -> None:
         left = []
-        for ticket in self._waiting:
-            open_needs = [n for n, revision in ticket.needs.items() if not self._settled(n, revision)]
-            if open_needs and self._running and time.monotonic() < ticket.deadline:
-                left.append(ticket)
+        for pending in self._waiting:
+            open_needs = [n for n, revision in pending.needs.items() if not self._settled(n, revision)]
+            if open_needs and self._running and time.monotonic() < pending.deadline:
+                left.append(pending)
                 continue
-            drawn = not open_needs and all(self._draws(n) for n in ticket.needs)
-            ticket.close(LookDone(ticket.revision, drawn, self.reports(list(ticket.needs))))
+            drawn = not open_needs and all(self._draws(n) for n in pending.needs)
+            pending.close(LookDone(pending.revision, drawn, self.reports(list(pending.needs))))
         self._waiting = left
 
     def _settled(self, instance: int, revision: int) -> bool:
