@@ -2,7 +2,7 @@
 """The plugin inside OBS: owns everything, and the order in which it starts and stops.
 
 start(), stop() and the hooks are called on OBS's UI thread and do not wait. The supervisor thread does all waiting
-for the worker; the listener thread hears the doorbell and obeys buttons even while the supervisor waits; the look store's
+for the worker; the listener thread hears the doorbell and obeys buttons even while the supervisor waits; the look
 server has a thread of its own. Invariants: a fault here never reaches OBS: without an installation or a worker the
 filter still exists, shows the source and says why; at most one supervisor runs per plugin, and it ends before the
 control block is unmapped; after the last plugin has stopped nothing of it is left, in this process or outside.

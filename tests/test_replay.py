@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A rightful client's bytes, recorded and said again: the real worker and the real look store do nothing, and say nothing.
+"""A rightful client's bytes, recorded and said again: the real worker and look store do and say nothing.
 
 All that comes back is the greeting and the handshake's next step, which say no more than that a CURVE server is there.
 """

@@ -59,6 +59,11 @@ class RingKeeper:
         self._former: list[RingPair] = []
         self._wanted, self._wanted_since, self._retry_at = (0, 0), 0.0, 0.0
 
+    @property
+    def input_path(self) -> str:
+        """Path of the ring with the source's pictures, "" while there is none."""
+        return self._path_of(self.now.input_name) if self.now is not None else ""
+
     def follow(self) -> bool:
         """Give Lua rings for the size that it wants; False while there is nothing to say because a try is put off.
         Raises RingError (no_space, bad_geometry); it is tried again."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The look store's door to other programs: look commands in, replies and the event stream out, over ZeroMQ with CURVE.
+"""Serves the look store to other programs: look commands in, replies and events out, over ZeroMQ with CURVE.
 
-A thread of its own owns the sockets (shared/channel/channel.py) from start() to stop(); the look store calls back from any
-thread, which only queues. Invariants: only holders of the key in looks.json get in; a controller cannot pose as a
+A thread of its own owns the sockets (shared/channel/channel.py) from start() to stop(); the look store calls back from
+any thread, which only queues. Invariants: only holders of the key in looks.json get in; a controller cannot pose as a
 hotkey; a slow or rude controller costs nobody else anything.
 
 The interface, for any language with ZeroMQ and CURVE: connect a DEALER to control_port and a SUB to events_port with
@@ -105,11 +105,11 @@ class LookServer:
             signed = dataclasses.replace(command, origin=self._origin(request.client, command.origin))
             self._looks.submit(signed).done(lambda answer: self._reply(request, answer))
             return None
-        raise MirageError(f"{type(command).__name__} is for the worker, not for the look store", "unknown_message")
+        raise MirageError(f"{type(command).__name__} is for the worker, not for the look server", "unknown_message")
 
     def _hello(self, client: bytes, command: Hello) -> Done:
         if command.protocol != PROTOCOL:
-            text = f"the look store speaks protocol {PROTOCOL}, {command.client_name} speaks {command.protocol}"
+            text = f"the look server speaks protocol {PROTOCOL}, {command.client_name} speaks {command.protocol}"
             raise MirageError(f"{text}: use one release on both sides", "wrong_protocol")
         if len(self._names) >= MAX_CLIENTS:
             self._names.pop(next(iter(self._names)))

@@ -2,8 +2,8 @@
 """OBS scenes and looks: a preset can switch the scene, and a scene can carry a preset.
 
 step() runs on the supervisor thread, changed() on OBS's UI thread, where it only notes. Invariants: no loops: a scene
-that we switched to brings no preset, and a preset that a scene brought switches no scene (look_store.py); scenes are looked
-up and switched through CDLL, never with the GIL held (obs-studio issue 7516).
+that we switched to brings no preset, and a preset that a scene brought switches no scene (look_store.py); scenes are
+looked up and switched through CDLL, never with the GIL held (obs-studio issue 7516).
 """
 
 from __future__ import annotations

@@ -64,8 +64,8 @@ class Gestures:
     @staticmethod
     def _ring(streams: Mapping[int, Any], source: str) -> str:
         """The input ring of the first filter on that source, "" while there is none."""
-        wanted = [one for one in streams.values() if one.input_ring and source in ("", one.parent_name)]
-        return wanted[0].input_ring if wanted else ""
+        wanted = (stream for stream in streams.values() if source in ("", stream.names[0]))
+        return next((stream.input_ring for stream in wanted if stream.input_ring), "")
 
     def _take(self, message: Any) -> None:
         if isinstance(message, Seen):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Voice in OBS: the source that is listened to, the process that recognises, and the way of a command to the look store.
+"""Voice in OBS: the source that is listened to, the process that recognises, how a command gets to the look store.
 
 set() is called on OBS's UI thread, talk() on a hotkey's, step() on the supervisor thread, which does everything else
 and never waits here. Invariants: a voice command is a look command like any other, with origin "voice"; without voice

@@ -2,8 +2,8 @@
 """A look as a value: layers of words that compose, and a preset, which is a look with a name.
 
 Used in every process: the OBS half keeps the looks, the worker draws them, controllers show them. Invariant: an
-instance is valid (FieldError otherwise) and is never changed, only replaced. Words are text for a model; only the
-worker knows whether its model understands them.
+instance is valid (FieldError otherwise) and is never changed, only replaced. Words are text for a model; whether
+one understands them is for vocabulary.py or the model to say.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class Preset(Checked):
 
 @dataclass(frozen=True)
 class FilterReport(Checked):
-    """One filter as the look store tells of it. name: its target, "source/filter". generation: of the settings the worker
-    has acknowledged, as frames carry it. status: its status line."""
+    """One filter as the look store tells of it. name: its target, "source/filter". generation: of the settings that
+    the worker has acknowledged, as frames carry it. status: its status line."""
 
     name: str = string(MAX_TARGET_CHARS)
     look: Look = nested(Look)

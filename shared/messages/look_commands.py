@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Look commands: what a hotkey, a controller, voice, a gesture or an OBS scene asks of the look store.
 
-The look store (obs_script/looks/look_store.py, inside OBS) owns every filter's look; controllers reach it over the same kind of
-channel as the worker's (wire.py), voice and hotkeys directly. Each command is answered by one LookDone, or by an
-ErrorReply, once the worker draws the new look. Invariant: an instance is valid.
+The look store (obs_script/looks/look_store.py, inside OBS) owns every filter's look; controllers reach it over the
+same kind of channel as the worker's (wire.py), voice and hotkeys directly. Each command is answered by one LookDone,
+once the worker draws the new look, or by an ErrorReply. Invariant: an instance is valid.
 
 target: "" for all filters, else a filter as "source/filter", or a source's name for all filters on it.
 origin: who asks: "hotkey", "voice", "gesture", "scene", "properties"; a controller gives its own name and becomes
@@ -92,6 +92,9 @@ class RandomPreset(_Plain):
     """Any other preset. draw: which, counted from 0 and wrapped around; AS_IT_IS: the look store draws."""
 
     draw: int = integer(AS_IT_IS, default=AS_IT_IS)
+
+
+PRESET_COMMANDS = (ApplyPreset, NextPreset, PreviousPreset, RandomPreset)
 
 
 @dataclass(frozen=True)

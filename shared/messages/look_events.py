@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the look store tells: replies to one controller, and the event stream of who did what to all.
 
-Built by the look store inside OBS, decoded by controllers (wire.py). Invariants: an instance is valid; `revision` rises by
-one with every change of any look, so a controller that misses one asks with GetLooks.
+Built by the look store inside OBS, decoded by controllers (wire.py). Invariants: an instance is valid; `revision`
+rises by one with every change of any look, so a controller that misses one asks with GetLooks.
 """
 
 from __future__ import annotations

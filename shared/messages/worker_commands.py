@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands: what the OBS half asks of the worker. Each is answered by one event of events.py.
+"""Worker commands: what the OBS half asks of the worker. Each is answered by one event of worker_events.py.
 
 Built by the asking side, decoded by the worker's control thread (wire.py). Invariant: an instance is valid.
 Every dataclass here is a message; its name on the wire is its class name in snake_case.

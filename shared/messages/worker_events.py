@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events: what the worker tells. Replies go to the asker under its request id, broadcasts to all under id 0.
+"""Worker events: what the worker tells. Replies go to the asker under its request id, broadcasts to all under id 0.
 
 Built by the worker, decoded by clients (wire.py). Invariant: an instance is valid. Every dataclass here is a
 message; its name on the wire is its class name in snake_case.

@@ -38,7 +38,8 @@ class ControlWorker:
                 elif isinstance(request.message, worker_commands.CloseStream):
                     self.unanswered.append(request)
                 else:
-                    self.server.reply(request, worker_events.ErrorReply("unknown_preset", "there is no such preset", "preset"))
+                    refusal = worker_events.ErrorReply("unknown_preset", "there is no such preset", "preset")
+                    self.server.reply(request, refusal)
 
     def stop(self) -> None:
         self.ending = True

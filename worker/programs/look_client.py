@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A controller's end of the look store (obs_script/looks/look_server.py): commands out, a mirror of all looks.
+"""A controller's end of the look server (obs_script/looks/look_server.py): commands out, a mirror of all looks.
 
 Constructed, used and closed by one thread, of the command line, a benchmark or any other program of the same user.
 Invariant: `looks` is what the look store last told; a missed event is noticed by its revision and asked for.
@@ -24,7 +24,7 @@ JOIN_AGAIN_S = 0.1
 
 
 class LookClient:
-    """`revision`, `looks`: every filter by name, as the look store last told. Raises MirageError when there is no look store."""
+    """`revision`, `looks`: every filter by name, as last told. Raises MirageError when there is no look server."""
 
     def __init__(self, name: str, address: LookAddress | None = None, listen: bool = True) -> None:
         """listen: wait until events come through; who only commands can do without."""
@@ -91,7 +91,7 @@ class LookClient:
             self._client.request(Hello(PROTOCOL, name), ANSWER_WITHIN_S)
             if Joined(name) in self._client.events(JOIN_AGAIN_S):
                 return
-        raise ChannelTimeout("the look store answers, but its events do not come through")
+        raise ChannelTimeout("the look server answers, but its events do not come through")
 
     def close(self) -> None:
         """Closes the sockets."""
