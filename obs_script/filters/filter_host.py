@@ -17,7 +17,7 @@ from typing import Any, Callable
 
 from mirage_lsd.obs_script.filters.status import refresh_window
 from mirage_lsd.obs_script.filters.streams import FilterStream
-from mirage_lsd.obs_script.host.control_block import LAYOUT_VERSION, ControlBlock, address_of
+from mirage_lsd.obs_script.host.control_block import LAYOUT_VERSION, ControlBlock
 from mirage_lsd.obs_script.host.libobs import LibObs
 from mirage_lsd.obs_script.looks.look_store import LookStore
 from mirage_lsd.obs_script.processes.worker_process import WorkerProcess
@@ -49,7 +49,7 @@ class FilterHost:
             "refusal": refusal,
             "release": RELEASE,
             "layout_version": LAYOUT_VERSION,
-            "control_block": str(self._block.address()),
+            "control_block": str(self._block.address),
             "worker_bell": str(self._handle(worker_bell)),
             "plugin_bell": str(self._handle(plugin_bell)),
             "defaults": {**dataclasses.asdict(StreamSettings()), **NO_LOOK},
@@ -186,5 +186,5 @@ class FilterHost:
 
             mapping = open_mapping(bell.path)
             self._bell_mappings.append(mapping)
-            return address_of(mapping) + SEMAPHORE_OFFSET
+            return mapping.address + SEMAPHORE_OFFSET
         return bell._handle if sys.platform == "win32" else bell._descriptor

@@ -8,7 +8,6 @@ larger one at once, with room to spare, so that one that goes on growing seldom 
 
 from __future__ import annotations
 
-import ctypes
 import time
 from typing import Callable
 
@@ -37,7 +36,7 @@ class RingPair:
 
     def addresses(self) -> tuple[int, int]:
         """Where both are mapped here; valid until close()."""
-        return _address(self._input), _address(self._output)
+        return self._input.address, self._output.address
 
     def close(self) -> None:
         """Unmap and remove both."""
@@ -127,10 +126,3 @@ def _holds(size_px: tuple[int, int], wanted: tuple[int, int], exactly: bool) -> 
 def _roomy(side_px: int, held_px: int) -> int:
     """A side that has grown gets half as much again, one that has not keeps the room it had."""
     return held_px if side_px <= held_px else -(-side_px * 3 // (2 * ROOM_STEP_PX)) * ROOM_STEP_PX
-
-
-def _address(ring: Ring) -> int:
-    first = ctypes.c_char.from_buffer(ring.buffer)
-    address = ctypes.addressof(first)
-    del first
-    return address

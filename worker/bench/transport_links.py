@@ -20,8 +20,6 @@ from mirage_lsd.shared.ring.frame import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 
 WAIT_S = 30.0
-STAMP_BYTES = 16
-"""A message begins with the frame's number and the time its sending began; the ring has them in its header."""
 
 
 class RingSender:
