@@ -93,7 +93,7 @@ class FilterHost:
         self._follow_twins()
         self.free_graphics()
 
-    def note(self, events: Iterable[Any]) -> None:
+    def observe(self, events: Iterable[Any]) -> None:
         """Hand the worker's events to the streams they are about."""
         for event in events:
             stream = self.streams.get(getattr(event, "stream_id", 0))

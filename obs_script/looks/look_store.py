@@ -63,7 +63,7 @@ class LookStore:
                 pending = self._obey(command, instance)
             except MirageError as error:
                 text = str(error)[:MAX_TEXT_CHARS]
-                self._notify(LookRefused(self._state.revision, command.origin, name_of(command), error.code, text))
+                self.notify(LookRefused(self._state.revision, command.origin, name_of(command), error.code, text))
                 raise
             self._pending.append(pending)
             self._answer_pending()
@@ -119,7 +119,7 @@ class LookStore:
             if changed:
                 after = look_state.with_presets(self._state, presets, lambda n, wish: self._admit(n, wish, {}))
                 self._take(after, "presets", "reread")
-                self._notify(PresetsChanged(len(presets), self.problem))
+                self.notify(PresetsChanged(len(presets), self.problem))
         self._wake()
 
     def look(self, instance: int) -> FilterLook:
@@ -202,7 +202,7 @@ class LookStore:
         for number in changed:
             self._entries[number].show(after.filters[number].look)
         if after.revision != before.revision:
-            self._notify(LookChanged(after.revision, origin, command, self.reports([*changed, *more])))
+            self.notify(LookChanged(after.revision, origin, command, self.reports([*changed, *more])))
 
     def _wish_scene(self, command: LookCommand, targets: list[int]) -> None:
         """A preset may carry an OBS scene; never when a scene brought the preset, so that they cannot chase."""
@@ -234,7 +234,8 @@ class LookStore:
         filter_look, entry = self._state.filters[instance], self._entries[instance]
         return FilterReport(filter_look.name, filter_look.look, entry.generation, entry.status)
 
-    def _notify(self, event: Any) -> None:
+    def notify(self, event: Any) -> None:
+        """Tell every listener."""
         for listener in self._listeners:
             listener(event)
 

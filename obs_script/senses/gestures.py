@@ -8,7 +8,6 @@ the ring that the filter writes for the worker anyway.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,23 +15,22 @@ from mirage_lsd.obs_script.host.libobs import LibObs
 from mirage_lsd.obs_script.looks.look_store import LookStore
 from mirage_lsd.obs_script.processes.line_process import LineProcess
 from mirage_lsd.obs_script.senses.gesture_settings import ACTIONS, GestureSettings
+from mirage_lsd.obs_script.senses.status_note import StatusNote
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.messages.gesture_lines import LINES, ORIGIN, GestureLaunch, Seen, Watch
 from mirage_lsd.shared.messages.look_commands import ApplyPreset, LookCommand
 from mirage_lsd.shared.messages.process_lines import Failed
 
-SHOWN_S = 8.0
-
 
 class Gestures:
     """`settings`: how to look. `notes`: the plugin's; the line called "gestures" is written here."""
 
-    def __init__(self, libobs: LibObs, looks: LookStore, notes: dict, wake: Callable[[], None]) -> None:
-        self._libobs, self._looks, self._notes, self._wake = libobs, looks, notes, wake
+    def __init__(self, libobs: LibObs, looks: LookStore, notes: dict[str, str], wake: Callable[[], None]) -> None:
+        self._libobs, self._looks, self._wake = libobs, looks, wake
+        self._note = StatusNote(notes, "gestures")
         self.settings = GestureSettings()
         self._process = LineProcess("gestures", LINES, libobs.log, wake)
         self._watched = ""
-        self._said, self._said_until = "", 0.0
 
     def set(self, settings: GestureSettings) -> None:
         """Look in this manner from now on."""
@@ -55,7 +53,7 @@ class Gestures:
             self._process.send(Watch(ring))
         while not self._process.heard.empty():
             self._take(self._process.heard.get())
-        self._tell(settings.on)
+        self._note.write(self._status() if settings.on else "")
 
     def close(self) -> None:
         """The plugin stops."""
@@ -71,7 +69,7 @@ class Gestures:
         if isinstance(message, Seen):
             self._do(message.gesture)
         elif isinstance(message, Failed):
-            self._say(message.text)
+            self._note.say(message.text)
             self._libobs.log(f"gestures: {message.text}")
 
     def _do(self, gesture: str) -> None:
@@ -81,9 +79,9 @@ class Gestures:
         try:
             if command is not None:
                 self._looks.submit(command)
-            self._say(shown if command is not None else f"{shown} (bound to nothing)")
+            self._note.say(shown if command is not None else f"{shown} (bound to nothing)")
         except MirageError as error:
-            self._say(f"{shown}: {error}")
+            self._note.say(f"{shown}: {error}")
 
     def _command(self, gesture: str) -> LookCommand | None:
         for preset in self._looks.state.presets.values():
@@ -91,19 +89,9 @@ class Gestures:
                 return ApplyPreset(preset.id, origin=ORIGIN)
         return ACTIONS[self.settings.actions.get(gesture, "")][1]
 
-    def _say(self, text: str) -> None:
-        self._said, self._said_until = text, time.monotonic() + SHOWN_S
-
-    def _tell(self, on: bool) -> None:
-        """Write the status line."""
-        if not on:
-            self._notes.pop("gestures", None)
-            return
-        shown = "looking for hands" if self._watched else "waiting for a filter's picture"
+    def _status(self) -> str:
         if self._process.problem:
-            shown = self._process.problem
-        elif not self._process.ready:
-            shown = "starting"
-        elif time.monotonic() < self._said_until:
-            shown = self._said
-        self._notes["gestures"] = f"Gestures: {shown}"
+            return self._process.problem
+        if not self._process.ready:
+            return "starting"
+        return self._note.said or ("looking for hands" if self._watched else "waiting for a filter's picture")

@@ -158,9 +158,9 @@ def test_voice_and_gestures_of_another_release_end_for_good(tmp_path, other_pack
 def test_presets_of_another_release_leave_the_last_good_list(tmp_path: Path, other_package: Path) -> None:
     reader = PresetReader(InstallRecord(sys.executable), str(tmp_path))
     until(reader.step, "the presets")
-    good, reader._python, reader._seen = reader.found, str(other_package), ()
+    good, reader._python, reader._seen = reader.newest, str(other_package), ()
     until(reader.step, "the next list")
-    assert reader.found.presets == good.presets and "install.sh verify" in reader.found.problem
+    assert reader.newest.presets == good.presets and "install.sh verify" in reader.newest.problem
     reader.close()
 
 
