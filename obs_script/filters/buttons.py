@@ -26,7 +26,7 @@ from mirage_lsd.shared.messages.look_commands import (
 _COMMANDS = {
     "undo": Undo, "redo": Redo, "next": NextPreset, "previous": PreviousPreset, "random": RandomPreset, "off": TurnOff,
     "clear": ClearLook,
-}  # fmt: skip
+}
 
 
 class Buttons:

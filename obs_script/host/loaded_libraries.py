@@ -68,7 +68,7 @@ def fallback_names(kind: str, system: str = sys.platform) -> list[str]:
         return [f"{stem}.dll"]
     if system == "darwin":
         return [f"{_FRAMEWORKS}lib{stem}.framework/lib{stem}", f"{_FRAMEWORKS}{stem}.dylib",
-                f"{_FRAMEWORKS}lib{stem}.dylib"]  # fmt: skip
+                f"{_FRAMEWORKS}lib{stem}.dylib"]
     return [f"lib{stem}.so", *(f"lib{stem}.so.{number}" for number in range(_SONAME_NUMBERS))]
 
 

@@ -14,7 +14,7 @@ from mirage_lsd.shared.errors import MirageError
 
 # UTF-32's mark for little endian begins as UTF-16's does.
 MARKS = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16",
-         codecs.BOM_UTF16_BE: "UTF-16"}  # fmt: skip
+         codecs.BOM_UTF16_BE: "UTF-16"}
 SAVE_AS = 'save it as UTF-8 (in an editor: Save as, encoding "UTF-8")'
 
 

@@ -21,7 +21,7 @@ from mirage_lsd.worker.presets.presets import load_library
 
 pytestmark = [pytest.mark.obs, pytest.mark.slow]
 ACTIONS = {f"mirage_lsd.{name}" for name in ("undo", "redo", "next", "previous", "random", "off", "on", "clear",
-                                             "push_to_talk")}  # fmt: skip
+                                             "push_to_talk")}
 RELOADER = Script(Path(__file__).parents[1] / "scripts" / "reloader.py")
 
 

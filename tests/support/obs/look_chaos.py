@@ -21,9 +21,9 @@ from mirage_lsd.worker.programs.look_client import LookClient
 
 WORDS = {"outfit": ("navy suit", "red hoodie", "keep", ""), "hair": ("long blonde hair", "red beanie"),
          "scene": ("forest", "beach", "keep"), "light": ("neon", "night", ""),
-         "prompt": ("smile", "green top", "", "xyzzy")}  # fmt: skip
+         "prompt": ("smile", "green top", "", "xyzzy")}
 SIMPLE = (asked.Undo, asked.Undo, asked.Redo, asked.NextPreset, asked.PreviousPreset, asked.RandomPreset,
-          asked.ClearLook, asked.TurnOn)  # fmt: skip
+          asked.ClearLook, asked.TurnOn)
 
 
 @dataclass

@@ -90,7 +90,7 @@ def test_settings_without_a_whole_look_are_read_by_what_they_show(broken):
     look = LookSettings().first_look(raw, STATE)
     assert (look.preset, look.strength, look.off) == ("rider", 0.5, True)
     assert {layer.name: layer.words for layer in look.layers} == {
-        "outfit": "black jacket", "scene": "city night", "light": "neon"}  # fmt: skip
+        "outfit": "black jacket", "scene": "city night", "light": "neon"}
 
 
 def test_what_is_shown_wins_over_a_saved_look_that_says_otherwise(window):
