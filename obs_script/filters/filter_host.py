@@ -98,7 +98,7 @@ class FilterHost:
         for event in events:
             stream = self.streams.get(getattr(event, "stream_id", 0))
             if stream is not None:
-                stream.told.observe(event)
+                stream.link.observe(event)
 
     def wants_worker(self) -> bool:
         """Whether any filter has something to do."""

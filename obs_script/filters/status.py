@@ -53,7 +53,7 @@ class StatusBoard:
     def _write(self, stream: FilterStream, worker: WorkerProcess | None, unusable: str, remarks: list[str]) -> None:
         styled = bool(stream.slot.get("showing_styled")) and not _not_drawn(stream)
         text = self._styled(stream) if styled else f"{_shown(stream)}: {self._why(stream, worker, unusable)}"
-        state = stream.told.state
+        state = stream.link.state
         if styled and state is not None and state.state == "running" and state.text != "running":
             text += f"\n{state.text}"
         if styled and stream.problem:
@@ -105,8 +105,8 @@ class StatusBoard:
             p50, p95 = recent[len(recent) // 2], recent[int(len(recent) * 0.95)]
             parts.append(f"{p50 / NS_PER_MS:.0f} ms from capture to screen (p95 {p95 / NS_PER_MS:.0f} ms)")
         parts.append(f"{dropped(stream)} dropped")
-        if stream.told.stats is not None:
-            parts.append(f"on {stream.told.stats.device.upper()}")
+        if stream.link.stats is not None:
+            parts.append(f"on {stream.link.stats.device.upper()}")
         if stream.slot.get("hold_ns"):
             parts.append(f"sound delayed {stream.slot.get('hold_ns') / NS_PER_MS:.0f} ms")
         return ", ".join(parts)
@@ -128,7 +128,7 @@ def refresh_window(libobs: LibObs, stream: FilterStream) -> None:
 
 def dropped(stream: FilterStream) -> int:
     """Frames the worker skipped and results that a newer one overtook."""
-    in_worker = stream.told.stats.dropped if stream.told.stats is not None else 0
+    in_worker = stream.link.stats.dropped if stream.link.stats is not None else 0
     return in_worker + stream.slot.get("results_skipped")
 
 
@@ -155,7 +155,7 @@ def _shown(stream: FilterStream) -> str:
 
 def _why_late(stream: FilterStream, worker: WorkerProcess, reason: str) -> str:
     """Why a filter that is drawn, and whose worker runs, has nothing to show."""
-    state = stream.told.state
+    state = stream.link.state
     if state is not None and state.state != "running" and state.text:
         return state.text
     if worker.ready is None and stream.settings.pipeline != "passthrough":

@@ -15,7 +15,7 @@ from typing import Any, Callable
 
 from mirage_lsd.obs_script.filters.ring_pair import RingKeeper
 from mirage_lsd.obs_script.filters.stream_look import StreamLook, TwinOf
-from mirage_lsd.obs_script.filters.worker_stream import WorkerStream
+from mirage_lsd.obs_script.filters.worker_link import WorkerLink
 from mirage_lsd.obs_script.host.control_block import SHOWS, Area
 from mirage_lsd.obs_script.looks.look_store import LookStore
 from mirage_lsd.obs_script.processes.worker_process import RUNNING, WorkerProcess
@@ -66,7 +66,7 @@ class SavedSettings:
 
 
 class FilterStream:
-    """`saved`: the filter's settings; `look`: what it wears; `told`: what the worker knows of it; `settings`: what the
+    """`saved`: the filter's settings. `look`: what it wears. `link`: what the worker was told. `settings`: what the
     worker should have, by `generation`. `twin_of`: finds a stream of the same names; this one begins in its look."""
 
     def __init__(
@@ -79,7 +79,7 @@ class FilterStream:
     ) -> None:
         self.slot, self.instance = slot, slot.get("instance")
         self._log, self._looks = log, looks
-        self.saved, self.look, self.told = SavedSettings(slot), StreamLook(slot, looks, twin_of), WorkerStream(slot)
+        self.saved, self.look, self.link = SavedSettings(slot), StreamLook(slot, looks, twin_of), WorkerLink(slot)
         self._rings = RingKeeper(slot, path_of, self.instance, log)
         self.settings, self.generation = StreamSettings(enabled=False), 0
         self._problems: dict[str, str] = {}
@@ -117,7 +117,7 @@ class FilterStream:
         self._follow_look()
         self._follow_size()
         if worker.state != RUNNING:
-            self.told.forget()
+            self.link.forget()
             self._problems.pop("worker", None)
         elif time.monotonic() >= self._retry_at:
             try:
@@ -138,7 +138,7 @@ class FilterStream:
         """The filter is gone, or the Lua half is: give everything back."""
         self._looks.remove(self.instance)
         try:
-            self.told.close(worker)
+            self.link.close(worker)
         except MirageError as error:
             self._log(f"stream {self.instance} was not closed: {error}")
         self._rings.close()
@@ -186,7 +186,7 @@ class FilterStream:
     def _tell(self, worker: WorkerProcess) -> None:
         if self._rings.now is None or not self.look.entered_as:
             return
-        if self.told.tell(worker, self._rings.now, self.settings, self.generation):
+        if self.link.tell(worker, self._rings.now, self.settings, self.generation):
             self._looks.applied(self.instance, self.look.worn.revision, self.generation)
         # Unknown words leave the picture bare, which whoever hides behind the look does not want seen.
         hiding = "look" in self._problems and self.saved.raw.get("when_unstyled", SHOWS[0]) != SHOWS[0]

@@ -48,14 +48,14 @@ class Hotkey:
 
 def hotkeys_for(state: LookState) -> dict[str, Hotkey]:
     """Every hotkey by its name in the profile: for all filters, and for each where there are several."""
-    found = {PUSH_TO_TALK: Hotkey(f"{TITLE}: push to talk"), **_of_target(state, "mirage_lsd", TITLE, "")}
-    names = sorted(one.name for one in state.filters.values())
+    hotkeys = {PUSH_TO_TALK: Hotkey(f"{TITLE}: push to talk"), **_of_target(state, "mirage_lsd", TITLE, "")}
+    names = sorted(filter_look.name for filter_look in state.filters.values())
     for name in names if len(names) > 1 else ():
         source = name.rpartition("/")[0]
         alone = sum(other.startswith(source + "/") for other in names) == 1
         prefix = "mirage_lsd." + hashlib.sha256(name.encode()).hexdigest()[:8]
-        found.update(_of_target(state, prefix, f"{TITLE} ({source if alone else name})", name))
-    return found
+        hotkeys.update(_of_target(state, prefix, f"{TITLE} ({source if alone else name})", name))
+    return hotkeys
 
 
 def _of_target(state: LookState, prefix: str, title: str, target: str) -> dict[str, Hotkey]:
@@ -64,8 +64,8 @@ def _of_target(state: LookState, prefix: str, title: str, target: str) -> dict[s
         for name, (words, kind) in ACTIONS.items()
     }
     presets = {
-        f"{prefix}.preset.{one.id}": Hotkey(f"{title}: {one.name}", asked.ApplyPreset(one.id, target, "hotkey"))
-        for one in state.presets.values()
+        f"{prefix}.preset.{known.id}": Hotkey(f"{title}: {known.name}", asked.ApplyPreset(known.id, target, "hotkey"))
+        for known in state.presets.values()
     }
     return {**actions, **presets}
 
@@ -83,7 +83,7 @@ class Hotkeys:
     def needed(self) -> bool:
         """Whether refresh() has something to do: presets or filters have changed."""
         state = self._looks.state
-        seen = (state.presets, sorted(one.name for one in state.filters.values()))
+        seen = (state.presets, sorted(filter_look.name for filter_look in state.filters.values()))
         if seen == self._seen:
             return False
         self._seen = seen
@@ -92,7 +92,7 @@ class Hotkeys:
 
     def register(self, obs: Any) -> None:
         """Register what is new, take away what is gone. `obs`: obspython."""
-        for name in [one for one in self._registered if one not in self._wanted]:
+        for name in [known for known in self._registered if known not in self._wanted]:
             obs.obs_hotkey_unregister(self._registered.pop(name)[1])
         for name, hotkey in self._wanted.items():
             if name not in self._registered:

@@ -108,8 +108,8 @@ def refusal_line() -> str:
 
 
 def _release_in(content: dict[str, Any]) -> str:
-    told = content.get("release")
-    return told[:MAX_RELEASE_CHARS] if type(told) is str else UNKNOWN
+    release = content.get("release")
+    return release[:MAX_RELEASE_CHARS] if type(release) is str else UNKNOWN
 
 
 def _content(data: bytes, name: str) -> dict[str, Any]:

@@ -69,11 +69,11 @@ def find(pid: int = 0) -> LookAddress:
     paths = running()
     if not paths:
         raise EndpointError("no OBS with the Mirage LSD script is running: start OBS first", "not_found")
-    found = [_read(path) for path in (paths if pid else paths[:1])]
-    for one in found:
-        if pid in (0, one.pid):
-            return one
-    there = ", ".join(str(one.pid) for one in found)
+    addresses = [_read(path) for path in (paths if pid else paths[:1])]
+    for address in addresses:
+        if pid in (0, address.pid):
+            return address
+    there = ", ".join(str(address.pid) for address in addresses)
     raise EndpointError(f"process {pid} is no OBS with the Mirage LSD script: there is {there}", "not_found")
 
 

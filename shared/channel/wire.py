@@ -38,13 +38,13 @@ _BASES = (worker_commands.WorkerCommand, look_commands.LookRequest, worker_event
 
 def message_classes() -> dict[str, type]:
     """Every message by its name on the wire, found by walking MODULES."""
-    found = {}
+    classes = {}
     for module in MODULES:
         for value in vars(module).values():
             ours = isinstance(value, type) and issubclass(value, _BASES) and value.__module__ == module.__name__
             if ours and dataclasses.is_dataclass(value) and not value.__name__.startswith("_"):
-                found[wire_name(value)] = value
-    return found
+                classes[wire_name(value)] = value
+    return classes
 
 
 def wire_name(kind: type) -> str:

@@ -50,7 +50,7 @@ class Look(Checked):
 
     def words(self, layer: str) -> str:
         """The words on a layer, "" where it is bare."""
-        return next((one.words for one in self.layers if one.name == layer), "")
+        return next((worn.words for worn in self.layers if worn.name == layer), "")
 
 
 @dataclass(frozen=True)

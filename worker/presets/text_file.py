@@ -27,11 +27,11 @@ class TextFileError(MirageError):
 def read_text(path: Path) -> str:
     """What the file says, line ends as they are. Raises TextFileError and OSError."""
     data = path.read_bytes()
-    found = next((name for mark, name in MARKS.items() if data.startswith(mark)), "")
-    if not found and b"\0" in data:
-        found = "UTF-16"  # without its mark: no other text has zeros
-    if found:
-        raise TextFileError(f"{path} is saved as {found}; {SAVE_AS}")
+    encoding = next((name for mark, name in MARKS.items() if data.startswith(mark)), "")
+    if not encoding and b"\0" in data:
+        encoding = "UTF-16"  # without its mark: no other text has zeros
+    if encoding:
+        raise TextFileError(f"{path} is saved as {encoding}; {SAVE_AS}")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

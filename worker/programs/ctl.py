@@ -19,7 +19,7 @@ from mirage_lsd.shared.channel import look_address
 from mirage_lsd.shared.channel.look_address import LookAddress
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.messages import look_commands as asked
-from mirage_lsd.shared.messages import look_events as told
+from mirage_lsd.shared.messages import look_events
 from mirage_lsd.shared.messages.look import FilterReport, Preset
 from mirage_lsd.shared.messages.settings import LAYERS
 from mirage_lsd.shared.release import RELEASE, upgraded
@@ -52,19 +52,19 @@ def add_arguments(parser: Any) -> None:
     wear = actions.add_parser("wear", help="put on words of your own")
     wear.add_argument("words")
     wear.add_argument("--layer", default="prompt", choices=LAYERS)
-    for one in (apply, wear):
-        one.add_argument("--fade-ms", type=int, default=asked.AS_IT_IS, help="how long it comes up; 0 is a cut")
+    for action in (apply, wear):
+        action.add_argument("--fade-ms", type=int, default=asked.AS_IT_IS, help="how long it comes up; 0 is a cut")
     changing = [apply, wear, *(actions.add_parser(name, help=words) for name, (_, words) in SIMPLE.items())]
-    for one in changing:
-        one.add_argument("--target", default="", metavar="FILTER", help='"source/filter" or a source; default: all')
+    for action in changing:
+        action.add_argument("--target", default="", metavar="FILTER", help='"source/filter" or a source; default: all')
     actions.add_parser("batch", help="actions from standard input, one a line, done at once")
     talk = actions.add_parser("talk", help="hold or release push-to-talk")
     talk.add_argument("held", choices=["down", "up"])
     actions.add_parser("status", help="what every filter wears and does")
     watch = actions.add_parser("watch", help="who does what, until stopped")
     watch.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
-    for one in actions.choices.values():
-        one.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    for action in actions.choices.values():
+        action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def run(options: Any) -> int:
@@ -107,11 +107,11 @@ def _batch(client: LookClient, options: Any) -> int:
     refused = 0
     for line in sys.stdin:
         try:
-            one, rest = parser.parse_known_args(shlex.split(line) or ["status"])
-            if rest or one.action == "batch":
+            said, rest = parser.parse_known_args(shlex.split(line) or ["status"])
+            if rest or said.action == "batch":
                 raise MirageError(f"not an action: {line.strip()}", "bad_line")
-            one.json = one.json or options.json
-            refused |= _act(client, one)
+            said.json = said.json or options.json
+            refused |= _act(client, said)
         except (MirageError, argparse.ArgumentError, ValueError) as error:
             print(f"mirage-lsd: {error}", file=sys.stderr, flush=True)
             refused = EXIT_REFUSED
@@ -141,10 +141,10 @@ def described(one: FilterReport) -> str:
 def _offline() -> list[Preset]:
     from mirage_lsd.worker.presets.presets import PresetError, load_presets
 
-    found = load_presets()
-    if found.problem:
-        raise PresetError(found.problem)
-    return list(found.by_id.values())
+    listed = load_presets()
+    if listed.problem:
+        raise PresetError(listed.problem)
+    return list(listed.by_id.values())
 
 
 def _list(presets: list[Preset], options: Any) -> int:
@@ -159,22 +159,22 @@ def _status(client: LookClient, options: Any) -> int:
     if options.json:
         print(json.dumps(dataclasses.asdict(report)))
         return 0
-    for one in report.filters:
-        print(described(one))
-        print("    " + one.status.replace("\n", "\n    "))
+    for shown in report.filters:
+        print(described(shown))
+        print("    " + shown.status.replace("\n", "\n    "))
     print(f"{len(report.filters)} filters; your presets: {report.presets_file}")
     if report.problem:
         print(f"presets: {report.problem}")
     return 0
 
 
-def _print_done(done: told.LookDone, options: Any) -> int:
+def _print_done(done: look_events.LookDone, options: Any) -> int:
     if options.json:
         print(json.dumps(dataclasses.asdict(done)))
         return 0
-    for one in done.filters:
-        print(described(one))
-    if not done.applied and not all(one.look.off for one in done.filters):
+    for shown in done.filters:
+        print(described(shown))
+    if not done.applied and not all(shown.look.off for shown in done.filters):
         print("(kept; the worker does not draw it yet)")
     return 0
 
@@ -193,12 +193,12 @@ def _watch(client: LookClient, options: Any) -> int:
 def _event_line(event: Any, as_json: bool) -> str:
     if as_json:
         return json.dumps({"event": type(event).__name__, **dataclasses.asdict(event)})
-    if isinstance(event, told.LookChanged):
+    if isinstance(event, look_events.LookChanged):
         return f"{event.revision} {event.origin} {event.command}: " + "; ".join(map(described, event.filters))
-    if isinstance(event, told.LookRefused):
+    if isinstance(event, look_events.LookRefused):
         return f"{event.revision} {event.origin} {event.command} refused: {event.text}"
-    if isinstance(event, told.PresetsChanged):
+    if isinstance(event, look_events.PresetsChanged):
         return f"presets: {event.total}" + (f"; {event.problem}" if event.problem else "")
-    if isinstance(event, told.TalkChanged):
+    if isinstance(event, look_events.TalkChanged):
         return f"push to talk {'down' if event.held else 'up'}"
     return str(event)

@@ -55,17 +55,17 @@ class LookClient:
     def ask(self) -> LooksReport:
         """All looks as they are now."""
         report = self._client.request(GetLooks(), ANSWER_WITHIN_S)
-        self.revision, self.looks = report.revision, {one.name: one for one in report.filters}
+        self.revision, self.looks = report.revision, {shown.name: shown for shown in report.filters}
         return report
 
     def presets(self) -> list[Preset]:
         """All presets in their order."""
-        found: list[Preset] = []
+        presets: list[Preset] = []
         while True:
-            page = self._client.request(GetPresets(len(found)), ANSWER_WITHIN_S)
-            found += page.presets
-            if len(found) >= page.total or not page.presets:
-                return found
+            page = self._client.request(GetPresets(len(presets)), ANSWER_WITHIN_S)
+            presets += page.presets
+            if len(presets) >= page.total or not page.presets:
+                return presets
 
     def request(self, command: Any) -> Any:
         """Any other command, such as Talk."""
@@ -73,16 +73,16 @@ class LookClient:
 
     def events(self, timeout_s: float = 0.0) -> list[Any]:
         """What happened since the last look; waits up to timeout_s for the first. Keeps the mirror up to date."""
-        found = self._client.events(timeout_s)
-        for event in found:
+        events = self._client.events(timeout_s)
+        for event in events:
             if not isinstance(event, LookChanged) or event.revision <= self.revision:
                 continue
             if event.revision > self.revision + 1:
                 self.ask()
             else:
                 self.revision = event.revision
-                self.looks.update({one.name: one for one in event.filters})
-        return found
+                self.looks.update({shown.name: shown for shown in event.filters})
+        return events
 
     def _join(self, name: str) -> None:
         """Say who we are until we hear it on the event stream: from then on no event is missed."""

@@ -21,7 +21,7 @@ from mirage_lsd.shared.messages.worker_events import State, Stats
 SEEN_WITHIN_S = 0.4
 
 
-class WorkerStream:
+class WorkerLink:
     """`stats`, `state`: the worker's last ones, None while there are none."""
 
     def __init__(self, slot: Area) -> None:
