@@ -237,11 +237,11 @@ def _refresh_pressed(properties, button):
 
 def _open_presets_pressed(properties, button):
     if _plugin is not None:
-        _plugin.open_presets()
+        _plugin.installation.open_presets()
     return False
 
 
 def _restart_pressed(properties, button):
     if _plugin is not None:
-        _plugin.request_restart()
+        _plugin.installation.request_restart()
     return True

@@ -32,9 +32,9 @@ _ending: list[threading.Thread] = []
 
 class Plugin:
     """One load of the script. `looks` takes look commands from any thread; `controllers`: scenes, hotkeys, voice and
-    gestures. `notes`: more lines for every filter's status, each by who says it. `refusal`: why it shall do nothing but
-    say this. The entry file of any later release uses a refusing plugin, so these stay as they are:
-    Plugin(script_folder, refusal), start(), stop(wait)."""
+    gestures; `installation`: worker and presets. `notes`: more lines for every filter's status, each by who says it.
+    `refusal`: why it shall do nothing but say this. The entry file of any later release uses a refusing plugin, so
+    these stay as they are: Plugin(script_folder, refusal), start(), stop(wait)."""
 
     def __init__(self, script_folder: str, refusal: str = "") -> None:
         self._folder, self._refusal = script_folder, refusal
@@ -43,7 +43,7 @@ class Plugin:
         self.notes: dict[str, str] = {}
         self.looks = LookStore(self._awake.set)
         self.controllers = Controllers(self._libobs, self.looks, self.notes, self._awake.set)
-        self._installation = Installation(refusal)
+        self.installation = Installation(refusal)
         self._files: SessionFiles | None = None
         self._supervisor: Supervisor | None = None
         self._threads: list[threading.Thread] = []
@@ -51,7 +51,7 @@ class Plugin:
     def start(self) -> None:
         """Make the filter appear and start supervising. Raises MirageError if it cannot even do that."""
         files = SessionFiles(self._libobs.log)
-        supervisor = Supervisor(self._libobs, files, self.looks, self.controllers, self._installation, self.notes)
+        supervisor = Supervisor(self._libobs, files, self.looks, self.controllers, self.installation, self.notes)
         try:
             supervisor.host.load(self._folder, files.worker_bell, files.plugin_bell, self._refusal)
         except MirageError:
@@ -79,21 +79,12 @@ class Plugin:
         if self._supervisor is not None:
             self._supervisor.sync.close()
 
-    def request_restart(self) -> None:
-        """The user's wish to restart the worker."""
-        self._installation.request_restart()
-        self._awake.set()
-
-    def open_presets(self) -> None:
-        """Show the user's preset file in an editor."""
-        self._installation.open_presets()
-
     def describe(self) -> str:
         """Status of the whole plugin in one line."""
         return self._supervisor.describe() if self._supervisor is not None else "Starting"
 
     def _listen(self) -> None:
-        buttons = Buttons(self._files.block, self.looks, self.open_presets)
+        buttons = Buttons(self._files.block, self.looks, self.installation.open_presets)
         while not self._stopping.is_set():
             self._files.plugin_bell.wait(WAKE_S)
             self._guarded(buttons.step)

@@ -11,7 +11,6 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import psutil
 
@@ -94,36 +93,12 @@ class Service:
         self._models.close()
 
     def _answer(self, command: object) -> worker_events.Event:
-        command, refused = self._usable(command)
+        if isinstance(command, worker_commands.ApplySettings):
+            self._models.check(command.settings)
         after = states.apply(self._state, command)
         self._match(after)
         self._state = after
-        if refused is not None:
-            raise refused
         return self._reply(command)
-
-    def _usable(self, command: object) -> tuple[object, MirageError | None]:
-        """The command with an unusable look replaced by the last good one, and the error to answer with.
-
-        So a prompt that is still being typed, or has a word we do not know, loses no other setting.
-        """
-        if not isinstance(command, worker_commands.ApplySettings):
-            return command, None
-        try:
-            self._models.check(command.settings)
-        except MirageError as error:
-            current = self._state.stream(command.stream_id).settings
-            kept = replace(command.settings, layers=current.layers, prompt=current.prompt)
-            return replace(command, settings=self._wearable(kept)), error
-        return command, None
-
-    def _wearable(self, settings: StreamSettings) -> StreamSettings:
-        """These settings, without a look that their model cannot show (words of v1, when tiny was chosen)."""
-        try:
-            self._models.check(settings)
-        except MirageError:
-            return replace(settings, layers=(), prompt="")
-        return settings
 
     def _match(self, after: states.WorkerState) -> None:
         for stream_id in set(self._streams) - set(after.streams):

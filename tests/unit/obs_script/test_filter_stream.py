@@ -19,7 +19,7 @@ from mirage_lsd.obs_script.processes.worker_process import RUNNING
 from mirage_lsd.shared.errors import ChannelTimeout
 from mirage_lsd.shared.messages.look_commands import ApplyWords, Undo
 from mirage_lsd.shared.messages.look_events import LookDone
-from mirage_lsd.shared.messages.settings import TINY, V1
+from mirage_lsd.shared.messages.settings import TINY, V1, StreamSettings
 from mirage_lsd.shared.messages.worker_commands import ApplySettings
 from mirage_lsd.shared.vocabulary import UnknownWordError
 
@@ -121,6 +121,7 @@ def test_what_is_typed_and_refused_is_a_problem_while_the_window_shows_it(stream
         stream.slot.put_text("settings", json.dumps({"enabled": True, **text}))
         step(stream, worker)
         assert (UNKNOWN in stream.look.refusal) == problem
+        assert stream.settings.steps == text.get("steps", StreamSettings().steps)  # it costs no other setting
     assert store.look(stream.instance).look.words("prompt") == "smile"
 
 
