@@ -34,7 +34,7 @@ class StreamLook:
         self.entered_as = self.refusal = ""
         self.to_write: dict[str, Any] = {}
 
-    def enter(self, name: str, raw: dict[str, Any], takes_any_words: bool) -> bool:
+    def enter(self, name: str, raw: dict[str, Any]) -> bool:
         """Bring the filter to the look store; False while its name or the presets have not come."""
         waited = time.monotonic() - self._since > PRESETS_WITHIN_S
         if not name or (raw.get("preset") and not self._looks.state.presets and not waited):
@@ -46,7 +46,7 @@ class StreamLook:
             self._looks.add_twin(self._instance, twin.instance, self._slot)
         else:
             look = self._settings.first_look(raw, self._looks.state)
-            self._looks.add(self._instance, name, look, self._slot, takes_any_words)
+            self._looks.add(self._instance, name, look, self._slot)
         return True
 
     def rename(self, name: str) -> None:

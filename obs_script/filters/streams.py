@@ -155,10 +155,9 @@ class FilterStream:
             self.saved.revision = revision
             self._problems["settings"] = f"settings not usable: {error}"
             return
-        takes_any_words = own.model == V1
-        if not self.look.entered_as and not self.look.enter(self.name, raw, takes_any_words):
+        if not self.look.entered_as and not self.look.enter(self.name, raw):
             return  # look again
-        self._looks.set_model(self.instance, takes_any_words)
+        self._looks.set_model(self.instance, takes_any_words=own.model == V1)
         self.saved.revision, self.saved.raw, self.saved.own = revision, raw, own
         self._problems.pop("settings", None)
         self.look.read(raw)

@@ -22,19 +22,19 @@ from mirage_lsd.obs_script.host.libobs import LibObs
 from mirage_lsd.obs_script.looks.look_state import LookState
 from mirage_lsd.obs_script.looks.look_store import LookStore
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.messages import look_commands as asked
+from mirage_lsd.shared.messages import look_commands
 
 TITLE = "Mirage LSD"
 PUSH_TO_TALK = "mirage_lsd.push_to_talk"
 ACTIONS = {
-    "undo": ("undo", asked.Undo),
-    "redo": ("redo", asked.Redo),
-    "next": ("next preset", asked.NextPreset),
-    "previous": ("previous preset", asked.PreviousPreset),
-    "random": ("random preset", asked.RandomPreset),
-    "off": ("off, show the camera", asked.TurnOff),
-    "on": ("on", asked.TurnOn),
-    "clear": ("take everything off", asked.ClearLook),
+    "undo": ("undo", look_commands.Undo),
+    "redo": ("redo", look_commands.Redo),
+    "next": ("next preset", look_commands.NextPreset),
+    "previous": ("previous preset", look_commands.PreviousPreset),
+    "random": ("random preset", look_commands.RandomPreset),
+    "off": ("off, show the camera", look_commands.TurnOff),
+    "on": ("on", look_commands.TurnOn),
+    "clear": ("take everything off", look_commands.ClearLook),
 }
 
 
@@ -64,8 +64,8 @@ def _of_target(state: LookState, prefix: str, title: str, target: str) -> dict[s
         for name, (words, kind) in ACTIONS.items()
     }
     presets = {
-        f"{prefix}.preset.{known.id}": Hotkey(f"{title}: {known.name}", asked.ApplyPreset(known.id, target, "hotkey"))
-        for known in state.presets.values()
+        f"{prefix}.preset.{name}": Hotkey(f"{title}: {preset.name}", look_commands.ApplyPreset(name, target, "hotkey"))
+        for name, preset in state.presets.items()
     }
     return {**actions, **presets}
 

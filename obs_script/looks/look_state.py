@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Callable
 
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.messages import look_commands as asked
+from mirage_lsd.shared.messages import look_commands
 from mirage_lsd.shared.messages.look import KEEP, Look, Preset
 from mirage_lsd.shared.messages.settings import Layer
 
@@ -80,11 +80,11 @@ def as_wished(instance: int, wish: FilterLook) -> FilterLook:
 
 
 def apply(
-    state: LookState, command: asked.LookCommand, numbers: list[int] | None = None, admit: Admit = as_wished
+    state: LookState, command: look_commands.LookCommand, numbers: list[int] | None = None, admit: Admit = as_wished
 ) -> LookState:
     """The state after a command for these instances, by default those that its target means. Raises LookError; the
     state is then unchanged."""
-    if isinstance(command, asked.ApplyPreset):
+    if isinstance(command, look_commands.ApplyPreset):
         state.preset(command.preset)
     numbers = state.targets(command.target) if numbers is None else numbers
     return _with(state, {number: admit(number, _changed(state, state.filters[number], command)) for number in numbers})
@@ -101,10 +101,10 @@ def bared(look: Look, *names: str) -> Look:
     return replace(look, layers=tuple(layer for layer in look.layers if layer.name not in names))
 
 
-def with_preset(look: Look, preset: Preset, fade_ms: int = asked.AS_IT_IS) -> Look:
+def with_preset(look: Look, preset: Preset, fade_ms: int = look_commands.AS_IT_IS) -> Look:
     """A look with a preset put on."""
     worn = _tidy(dressed(look, preset.layers()))
-    fade_ms = preset.fade_ms if fade_ms == asked.AS_IT_IS else fade_ms
+    fade_ms = preset.fade_ms if fade_ms == look_commands.AS_IT_IS else fade_ms
     return replace(worn, preset=preset.id, strength=preset.strength, seed=preset.seed, fade_ms=fade_ms, off=False)
 
 
@@ -145,42 +145,42 @@ def _with(state: LookState, changed: Mapping[int, FilterLook]) -> LookState:
     return replace(state, filters=MappingProxyType({**state.filters, **quiet, **marked}), revision=revision)
 
 
-def _changed(state: LookState, now: FilterLook, command: asked.LookCommand) -> FilterLook:
-    if isinstance(command, asked.Undo):
+def _changed(state: LookState, now: FilterLook, command: look_commands.LookCommand) -> FilterLook:
+    if isinstance(command, look_commands.Undo):
         return _undone(now)
-    if isinstance(command, asked.Redo):
+    if isinstance(command, look_commands.Redo):
         return _redone(now)
     look = _look_after(state, now.look, command)
-    if command.origin == WINDOW and not isinstance(command, (asked.TurnOff, asked.TurnOn)):
+    if command.origin == WINDOW and not isinstance(command, (look_commands.TurnOff, look_commands.TurnOn)):
         look = replace(look, off=now.look.off)
     if replace(look, fade_ms=now.look.fade_ms) == now.look:
         return now
-    typed = isinstance(command, asked.ApplyWords) and command.layer == "prompt" and command.origin == WINDOW
+    typed = isinstance(command, look_commands.ApplyWords) and command.layer == "prompt" and command.origin == WINDOW
     undo = now.undo if typed and now.typed else (*now.undo, now.look)[-MAX_HISTORY:]
     return replace(now, look=look, undo=undo, redo=(), typed=typed)
 
 
-def _look_after(state: LookState, look: Look, command: asked.LookCommand) -> Look:
-    if isinstance(command, asked.ApplyPreset):
+def _look_after(state: LookState, look: Look, command: look_commands.LookCommand) -> Look:
+    if isinstance(command, look_commands.ApplyPreset):
         return with_preset(look, state.preset(command.preset), command.fade_ms)
-    if isinstance(command, asked.ApplyWords):
+    if isinstance(command, look_commands.ApplyWords):
         return _with_words(look, command)
-    if isinstance(command, asked.TurnOff):
+    if isinstance(command, look_commands.TurnOff):
         return replace(look, off=True)
-    if isinstance(command, asked.TurnOn):
+    if isinstance(command, look_commands.TurnOn):
         return replace(look, off=False, fade_ms=0)
-    if isinstance(command, asked.ClearLook):
+    if isinstance(command, look_commands.ClearLook):
         return Look()
-    if isinstance(command, asked.NextPreset):
+    if isinstance(command, look_commands.NextPreset):
         return with_preset(look, _neighbour(state, look.preset, 1))
-    if isinstance(command, asked.PreviousPreset):
+    if isinstance(command, look_commands.PreviousPreset):
         return with_preset(look, _neighbour(state, look.preset, -1))
-    if isinstance(command, asked.RandomPreset):
+    if isinstance(command, look_commands.RandomPreset):
         return with_preset(look, _drawn(state, look.preset, max(0, command.draw)))
     raise LookError(f"{type(command).__name__} is no look command", "unknown_command")
 
 
-def _with_words(look: Look, command: asked.ApplyWords) -> Look:
+def _with_words(look: Look, command: look_commands.ApplyWords) -> Look:
     words = command.words.strip()
     look = dressed(look, (Layer(command.layer, words),)) if words else bared(look, command.layer)
     return replace(_tidy(look), fade_ms=max(0, command.fade_ms), off=False)

@@ -69,16 +69,16 @@ class LookStore:
             self._answer_pending()
         return pending
 
-    def add(self, instance: int, name: str, look: Look, slot: Area, takes_any_words: bool = False) -> None:
-        """A filter appears with this look. takes_any_words: its model has no vocabulary."""
+    def add(self, instance: int, name: str, look: Look, slot: Area) -> None:
+        """A filter appears with this look."""
         with self._lock:
-            self._entries[instance] = FilterEntry(slot, takes_any_words)
+            self._entries[instance] = FilterEntry(slot)
             self._take(look_state.with_filter(self._state, instance, name, look), "obs", "appeared")
 
     def add_twin(self, instance: int, twin: int, slot: Area) -> None:
         """A filter appears that begins as its twin is now."""
         with self._lock:
-            self._entries[instance] = FilterEntry(slot, self._entries[twin].takes_any_words)
+            self._entries[instance] = FilterEntry(slot)
             self._take(look_state.with_twin(self._state, instance, twin), "obs", "appeared")
 
     def has(self, instance: int) -> bool:
@@ -86,7 +86,7 @@ class LookStore:
         return instance in self._entries
 
     def set_model(self, instance: int, takes_any_words: bool) -> None:
-        """What a filter's model knows."""
+        """takes_any_words: a filter's model has no vocabulary."""
         self._entries[instance].takes_any_words = takes_any_words
 
     def set_previewed(self, instances: set[int]) -> None:

@@ -18,22 +18,21 @@ from typing import Any
 from mirage_lsd.shared.channel import look_address
 from mirage_lsd.shared.channel.look_address import LookAddress
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.messages import look_commands as asked
-from mirage_lsd.shared.messages import look_events
+from mirage_lsd.shared.messages import look_commands, look_events
 from mirage_lsd.shared.messages.look import FilterReport, Preset
 from mirage_lsd.shared.messages.settings import LAYERS
 from mirage_lsd.shared.release import RELEASE, upgraded
 from mirage_lsd.worker.programs.look_client import LookClient
 
 SIMPLE = {
-    "undo": (asked.Undo, "back to the look before"),
-    "redo": (asked.Redo, "take back an undo"),
-    "next": (asked.NextPreset, "the next preset"),
-    "previous": (asked.PreviousPreset, "the previous preset"),
-    "random": (asked.RandomPreset, "any other preset"),
-    "off": (asked.TurnOff, "show the camera, at once"),
-    "on": (asked.TurnOn, "restyle again"),
-    "clear": (asked.ClearLook, "take everything off"),
+    "undo": (look_commands.Undo, "back to the look before"),
+    "redo": (look_commands.Redo, "take back an undo"),
+    "next": (look_commands.NextPreset, "the next preset"),
+    "previous": (look_commands.PreviousPreset, "the previous preset"),
+    "random": (look_commands.RandomPreset, "any other preset"),
+    "off": (look_commands.TurnOff, "show the camera, at once"),
+    "on": (look_commands.TurnOn, "restyle again"),
+    "clear": (look_commands.ClearLook, "take everything off"),
 }
 WATCH_S = 0.5
 EXIT_REFUSED = 2
@@ -53,7 +52,8 @@ def add_arguments(parser: Any) -> None:
     wear.add_argument("words")
     wear.add_argument("--layer", default="prompt", choices=LAYERS)
     for action in (apply, wear):
-        action.add_argument("--fade-ms", type=int, default=asked.AS_IT_IS, help="how long it comes up; 0 is a cut")
+        as_it_is, words = look_commands.AS_IT_IS, "how long it comes up; 0 is a cut"
+        action.add_argument("--fade-ms", type=int, default=as_it_is, help=words)
     changing = [apply, wear, *(actions.add_parser(name, help=words) for name, (_, words) in SIMPLE.items())]
     for action in changing:
         action.add_argument("--target", default="", metavar="FILTER", help='"source/filter" or a source; default: all')
@@ -95,7 +95,7 @@ def _act(client: LookClient, options: Any) -> int:
     if options.action == "watch":
         return _watch(client, options)
     if options.action == "talk":
-        client.request(asked.Talk(options.held == "down"))
+        client.request(look_commands.Talk(options.held == "down"))
         return 0
     return _print_done(client.do(command_of(options)), options)
 
@@ -119,12 +119,12 @@ def _batch(client: LookClient, options: Any) -> int:
     return refused
 
 
-def command_of(options: Any) -> asked.LookCommand:
+def command_of(options: Any) -> look_commands.LookCommand:
     """The look command that the options ask for."""
     if options.action == "apply":
-        return asked.ApplyPreset(options.preset, options.target, fade_ms=options.fade_ms)
+        return look_commands.ApplyPreset(options.preset, options.target, fade_ms=options.fade_ms)
     if options.action == "wear":
-        return asked.ApplyWords(options.words, options.layer, options.target, fade_ms=options.fade_ms)
+        return look_commands.ApplyWords(options.words, options.layer, options.target, fade_ms=options.fade_ms)
     return SIMPLE[options.action][0](target=options.target)
 
 

@@ -15,15 +15,17 @@ from mirage_lsd.obs_script.host.control_block import Area, Latency
 from mirage_lsd.shared.channel.look_address import LookAddress
 from mirage_lsd.shared.clock import now_ns
 from mirage_lsd.shared.errors import RequestRefused
-from mirage_lsd.shared.messages import look_commands as asked
+from mirage_lsd.shared.messages import look_commands
 from mirage_lsd.shared.messages.look import FilterReport
 from mirage_lsd.worker.programs.look_client import LookClient
 
 WORDS = {"outfit": ("navy suit", "red hoodie", "keep", ""), "hair": ("long blonde hair", "red beanie"),
          "scene": ("forest", "beach", "keep"), "light": ("neon", "night", ""),
          "prompt": ("smile", "green top", "", "xyzzy")}
-SIMPLE = (asked.Undo, asked.Undo, asked.Redo, asked.NextPreset, asked.PreviousPreset, asked.RandomPreset,
-          asked.ClearLook, asked.TurnOn)
+SIMPLE = (
+    look_commands.Undo, look_commands.Undo, look_commands.Redo, look_commands.NextPreset, look_commands.PreviousPreset,
+    look_commands.RandomPreset, look_commands.ClearLook, look_commands.TurnOn,
+)
 
 
 @dataclass
@@ -40,17 +42,17 @@ class Answers:
     origins: set[str] = field(default_factory=set)
 
 
-def random_command(chance: random.Random, presets: list[str], targets: list[str]) -> asked.LookCommand:
+def random_command(chance: random.Random, presets: list[str], targets: list[str]) -> look_commands.LookCommand:
     """Any look command, some of them refused by look store or worker."""
     target = chance.choice(targets)
     kind = chance.random()
     if kind < 0.35:
-        return asked.ApplyPreset(chance.choice([*presets, "no-such-preset"]), target, fade_ms=0)
+        return look_commands.ApplyPreset(chance.choice([*presets, "no-such-preset"]), target, fade_ms=0)
     if kind < 0.65:
         layer = chance.choice(list(WORDS))
-        return asked.ApplyWords(chance.choice(WORDS[layer]), layer, target)
+        return look_commands.ApplyWords(chance.choice(WORDS[layer]), layer, target)
     if kind < 0.7:
-        return asked.TurnOff(target=target)
+        return look_commands.TurnOff(target=target)
     return chance.choice(SIMPLE)(target=target)
 
 

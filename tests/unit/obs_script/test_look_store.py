@@ -113,7 +113,8 @@ def test_a_refusal_is_shown_for_a_while(store, monkeypatch):
 
 
 def test_a_model_that_takes_any_words_has_them_and_the_others_stay_as_they_are(store, block, events):
-    store.add(2, "Game/Mirage LSD", Look(), block.slots[1], takes_any_words=True)
+    store.add(2, "Game/Mirage LSD", Look(), block.slots[1])
+    store.set_model(2, takes_any_words=True)
     with pytest.raises(UnknownWordError):
         store.submit(ApplyWords("a castle by Monet"))
     assert [store.look(number).look.words("prompt") for number in (1, 2)] == ["", "a castle by Monet"]
