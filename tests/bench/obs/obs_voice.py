@@ -31,7 +31,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-FOLDERS = ("installers", "installers/obs", "tests/support", "tests/support/obs")
+FOLDERS = ("installers", "installers/obs", "tests/support", "tests/support/obs", "tests/bench")
 sys.path[:0] = [str(CHECKOUT / folder) for folder in FOLDERS]
 
 from bench_options import add_load_option, load_beside_obs
