@@ -54,18 +54,17 @@ class Supervisor:
         worker, streams = self._installation.worker, self.host.streams
         self.host.step(worker)
         self.host.observe(worker.events())
-        self._controllers.step(streams)
         self._follow_presets()
+        self._controllers.step(streams)
         self.sync.step(streams, worker.state == RUNNING)
         self._hdr.step(streams)
         self._board.step(streams, worker, self._installation.why_unusable, self._remarks())
 
     def close(self) -> None:
         """After the Lua half is gone: end what runs and give back what is left."""
-        self._installation.stop_serving()
+        self._installation.close()
         self._controllers.close()
         self._looks.close()
-        self._installation.close()
         self.host.close(self._installation.worker)
         self._files.close()
         self._libobs.log("stopped")
@@ -99,7 +98,6 @@ class Supervisor:
             if listed.problem:
                 self._libobs.log(f"presets: {listed.problem}")
             self.host.refresh_windows()
-        self._controllers.follow_presets()
 
     def _remarks(self) -> list[str]:
         problem = f"Presets: {self._looks.problem} (the last good list is in use)" if self._looks.problem else ""

@@ -32,20 +32,19 @@ _PROBLEMS = ("settings", "size", "worker", "look", "window")
 
 class SavedSettings:
     """A filter's settings as Lua hands them over. `raw`: all of them; `own`: those that are no part of its look.
-    parent_name, filter_name: "" until OBS has told."""
+    `names`: OBS's of the source and of the filter, "" until it has told."""
 
     def __init__(self, slot: Area) -> None:
         self._slot = slot
-        self.parent_name = self.filter_name = ""
+        self.names = ("", "")
         self.raw: dict[str, Any] = {}
         self.own = StreamSettings(enabled=False)
         self.revision = -1
 
-    def read_names(self) -> str:
-        """What commands call the filter."""
-        self.parent_name = self._slot.text("parent_name") or self.parent_name
-        self.filter_name = self._slot.text("filter_name") or self.filter_name
-        return f"{self.parent_name}/{self.filter_name}" if self.parent_name and self.filter_name else ""
+    def read_names(self) -> None:
+        """Follow a source or filter that gets another name."""
+        source_name, filter_name = self.names
+        self.names = self._slot.text("parent_name") or source_name, self._slot.text("filter_name") or filter_name
 
     def changed(self) -> tuple[int, str] | None:
         """The revision and text of other settings than the last; None where there are none to be had now."""
@@ -91,8 +90,8 @@ class FilterStream:
 
     @property
     def names(self) -> tuple[str, str]:
-        """OBS's names of the source and of the filter, "" until it has told."""
-        return self.saved.parent_name, self.saved.filter_name
+        """OBS's of the source and of the filter, "" until it has told."""
+        return self.saved.names
 
     @property
     def name(self) -> str:
@@ -112,7 +111,8 @@ class FilterStream:
 
     def step(self, worker: WorkerProcess) -> None:
         """Follow the filter's wishes. May wait for the worker's answer."""
-        self.look.rename(self.saved.read_names())
+        self.saved.read_names()
+        self.look.rename(self.name)
         self._read_settings()
         self._follow_look()
         self._follow_size()

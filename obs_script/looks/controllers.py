@@ -47,9 +47,6 @@ class Controllers:
         self.scenes.step()
         self.voice.step()
         self.gestures.step(streams)
-
-    def follow_presets(self) -> None:
-        """Every preset and filter that there is now has its hotkeys."""
         if self.hotkeys.needed():
             self.script_call.call()
             self.hotkeys.finish()

@@ -44,6 +44,8 @@ class FilterEntry:
         if error is not None:
             self._refusal, self._refused_at = str(error), time.monotonic()
             raise error
+        if wish.look != now.look:
+            self._refusal = ""
         return wish
 
     def without_unknown(self, wish: FilterLook) -> FilterLook:
@@ -53,7 +55,7 @@ class FilterEntry:
 
     @property
     def refusal(self) -> str:
-        """What was refused within the last REFUSAL_SHOWN_S, or ""."""
+        """What was refused last, "" once the look changed after that, or after REFUSAL_SHOWN_S."""
         return self._refusal if time.monotonic() - self._refused_at < REFUSAL_SHOWN_S else ""
 
     @property

@@ -81,12 +81,9 @@ class Installation:
         if self.python:
             start_and_forget([self.python, "-c", OPEN_PRESETS], self._folder)
 
-    def stop_serving(self) -> None:
-        """Other programs get no answer any more."""
+    def close(self) -> None:
+        """End what runs; other programs get no answer any more."""
         if self._server is not None:
             self._server.stop()
-
-    def close(self) -> None:
-        """End what runs."""
         self.presets.close()
         self.worker.stop()

@@ -99,6 +99,8 @@ def test_words_that_the_model_does_not_know_are_refused_at_once_and_everyone_is_
     assert store.look(1) == before
     assert "hoody" in store.refusal(1)
     refusal = events[-1]
+    store.submit(ApplyWords("red hoodie", "outfit"))
+    assert store.refusal(1) == ""
     assert isinstance(refusal, LookRefused)
     assert (refusal.origin, refusal.command, refusal.code) == ("ctl:me", "apply_words", "unknown_word")
     assert refusal.text == str(refused.value)
