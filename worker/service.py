@@ -11,13 +11,11 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import psutil
 
 from mirage_lsd.shared.errors import MirageError, OtherRelease
-from mirage_lsd.shared.messages import commands, events
-from mirage_lsd.shared.messages.settings import StreamSettings
+from mirage_lsd.shared.messages import worker_commands, worker_events
 from mirage_lsd.shared.release import RELEASE
 from mirage_lsd.worker import state as states
 from mirage_lsd.worker.control import ControlThread, error_reply
@@ -93,37 +91,13 @@ class Service:
         self._streams = {}
         self._models.close()
 
-    def _answer(self, command: object) -> events.Event:
-        command, refused = self._usable(command)
+    def _answer(self, command: object) -> worker_events.Event:
+        if isinstance(command, worker_commands.ApplySettings):
+            self._models.check(command.settings)
         after = states.apply(self._state, command)
         self._match(after)
         self._state = after
-        if refused is not None:
-            raise refused
         return self._reply(command)
-
-    def _usable(self, command: object) -> tuple[object, MirageError | None]:
-        """The command with an unusable look replaced by the last good one, and the error to answer with.
-
-        So a prompt that is still being typed, or has a word we do not know, loses no other setting.
-        """
-        if not isinstance(command, commands.ApplySettings):
-            return command, None
-        try:
-            self._models.check(command.settings)
-        except MirageError as error:
-            current = self._state.stream(command.stream_id).settings
-            kept = replace(command.settings, layers=current.layers, prompt=current.prompt)
-            return replace(command, settings=self._wearable(kept)), error
-        return command, None
-
-    def _wearable(self, settings: StreamSettings) -> StreamSettings:
-        """These settings, without a look that their model cannot show (words of v1, when tiny was chosen)."""
-        try:
-            self._models.check(settings)
-        except MirageError:
-            return replace(settings, layers=(), prompt="")
-        return settings
 
     def _match(self, after: states.WorkerState) -> None:
         for stream_id in set(self._streams) - set(after.streams):
@@ -136,28 +110,28 @@ class Service:
             elif wanted is not stream.state:
                 stream.update(wanted)
 
-    def _reply(self, command: object) -> events.Event:
-        if isinstance(command, commands.Hello):
+    def _reply(self, command: object) -> worker_events.Event:
+        if isinstance(command, worker_commands.Hello):
             return self._welcome(command)
-        if isinstance(command, commands.OpenStream):
-            return events.StreamOpened(command.stream_id, command.epoch)
-        if isinstance(command, commands.Ping):
-            return events.Pong(command.sent_ns, time.monotonic_ns())
-        if isinstance(command, commands.GetStatus):
+        if isinstance(command, worker_commands.OpenStream):
+            return worker_events.StreamOpened(command.stream_id, command.epoch)
+        if isinstance(command, worker_commands.Ping):
+            return worker_events.Pong(command.sent_ns, time.monotonic_ns())
+        if isinstance(command, worker_commands.GetStatus):
             return self._status()
-        return events.Done()
+        return worker_events.Done()
 
-    def _welcome(self, command: commands.Hello) -> events.Welcome:
-        if command.protocol != commands.PROTOCOL:
+    def _welcome(self, command: worker_commands.Hello) -> worker_events.Welcome:
+        if command.protocol != worker_commands.PROTOCOL:
             raise MirageError(
-                f"the worker speaks protocol {commands.PROTOCOL}, {command.client_name} speaks "
+                f"the worker speaks protocol {worker_commands.PROTOCOL}, {command.client_name} speaks "
                 f"{command.protocol}; install one release on both sides",
                 "wrong_protocol",
             )
         if command.release not in ("", RELEASE):
             raise OtherRelease(command.release, RELEASE)
-        return events.Welcome(
-            commands.PROTOCOL,
+        return worker_events.Welcome(
+            worker_commands.PROTOCOL,
             RELEASE,
             os.getpid(),
             PIPELINES,
@@ -165,9 +139,9 @@ class Service:
             self._models.device_names(),
         )
 
-    def _status(self) -> events.StatusReport:
+    def _status(self) -> worker_events.StatusReport:
         host = self._models.largest()
-        return events.StatusReport(
+        return worker_events.StatusReport(
             time.monotonic() - self._started_s,
             self._models.tiny.ready,
             host.device,
@@ -178,9 +152,9 @@ class Service:
             tuple(self._stats(stream) for stream in self._streams.values()),
         )
 
-    def _stats(self, stream: Stream) -> events.Stats:
+    def _stats(self, stream: Stream) -> worker_events.Stats:
         latency = stream.timings.latency()
-        return events.Stats(
+        return worker_events.Stats(
             stream.stream_id,
             stream.timings.fps(),
             latency["p50_ms"],
@@ -209,7 +183,7 @@ class Service:
             return
         self._reported_states[stream_id] = (state, text)
         generation = self._state.stream(stream_id).generation
-        self._control.publish(events.State(stream_id, state, text[: events.MAX_TEXT_CHARS], generation))
+        self._control.publish(worker_events.State(stream_id, state, text[: worker_events.MAX_TEXT_CHARS], generation))
 
     def _report_host(self) -> None:
         """When a model is loaded, and again when another model or engine took over."""
@@ -217,4 +191,4 @@ class Service:
         runs = host.model, host.device, host.engine
         if self._models.tiny.ready and runs != self._reported_host:
             self._reported_host = runs
-            self._control.publish(events.Ready(host.device, host.model, host.engine, host.load_ms))
+            self._control.publish(worker_events.Ready(host.device, host.model, host.engine, host.load_ms))

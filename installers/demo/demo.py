@@ -167,7 +167,7 @@ def record(options: Options, obs: ObsSession, meter: Meter) -> Figures:
     return Figures(
         round(fps, 2), *(round(meter.latency_ms(p), 1) for p in (50, 95, 99)),
         processed, dropped, lagged, str(recording), str(sheet), device, model,
-    )  # fmt: skip
+    )
 
 
 def recorded_s(obs: ObsSession) -> float:

@@ -116,7 +116,7 @@ class _Xlib:
             self.display, C.c_ulong(window), C.c_ulong(self.atom(name)), C.c_long(0), C.c_long(64), 0,
             C.c_ulong(ANY_PROPERTY_TYPE), C.byref(kind), C.byref(bits), C.byref(number), C.byref(left),
             C.byref(data),
-        )  # fmt: skip
+        )
         found = [data[i] for i in range(number.value)] if bits.value == 32 else []
         if data:
             self.lib.XFree(data)

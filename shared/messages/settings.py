@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirage_lsd.shared.messages.fields import check, choice, flag, integer, nested_many, number, string
+from mirage_lsd.shared.messages.fields import Checked, choice, flag, integer, nested_many, number, string
 
 PIPELINES = ("lsd", "passthrough")
 SIZES = ("tiny", "small", "medium", "large")
@@ -29,7 +29,7 @@ LAYERS = ("prompt", "outfit", "hair", "scene", "light")
 
 
 @dataclass(frozen=True)
-class Layer:
+class Layer(Checked):
     """One part of a look. name: one of LAYERS; "prompt" is for words of any kind. words: what to put there, "keep"
     for what the camera sees. preset: the preset they come from, "" for none."""
 
@@ -37,12 +37,9 @@ class Layer:
     words: str = string(MAX_PROMPT_CHARS, min_chars=1)
     preset: str = string(MAX_NAME_CHARS, default="")
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 @dataclass(frozen=True)
-class StreamSettings:
+class StreamSettings(Checked):
     """enabled: restyle at all. pipeline: which stages. layers: what to wear and where to be, oldest first, each
     laid over those before it. prompt: more words, laid over all layers. fade_ms: how long a change of the look comes
     up, 0 is a cut. strength: 0 changes nothing, 1 all it can. steps: denoising steps a frame.
@@ -68,6 +65,3 @@ class StreamSettings:
     checkpoint: str = string(MAX_CHECKPOINT_CHARS, default="")
     structure_lock: float = number(0.0, 1.0, default=0.5)
     edit_region: str = choice(*EDIT_REGIONS, default="everything")
-
-    def __post_init__(self) -> None:
-        check(self)

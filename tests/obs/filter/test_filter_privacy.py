@@ -129,7 +129,7 @@ def test_without_a_worker_or_a_slot_nobody_is_shown(tmp_path, choice):
         studio.wait_until(lambda: "run installers/install" in slot.text("status"), "a status with a remedy")
         for number in range(16):
             studio.request("CreateSourceFilter", sourceName="Room", filterName=f"More {number}",
-                           filterKind="mirage_lsd", filterSettings={"when_unstyled": choice})  # fmt: skip
+                           filterKind="mirage_lsd", filterSettings={"when_unstyled": choice})
         time.sleep(2.0)
         assert set(recorded(studio)) == {"nothing"}
         assert studio.quit() == 0

@@ -16,8 +16,8 @@ import pytest
 from mirage_lsd.obs_script.host import install_record
 from mirage_lsd.obs_script.host.install_record import InstallError, InstallRecord
 from mirage_lsd.obs_script.processes import child_process
-from mirage_lsd.shared.channel import desk_address, sandbox, session_folder
-from mirage_lsd.shared.channel.desk_address import FILE_NAME, DeskAddress
+from mirage_lsd.shared.channel import look_address, sandbox, session_folder
+from mirage_lsd.shared.channel.look_address import FILE_NAME, LookAddress
 from mirage_lsd.shared.channel.sandbox import Sandbox
 from mirage_lsd.shared.channel.session_folder import SessionFolder
 from mirage_lsd.shared.release import VERSION
@@ -85,15 +85,15 @@ def test_sessions_lie_where_the_host_sees_them_too(inside, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("place", [f"run/app/{APP_ID}", f"home/.var/app/{APP_ID}/cache"])
-def test_a_controller_on_the_host_finds_the_desk_of_a_sandbox(inside, tmp_path, monkeypatch, place) -> None:
-    monkeypatch.delenv(desk_address.ROOT_VARIABLE, raising=False)
+def test_a_controller_on_the_host_finds_the_look_store_of_a_sandbox(inside, tmp_path, monkeypatch, place) -> None:
+    monkeypatch.delenv(look_address.ROOT_VARIABLE, raising=False)
     root = tmp_path / place / f"mirage-lsd-{os.getuid()}"
     root.mkdir(mode=0o700)
     owned = SessionFolder.create(str(root))
     try:
-        address = DeskAddress(40001, 40002, KEY, KEY, KEY, 2)
+        address = LookAddress(40001, 40002, KEY, KEY, KEY, 2)
         address.write(owned.path_of(FILE_NAME))
-        assert desk_address.find() == address
+        assert look_address.find() == address
     finally:
         owned.close()
 

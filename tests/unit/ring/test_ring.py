@@ -181,12 +181,6 @@ def test_any_contiguous_buffer_can_be_written_and_read(ends) -> None:
     assert (copy == picture).all()
 
 
-def test_the_last_word_of_the_writer_is_seen(ends) -> None:
-    assert not ends[1].writer_done
-    ends[0].mark_done()
-    assert ends[1].writer_done
-
-
 def test_a_ring_is_replaced_by_one_with_a_higher_epoch(tmp_path: Path, ends) -> None:
     old, old_reader = ends
     old.write(*frame(1))

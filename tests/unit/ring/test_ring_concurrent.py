@@ -54,7 +54,6 @@ def write_until_stdin_closes(path: str) -> dict[str, int]:
         for _ in range(1000):
             n += 1
             ring.write(*make_frame(n))
-    ring.mark_done()
     return {"writes": n}
 
 

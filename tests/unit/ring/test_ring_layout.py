@@ -68,11 +68,6 @@ def test_a_slot_being_written_has_an_odd_sequence(ring: Ring) -> None:
     assert (at(ring, "Q", 4096), at(ring, "Q", 64)) == (2, 1)
 
 
-def test_the_writer_done_flag(ring: Ring) -> None:
-    ring.mark_done()
-    assert at(ring, "I", 48) == 1
-
-
 def test_a_frame_written_by_hand_as_the_lua_half_does_is_read(ring: Ring) -> None:
     slot = 4096
     struct.pack_into("=QQIIIIQQQQQ", ring.buffer, slot + 8, 70, 71, 1, 1, 4, 1, 72, 73, 0, 0, 0)
