@@ -16,7 +16,6 @@ from mirage_lsd.worker.paint.behind import background_share
 from mirage_lsd.worker.paint.cloth import NEUTRAL, albedo
 from mirage_lsd.worker.paint.fill_in import filled
 from mirage_lsd.worker.train.samples import degrade
-from mirage_lsd.worker.train.samples.backdrop import Backdrop
 from mirage_lsd.worker.train.samples.coverage import HAIR, LOWER, edit_alpha, merge_inner_shirt, occluded, over
 from mirage_lsd.worker.train.samples.dataset import World, Worlds
 from mirage_lsd.worker.train.samples.edits import Edit, sample_edit, sample_worn, shape_changes, vary_extras
@@ -24,7 +23,7 @@ from mirage_lsd.worker.train.samples.folds import folded, sample_folds
 from mirage_lsd.worker.train.samples.prints import printed, sample_light_field, sample_print
 from mirage_lsd.worker.train.samples.segment import sample_masks
 from mirage_lsd.worker.train.samples.true_flow import AROUND_CELLS, true_flow
-from mirage_lsd.worker.train.samples.views import CLOSEST, View, sample_view
+from mirage_lsd.worker.train.samples.views import CLOSEST, Backdrop, View, sample_view
 from mirage_lsd.worker.train.world.paint import multiplier, shares
 
 SHAPE_SHARE, SHAPE_TRIES = 0.75, 24  # so often a sample is looked for whose outlines change
