@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Crop, zoom, tilt and mirror of one training sample, and what is behind the person. Called by compose.py on loader threads. Pure numpy/OpenCV.
+"""Crop, zoom, tilt and mirror of one training sample, and what is behind the person.
+
+Called by compose.py on loader threads. Pure numpy/OpenCV.
 
 Invariant: a view is the same for all looks and frames of a sample.
 """
