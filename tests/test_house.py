@@ -23,7 +23,7 @@ FILES_A_FOLDER, LINES_A_FILE, LINES_OF_A_MODEL = 12, 250, 400
 MEDIAN_LINES, P95_LINES, LINES_A_FUNCTION = 6, 20, 40
 ATTRIBUTES_A_CLASS = 12
 MODELS = ("worker/models/nets/", "worker/v1/nets/")
-JOURNEY = ("__init__", "__main__", "control", "history", "loop", "pipeline", "pipelines", "service",
+JOURNEY = ("__init__", "__main__", "control", "history", "loop", "pipeline", "stage_order", "service",
            "state", "stream", "timing", "transport")
 TORCH = ("worker/models/nets/", "worker/engines/device/", "worker/v1/", "worker/hosts/v1_", "worker/train/",
          "worker/eval/", "worker/bench/")

@@ -20,7 +20,7 @@ from mirage_lsd.shared.release import RELEASE
 from mirage_lsd.worker import state as states
 from mirage_lsd.worker.control import ControlThread, error_reply
 from mirage_lsd.worker.hosts.models_host import ModelsHost
-from mirage_lsd.worker.pipelines import PIPELINES
+from mirage_lsd.worker.stage_order import PIPELINES
 from mirage_lsd.worker.stream import Stream
 
 log = logging.getLogger(__name__)

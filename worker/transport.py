@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from mirage_lsd.shared.messages.settings import StreamSettings
-from mirage_lsd.shared.ring.frame import BYTES_PER_PIXEL, FrameHeader
+from mirage_lsd.shared.ring.frame_header import BYTES_PER_PIXEL, FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 from mirage_lsd.worker.stages.base import Job
 

@@ -14,7 +14,7 @@ local function part(name, ...)
   return dofile(folder .. name)
 end
 
-local native, layout, refusal = part("memory/ffi.lua"), part("memory/layout.lua"), part("refusal.lua")
+local native, layout, refusal = part("memory/ffi.lua"), part("memory/block_layout.lua"), part("refusal.lua")
 local C, shows = native.C, layout.shows
 local block, captures, frames, streams, settings_of, properties
 

@@ -47,7 +47,7 @@ from contextlib import suppress
 from mirage_lsd.shared.errors import MappingError, RingError, TornFrame
 from mirage_lsd.shared.ring import ring_layout as layout
 from mirage_lsd.shared.ring.fence import new_fence
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.mapping import Mapping, create_mapping, open_mapping
 
 _FIELDS = layout.FIELDS_OFFSET

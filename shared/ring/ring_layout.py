@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 
 from mirage_lsd.shared.errors import RingError
-from mirage_lsd.shared.ring.frame import BGRA8, BYTES_PER_PIXEL, FrameHeader
+from mirage_lsd.shared.ring.frame_header import BGRA8, BYTES_PER_PIXEL, FrameHeader
 
 MAGIC = b"MIRAGERG"
 LAYOUT_VERSION = 1

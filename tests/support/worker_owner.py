@@ -17,7 +17,7 @@ from mirage_lsd.shared.channel.session_folder import SessionFolder
 from mirage_lsd.shared.doorbell.doorbell import Doorbell
 from mirage_lsd.shared.messages import worker_commands
 from mirage_lsd.shared.messages.settings import StreamSettings
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 
 START_WITHIN_S = 20.0

@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 
 from mirage_lsd.shared.messages.settings import V1, StreamSettings
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 from mirage_lsd.worker.bench import machine
 from mirage_lsd.worker.bench.footage import footage

@@ -24,8 +24,8 @@ from mirage_lsd.worker.models.graphs import GraphShapes, shapes_for
 from mirage_lsd.worker.models.sampler import Schedule
 from mirage_lsd.worker.models.weights import load_schedule
 from mirage_lsd.worker.pipeline import Pipeline
-from mirage_lsd.worker.pipelines import tiny_stages
 from mirage_lsd.worker.processes import freed_memory
+from mirage_lsd.worker.stage_order import tiny_stages
 from mirage_lsd.worker.timing import since_ms
 from mirage_lsd.worker.tracking.person_follow import PersonFollower
 from mirage_lsd.worker.transport import HostTransport

@@ -19,7 +19,7 @@ from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.hosts.model_host import ModelHost, Passthrough
 from mirage_lsd.worker.hosts.v1_loader import V1Loader
 from mirage_lsd.worker.models.looks import look_for
-from mirage_lsd.worker.pipelines import PASSTHROUGH
+from mirage_lsd.worker.stage_order import PASSTHROUGH
 
 IN_USE_S = 2.0
 

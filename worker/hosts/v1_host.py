@@ -24,7 +24,7 @@ from mirage_lsd.worker.hosts.v1_engines import EngineUpgrader
 from mirage_lsd.worker.hosts.v1_model import TokenReader, load_model, new_prompts
 from mirage_lsd.worker.hosts.vram import OutOfVramError, VramPlan, main_memory, plan_for, smaller
 from mirage_lsd.worker.pipeline import Pipeline
-from mirage_lsd.worker.pipelines import v1_stages
+from mirage_lsd.worker.stage_order import v1_stages
 from mirage_lsd.worker.timing import since_ms
 from mirage_lsd.worker.v1.first_kernel import probe
 from mirage_lsd.worker.v1.frame.context import V1Context

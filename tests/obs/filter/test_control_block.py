@@ -13,7 +13,7 @@ from mirage_lsd.obs_script.host import control_block
 from mirage_lsd.obs_script.host.control_block import Area, ControlBlock, Latency
 from mirage_lsd.shared.errors import MirageError
 
-LUA = (Path(__file__).resolve().parents[3] / "obs_script/render/memory/layout.lua").read_text(encoding="utf-8")
+LUA = (Path(__file__).resolve().parents[3] / "obs_script/render/memory/block_layout.lua").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def block(tmp_path):
 
 
 def lua_table(name: str) -> dict[str, tuple[int, ...]]:
-    """A table of layout.lua: name -> its numbers."""
+    """A table of block_layout.lua: name -> its numbers."""
     body = re.search(rf"^  {name} = {{\n(.*?)^  }},", LUA, re.M | re.S).group(1)
     return {key: tuple(map(int, re.findall(r"\d+", value))) for key, value in re.findall(r"(\w+) = ([^\n]*),\n", body)}
 

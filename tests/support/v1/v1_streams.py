@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from mirage_lsd.shared.messages.settings import TINY, V1, StreamSettings
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 from mirage_lsd.worker.hosts.models_host import Choice
 from mirage_lsd.worker.hosts.v1_host import V1Host, V1Options

@@ -15,11 +15,11 @@ import pytest
 from drawn_pictures import moving_pictures
 
 from mirage_lsd.worker.bench.footage import footage
-from mirage_lsd.worker.pipelines import TINY_STAGES, v1_stages
 from mirage_lsd.worker.presets import presets
 from mirage_lsd.worker.presets.presets import load_library
 from mirage_lsd.worker.programs import cli, thumbnails
 from mirage_lsd.worker.programs.cli import main
+from mirage_lsd.worker.stage_order import TINY_STAGES, v1_stages
 
 COMMAND = str(Path(sys.executable).with_name("mirage-lsd"))
 

@@ -18,7 +18,7 @@ from mirage_lsd.shared.doorbell.doorbell import Doorbell
 from mirage_lsd.shared.errors import DoorbellError, EndpointError, RingError, WireError
 from mirage_lsd.shared.messages import worker_commands
 from mirage_lsd.shared.messages.settings import StreamSettings
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 
 RING_CODES = {"not_a_ring", "wrong_version", "truncated", "wrong_size", "bad_geometry", "not_permitted"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mirage_lsd.shared.errors import RingError, TornFrame
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 
 WIDTH_PX, HEIGHT_PX = 16, 8

@@ -19,7 +19,7 @@ import pytest
 
 from mirage_lsd.shared.channel.session_folder import SessionFolder
 from mirage_lsd.shared.errors import TornFrame
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 
 SIZES_PX = [(8, 8), (4, 6), (8, 2), (1, 7)]

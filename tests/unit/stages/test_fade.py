@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mirage_lsd.shared.messages.settings import Layer, StreamSettings
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.stages.base import FrameMotion, Job
 from mirage_lsd.worker.stages.fade import Fade, moved

@@ -12,9 +12,9 @@ import pytest
 from mirage_lsd.shared.errors import FieldError
 from mirage_lsd.shared.messages import settings
 from mirage_lsd.shared.messages.settings import StreamSettings
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
-from mirage_lsd.worker.pipelines import PIPELINES, TINY_STAGES, v1_stages
+from mirage_lsd.worker.stage_order import PIPELINES, TINY_STAGES, v1_stages
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.preprocess import is_scene_cut, to_tensor
 from mirage_lsd.worker.transport import HostTransport

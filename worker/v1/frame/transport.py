@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from mirage_lsd.shared.messages.settings import StreamSettings
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.transport import Finished, Taken
