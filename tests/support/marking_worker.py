@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real worker, except that `passthrough` changes each picture in a way a test can compute.
+"""The real worker, except that each picture comes back changed in a way a test can compute, whatever the pipeline.
 
 Run by studio.Studio instead of `python -m mirage_lsd.worker`. The seed chooses: SAME gives the picture back, RED
 paints it red, EXIT ends the process, LOOK paints it in the colour of its look (look_bgr); anything else inverts the
@@ -17,7 +17,7 @@ import numpy as np
 
 from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker import __main__ as worker
-from mirage_lsd.worker.hosts import model_host
+from mirage_lsd.worker.hosts import engine_host, model_host
 from mirage_lsd.worker.models.looks import prompt_of
 from mirage_lsd.worker.transport import HostTransport
 
@@ -65,7 +65,7 @@ class MarkingTransport(HostTransport):
 
 
 def main() -> int:
-    model_host.HostTransport = MarkingTransport
+    model_host.HostTransport = engine_host.HostTransport = MarkingTransport
     return worker.main()
 
 
