@@ -149,14 +149,12 @@ def test_lcm_steps_are_diffusers(monkeypatch, steps: int, strength: float, predi
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 5])
-@pytest.mark.parametrize("spacing", ["trailing", "leading"])
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
-def test_ddim_steps_are_diffusers(steps: int, spacing: str, prediction: str) -> None:
-    reference = diffusers.DDIMScheduler(**SD_BETAS, prediction_type=prediction, timestep_spacing=spacing,
-                                        clip_sample=False, set_alpha_to_one=spacing == "trailing", steps_offset=1)
+def test_ddim_steps_are_diffusers(steps: int, prediction: str) -> None:
+    reference = diffusers.DDIMScheduler(**SD_BETAS, prediction_type=prediction, timestep_spacing="trailing",
+                                        clip_sample=False, set_alpha_to_one=True)
     reference.set_timesteps(steps)
-    schedule = replace(schedule_of(reference), spacing=spacing, steps_offset=1,
-                       final_alpha_one=spacing == "trailing")
+    schedule = schedule_of(reference)
     plan = schedule.plan(steps)
     assert plan.timesteps.tolist() == reference.timesteps.tolist()
     torch.manual_seed(2)
