@@ -6,18 +6,20 @@ Needs torch and transformers, no network. Invariant: the same seed gives the sam
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from mirage_lsd.worker.v1.graphs.config import LCM_SD15, PROMPT_TOKENS, SD_TURBO, SMALL_RANDOM, SdConfig
 from mirage_lsd.worker.v1.graphs.schedule import FewStepSchedule
 from mirage_lsd.worker.v1.nets.model import MirageV1, ModelInfo
-from mirage_lsd.worker.v1.nets.taesd import Taesd, TaesdConfig
+from mirage_lsd.worker.v1.nets.taesd import REAL, Taesd
 from mirage_lsd.worker.v1.nets.tiny_nets import load_tiny_nets
 from mirage_lsd.worker.v1.nets.unet import SdUNet
 
 _START, _END = 512, 513  # after every byte, alone and as a word's end
-SMALL_TAESD = TaesdConfig(width=16, encoder_blocks=(1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1))
+SMALL_TAESD = {**REAL, **{f"{half}_block_out_channels": [16] * 4 for half in ("encoder", "decoder")},
+               **{f"num_{half}_blocks": [1] * 4 for half in ("encoder", "decoder")}}
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,9 @@ def random_model(config: SdConfig = SMALL_RANDOM, seed: int = 0, device: str = "
     return model.requires_grad_(False).placed(device, getattr(torch, dtype))
 
 
-def taesd_size(config: SdConfig) -> TaesdConfig:
+def taesd_size(config: SdConfig) -> dict[str, Any]:
     """The real TAESD for real U-Nets, a small one for small ones."""
-    return TaesdConfig() if config.widths[0] >= 320 else SMALL_TAESD
+    return REAL if config.widths[0] >= 320 else SMALL_TAESD
 
 
 def text_size(config: SdConfig) -> TextSize:
