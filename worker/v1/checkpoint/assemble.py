@@ -37,11 +37,10 @@ from mirage_lsd.worker.v1.graphs.schedule import FewStepSchedule
 from mirage_lsd.worker.v1.nets.adapters import load_adapters
 from mirage_lsd.worker.v1.nets.blocks import SelfAttention
 from mirage_lsd.worker.v1.nets.lora import fuse_lora
-from mirage_lsd.worker.v1.nets.model import MirageV1, ModelInfo
+from mirage_lsd.worker.v1.nets.model import MirageV1, ModelInfo, load_tiny_nets
 from mirage_lsd.worker.v1.nets.taesd import REAL, Taesd, from_original
 from mirage_lsd.worker.v1.nets.temporal import CrossFrameGate, is_temporal, temporal_convs
 from mirage_lsd.worker.v1.nets.text import build_text_encoder, deduced_text_config, load_tokenizer
-from mirage_lsd.worker.v1.nets.tiny_nets import load_tiny_nets
 from mirage_lsd.worker.v1.nets.unet import SdUNet
 
 

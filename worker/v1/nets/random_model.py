@@ -11,9 +11,8 @@ import torch
 
 from mirage_lsd.worker.v1.graphs.config import LCM_SD15, PROMPT_TOKENS, SD_TURBO, SMALL_RANDOM, SdConfig
 from mirage_lsd.worker.v1.graphs.schedule import FewStepSchedule
-from mirage_lsd.worker.v1.nets.model import MirageV1, ModelInfo
+from mirage_lsd.worker.v1.nets.model import MirageV1, ModelInfo, load_tiny_nets
 from mirage_lsd.worker.v1.nets.taesd import REAL, Taesd
-from mirage_lsd.worker.v1.nets.tiny_nets import load_tiny_nets
 from mirage_lsd.worker.v1.nets.unet import SdUNet
 
 _START, _END = 512, 513  # after every byte, alone and as a word's end
