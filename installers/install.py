@@ -9,8 +9,6 @@ but for Debian packages that are missing.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import shutil
 import subprocess
 import sys
@@ -22,7 +20,18 @@ from pathlib import Path
 import desktop_obs
 import install_system as system
 import obs_installations
-from install_places import CHECKOUT, Places, checkout_places, engine_cache, read_record, user_places, write_record
+from install_places import (
+    CHECKOUT,
+    Places,
+    checkout_places,
+    engine_cache,
+    installed_extras,
+    read_record,
+    stamp_is_current,
+    user_places,
+    write_record,
+    write_stamp,
+)
 from install_system import InstallError
 
 OURS = "mirage_lsd.worker, mirage_lsd.shared.channel.channel"
@@ -109,7 +118,7 @@ def install_project(wish: Wish) -> None:
     how = ["-e", target] if places.editable else [target]
     shutil.rmtree(CHECKOUT / "build" / "lib", ignore_errors=True)  # setuptools would pack what lies there
     run([places.python, "-m", "pip", "install", "--upgrade", *how], "installing Mirage LSD")
-    places.stamp.write_text(json.dumps({"fingerprint": fingerprint(), "extras": extras}), encoding="utf-8")
+    write_stamp(places, extras)
 
 
 def install_every_zmq(places: Places) -> list[str]:
@@ -192,24 +201,10 @@ def is_current(wish: Wish) -> bool:
     """A copy may be older than the checkout it was made from: only an editable installation is current."""
     return (
         wish.places.editable
-        and read_stamp(wish.places).get("fingerprint") == fingerprint()
+        and stamp_is_current(wish.places)
         and wish.extras <= installed_extras(wish.places)
         and works(wish.places.python, "import mirage_lsd")
     )
-
-
-def installed_extras(places: Places) -> frozenset[str]:
-    return frozenset(read_stamp(places).get("extras", []))
-
-
-def read_stamp(places: Places) -> dict:
-    return json.loads(places.stamp.read_bytes()) if places.stamp.exists() else {}
-
-
-def fingerprint() -> str:
-    """Changes whenever an installation made from this checkout would."""
-    parts = [(CHECKOUT / "pyproject.toml").read_bytes(), str(CHECKOUT).encode(), sys.version.encode()]
-    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def project_version() -> str:

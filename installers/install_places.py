@@ -7,6 +7,7 @@ Used by install.py. Two kinds: a checkout's (everything in ./.venv, the project 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -93,3 +94,27 @@ def read_record(places: Places) -> dict | None:
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) and record.get("layout") == LAYOUT else None
+
+
+def write_stamp(places: Places, extras: list[str]) -> None:
+    """Note what was installed now."""
+    places.stamp.write_text(json.dumps({"fingerprint": _fingerprint(), "extras": extras}), encoding="utf-8")
+
+
+def stamp_is_current(places: Places) -> bool:
+    """Whether an installation made now would be the same."""
+    return _read_stamp(places).get("fingerprint") == _fingerprint()
+
+
+def installed_extras(places: Places) -> frozenset[str]:
+    return frozenset(_read_stamp(places).get("extras", []))
+
+
+def _read_stamp(places: Places) -> dict:
+    return json.loads(places.stamp.read_bytes()) if places.stamp.exists() else {}
+
+
+def _fingerprint() -> str:
+    """Changes whenever an installation made from this checkout would."""
+    parts = [(CHECKOUT / "pyproject.toml").read_bytes(), str(CHECKOUT).encode(), sys.version.encode()]
+    return hashlib.sha256(b"".join(parts)).hexdigest()

@@ -2,22 +2,14 @@
 """The OBS half: a Python script and its Lua filter, both inside OBS's process.
 
 mirage_lsd_obs.py  the file the user adds; its hooks run on OBS's UI thread
-plugin.py          owns all below; the supervisor thread does all waiting for the worker
-filter_host.py     loads filter.lua, follows the filters that exist
-streams.py         one filter: rings, settings and look     ring_pair.py  its two rings of one epoch
-look_settings.py   its look in OBS's settings               buttons.py    the buttons of its window
-desk.py            every filter's look; look commands from any thread     desk_server.py  the same over ZeroMQ
-hotkeys.py  scenes.py  where commands come from             script_call.py  into a callback of the script
-preset_reader.py   the presets, read again when changed     choices.py    what the window's lists offer
-worker_process.py  spawn, handshake, heartbeat, restart     child_process.py  its process-level helpers
-host_process.py    the same from inside Flatpak's sandbox   install_record.py  what is installed
-no_worker.py       in its place where there can be none
-sync.py  keep picture and sound together                    status.py     the status lines
-control_block.py   where Python and Lua meet (its docstring is the layout)   libobs.py  libobs through ctypes
-filter.lua         the render half: filter_frame (one OBS frame), filter_age (when the source takes over),
-                   filter_draw (graphics), filter_ring (frame rings), filter_block (control block),
-                   filter_properties (settings), filter_ffi (C and systems), filter_layout (offsets),
-                   filter_refusal (in the filter's place where it must not run)
+plugin.py          its threads, and the order in which everything starts and stops
+supervisor.py      the supervisor thread's rounds; it does all waiting for the worker
+render/            the Lua half: capture, present, properties; the only part on OBS's graphics thread
+filters/           each filter's rings, settings, look and status, and what the worker was told of them
+looks/             every filter's look; look commands from scenes, hotkeys, and over ZeroMQ from other programs
+senses/            voice and gestures as they are in OBS: settings and the processes that listen and look
+processes/         the installation, the worker and other processes: start, handshake, heartbeat, restart
+host/              what OBS gives us: libobs through ctypes, a source's sound; where Python and Lua meet
 
 No Python ever runs on OBS's graphics thread, and no Lua function waits.
 """

@@ -63,11 +63,11 @@ def _make_packages() -> None:
 def _on_event(event):
     global _obs_is_ending
     if _plugin is not None and event == obs.OBS_FRONTEND_EVENT_SCENE_CHANGED:
-        _plugin.scenes.changed()
+        _plugin.controllers.scenes.changed()
     if _plugin is not None and event == obs.OBS_FRONTEND_EVENT_PROFILE_CHANGED:
-        _plugin.hotkeys.profile_changed()
+        _plugin.controllers.hotkeys.profile_changed()
     if _plugin is not None and event == obs.OBS_FRONTEND_EVENT_SCENE_COLLECTION_CHANGING:
-        _plugin.sync.close()  # before OBS saves the collection
+        _plugin.release_sound()  # before OBS saves the collection
     if event == obs.OBS_FRONTEND_EVENT_SCRIPTING_SHUTDOWN:
         _obs_is_ending = True
         _stop()
@@ -140,7 +140,7 @@ def script_update(settings):
     if first:
         _connect(_plugin)
     if _plugin is not None:
-        _plugin.scenes.carried = _carried(settings)
+        _plugin.controllers.scenes.carried = _carried(settings)
         _set_senses(_plugin, settings)
     if first and (_plugin or _refusing):
         _start(_plugin or _refusing)
@@ -152,10 +152,10 @@ def _connect(plugin):
     global _connected
 
     def on_call(_data):
-        plugin.hotkeys.register(obs)
+        plugin.controllers.hotkeys.register(obs)
 
     if plugin is not None:
-        obs.signal_handler_connect(obs.obs_get_signal_handler(), plugin.script_call.signal, on_call)
+        obs.signal_handler_connect(obs.obs_get_signal_handler(), plugin.controllers.script_call.signal, on_call)
     obs.obs_frontend_add_event_callback(_on_event)
     _connected = True
 
@@ -193,23 +193,23 @@ def script_properties():
     if _plugin is not None:
         from mirage_lsd.obs_script.senses import sense_properties
 
-        sense_properties.add_voice(obs, properties, _plugin.voice.settings.source)
-        filtered = [report.name.rpartition("/")[0] for report in _plugin.desk.reports()]
-        sense_properties.add_gestures(obs, properties, filtered, _plugin.gestures.settings.source)
+        sense_properties.add_voice(obs, properties, _plugin.controllers.voice.settings.source)
+        filtered = [report.name.rpartition("/")[0] for report in _plugin.looks.reports()]
+        sense_properties.add_gestures(obs, properties, filtered, _plugin.controllers.gestures.settings.source)
     return properties
 
 
 def _add_scenes(properties):
     """For each scene, the preset it brings when OBS switches to it."""
     group = obs.obs_properties_create()
-    presets = list(_plugin.desk.state.presets.values()) if _plugin is not None else []
+    presets = list(_plugin.looks.state.presets.values()) if _plugin is not None else []
     for name in obs.obs_frontend_get_scene_names() or ():
         kind, form = obs.OBS_COMBO_TYPE_LIST, obs.OBS_COMBO_FORMAT_STRING
         choice = obs.obs_properties_add_list(group, SCENE_KEY + name, name, kind, form)
         obs.obs_property_list_add_string(choice, "No preset", "")
         for preset in presets:
             obs.obs_property_list_add_string(choice, preset.name, preset.id)
-        carried = _plugin.scenes.carried.get(name, "") if _plugin is not None else ""
+        carried = _plugin.controllers.scenes.carried.get(name, "") if _plugin is not None else ""
         if carried and carried not in [preset.id for preset in presets]:
             obs.obs_property_list_add_string(choice, carried, carried)  # else OBS would change the setting
     obs.obs_properties_add_group(properties, "scenes", "Presets that scenes bring", obs.OBS_GROUP_NORMAL, group)
@@ -221,8 +221,8 @@ def _set_senses(plugin, settings):
     from mirage_lsd.obs_script.senses.voice_settings import VoiceSettings
 
     content = json.loads(obs.obs_data_get_json(settings))
-    plugin.voice.set(VoiceSettings.read(content))
-    plugin.gestures.set(GestureSettings.read(content))
+    plugin.controllers.voice.set(VoiceSettings.read(content))
+    plugin.controllers.gestures.set(GestureSettings.read(content))
 
 
 def _carried(settings):
@@ -237,11 +237,11 @@ def _refresh_pressed(properties, button):
 
 def _open_presets_pressed(properties, button):
     if _plugin is not None:
-        _plugin.open_presets()
+        _plugin.installation.open_presets()
     return False
 
 
 def _restart_pressed(properties, button):
     if _plugin is not None:
-        _plugin.request_restart()
+        _plugin.installation.request_restart()
     return True

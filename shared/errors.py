@@ -19,6 +19,12 @@ class MirageError(Exception):
             self.code = code
 
 
+def reason_of(error: BaseException) -> str:
+    """The first line of another project's error, or its kind where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 class FieldError(MirageError):
     """A field of a message or of the settings is not acceptable. `field` names it (dotted when nested)."""
 

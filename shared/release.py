@@ -34,11 +34,11 @@ def fingerprint(*folders: str) -> str:
 
 def _code_in(folder: str) -> list[str]:
     """Paths of all files of code, relative and with "/" on every system, in one order."""
-    found = []
+    paths = []
     for inside, _, names in os.walk(folder):
         rooms = os.path.relpath(inside, folder).split(os.sep)
-        found += ["/".join([*rooms, name]) for name in names if name.endswith(_CODE)]
-    return sorted(found)
+        paths += ["/".join([*rooms, name]) for name in names if name.endswith(_CODE)]
+    return sorted(paths)
 
 
 def release_of(*folders: str) -> str:

@@ -11,9 +11,9 @@ import pytest
 from worker_owner import WorkerOwner
 
 from mirage_lsd.shared.errors import RequestRefused
-from mirage_lsd.shared.messages.commands import PROTOCOL, ApplySettings, GetStatus, Hello, Ping, Shutdown
-from mirage_lsd.shared.messages.events import Ready, State, Stats
 from mirage_lsd.shared.messages.settings import StreamSettings
+from mirage_lsd.shared.messages.worker_commands import PROTOCOL, ApplySettings, GetStatus, Hello, Ping, Shutdown
+from mirage_lsd.shared.messages.worker_events import Ready, State, Stats
 
 PICTURE = np.full((48, 64, 4), 77, np.uint8)
 
@@ -52,12 +52,14 @@ def test_older_settings_are_refused_and_newer_ones_stay(owner):
     assert owner.shown(1, owner.send(1, PICTURE)).header.generation == 5
 
 
-def test_a_word_it_does_not_know_loses_no_other_setting(owner):
+def test_settings_with_a_word_it_does_not_know_are_refused_and_change_nothing(owner):
     owner.apply(1, 1, pipeline="passthrough", prompt="forest")
     with pytest.raises(RequestRefused, match="xyzzy") as refused:
         owner.apply(1, 2, pipeline="passthrough", prompt="forest xyzzy", enabled=False)
     assert refused.value.code == "unknown_word"
-    assert owner.client.request(GetStatus()).streams[0].generation == 2
+    assert owner.client.request(GetStatus()).streams[0].generation == 1
+    assert owner.shown(1, owner.send(1, PICTURE)).header.generation == 1
+    owner.apply(1, 2, pipeline="passthrough", prompt="forest", enabled=False)
     assert seen(owner, lambda event: isinstance(event, State) and event.state == "off")
 
 
@@ -111,12 +113,13 @@ def test_tiny_runs_until_the_large_model_is_loaded(owner):
     assert seen(owner, lambda event: isinstance(event, State) and "on cpu, eager" in event.text)
 
 
-def test_words_of_the_large_model_do_not_stay_with_the_small_one(owner):
-    """v1 takes any words; with tiny chosen again they are refused, and nothing else is lost."""
+def test_words_of_the_large_model_are_refused_with_the_small_one(owner):
+    """v1 takes any words; with tiny chosen again they are refused, and without them tiny leaves the picture alone."""
     owner.apply(1, 1, pipeline="passthrough", model="mirage-lsd-v1", prompt="a castle by Monet")
     with pytest.raises(RequestRefused) as refused:
         owner.apply(1, 2, pipeline="lsd", model="mirage-lsd-tiny", prompt="a castle by Monet", strength=0.5)
     assert refused.value.code == "unknown_word"
     owner.wait_ready()
+    owner.apply(1, 2, pipeline="lsd", model="mirage-lsd-tiny", strength=0.5)
     shown = owner.shown(1, owner.send(1, PICTURE), within_s=60)
     assert shown.header.generation == 2 and np.array_equal(shown.picture, PICTURE)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import psutil
@@ -15,12 +16,21 @@ import pytest
 from worker_owner import WorkerOwner
 
 from mirage_lsd.shared.errors import RequestRefused
-from mirage_lsd.shared.messages.commands import CloseStream, GetStatus, OpenStream
+from mirage_lsd.shared.messages.worker_commands import CloseStream, GetStatus, OpenStream
 from mirage_lsd.worker.processes.priority import PICTURE
 
 
 def picture(seed: int, width_px: int, height_px: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 255, (height_px, width_px, 4), np.uint8)
+
+
+@contextmanager
+def stopped(owner):
+    """The worker stands still meanwhile."""
+    worker = psutil.Process(owner.process.pid)
+    worker.suspend()
+    yield
+    worker.resume()
 
 
 @pytest.fixture
@@ -67,10 +77,11 @@ def test_a_new_ring_takes_over(owner):
 
 def test_only_the_newest_frame_is_rendered(owner):
     owner.open_stream(1, 64, 48)
-    owner.apply(1, 1, pipeline="passthrough", max_fps_for_tests=4)
+    owner.apply(1, 1, pipeline="passthrough")
     owner.shown(1, owner.send(1, picture(0, 64, 48)))
-    for seed in range(1, 6):  # all within one quarter of a second: only the last one is worth rendering
-        newest = owner.send(1, picture(seed, 64, 48))
+    with stopped(owner):  # it finds all of them at once: only the last one is worth rendering
+        for seed in range(1, 6):
+            newest = owner.send(1, picture(seed, 64, 48))
     assert np.array_equal(owner.shown(1, newest).picture, picture(5, 64, 48))
     status = owner.client.request(GetStatus()).streams[0]
     assert (status.processed, status.dropped) == (2, 4)
@@ -91,14 +102,17 @@ def test_missing_and_foreign_rings_are_refused(owner):
 def test_a_damaged_slot_costs_one_frame_and_no_other_stream(owner):
     for stream_id in (1, 2):
         owner.open_stream(stream_id, 64, 48)
-        owner.apply(stream_id, 1, pipeline="passthrough", max_fps_for_tests=4 if stream_id == 1 else 0)
+        owner.apply(stream_id, 1, pipeline="passthrough")
     owner.shown(1, owner.send(1, picture(0, 64, 48)))
-    owner.send(1, picture(1, 64, 48))  # waits for its turn, and is damaged meanwhile
-    ring = owner.rings[1][0]
-    width_at = ring.geometry.slot_offset((ring.head - 1) % ring.geometry.slot_count) + 24
-    ring.buffer[width_at : width_at + 4] = b"\xff" * 4
-    time.sleep(0.6)
-    assert owner.process.poll() is None, "the worker ended"
+    with stopped(owner):
+        owner.send(1, picture(1, 64, 48))  # is damaged before the worker looks
+        ring = owner.rings[1][0]
+        width_at = ring.geometry.slot_offset((ring.head - 1) % ring.geometry.slot_count) + 24
+        ring.buffer[width_at : width_at + 4] = b"\xff" * 4
+    deadline_s = time.monotonic() + 30
+    while (damaged := owner.client.request(GetStatus()).streams[0]).dropped == 0:
+        assert time.monotonic() < deadline_s, "the damaged frame was not looked at"
+    assert (damaged.stream_id, damaged.processed) == (1, 1)
     assert np.array_equal(owner.shown(2, owner.send(2, picture(2, 64, 48))).picture, picture(2, 64, 48))
     assert np.array_equal(owner.shown(1, owner.send(1, picture(3, 64, 48))).picture, picture(3, 64, 48))
 

@@ -14,6 +14,7 @@ from obs_config import Video
 from obs_scene import Collection, Item, Scene, color_source
 from obs_session import ObsSession, ObsSessionError
 from obs_websocket import ObsRequestError, ObsWebSocket
+from studio import screenshot
 
 pytestmark = pytest.mark.obs
 RED, BLUE = (200, 30, 20), (10, 20, 220)
@@ -29,23 +30,22 @@ def two_colours() -> Collection:
     return Collection(scenes, [color_source("Red", RED, 160, 180), color_source("Blue", BLUE, 160, 180)])
 
 
-def colours(picture: Path) -> list[tuple[int, ...]]:
+def colours(pixels: np.ndarray) -> list[tuple[int, ...]]:
     """The colours in the middle of the left and the right half, red first."""
-    pixels = cv2.imread(str(picture))
     rows, columns = pixels.shape[:2]
-    return [tuple(int(v) for v in pixels[rows // 2, columns * part // 4][::-1]) for part in (1, 3)]
+    return [tuple(int(v) for v in pixels[rows // 2, columns * part // 4][2::-1]) for part in (1, 3)]
 
 
 def test_it_shows_what_it_was_given_and_records_it(obs_folder: Path, two_colours: Collection) -> None:
     with ObsSession(obs_folder, two_colours, Video(320, 180, 30)) as obs:
         obs.start()
-        obs.screenshot(obs_folder / "picture.png")
+        picture = screenshot(obs)
         obs.request("StartRecord")
         obs.wait_until(lambda: obs.request("GetRecordStatus")["outputDuration"] > 1000, "a second of recording")
         recording = Path(obs.request("StopRecord")["outputPath"])
         assert obs.quit() == 0
         assert "memory leaks: 0" in obs.log() or "memory leaks: 1" in obs.log()  # OBS 29 leaks one by itself
-    assert colours(obs_folder / "picture.png") == [RED, BLUE]
+    assert colours(picture) == [RED, BLUE]
     video = cv2.VideoCapture(str(recording))
     found, frame = video.read()
     assert found and frame.shape == (180, 320, 3)

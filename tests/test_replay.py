@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A rightful client's bytes, recorded and said again: the real worker and the real desk do nothing, and say nothing.
+"""A rightful client's bytes, recorded and said again: the real worker and look store do and say nothing.
 
 All that comes back is the greeting and the handshake's next step, which say no more than that a CURVE server is there.
 """
@@ -15,16 +15,16 @@ import pytest
 from relay import Relay, replay
 from worker_owner import WorkerOwner
 
-from mirage_lsd.obs_script.looks.desk import Desk
-from mirage_lsd.obs_script.looks.desk_server import DeskServer
+from mirage_lsd.obs_script.looks.look_server import LookServer
+from mirage_lsd.obs_script.looks.look_store import LookStore
 from mirage_lsd.shared.channel.channel import ControlClient
-from mirage_lsd.shared.channel.desk_address import FILE_NAME, DeskAddress
 from mirage_lsd.shared.channel.endpoints import LaunchReport
+from mirage_lsd.shared.channel.look_address import FILE_NAME, LookAddress
 from mirage_lsd.shared.channel.session_folder import SessionFolder
 from mirage_lsd.shared.errors import ChannelTimeout
-from mirage_lsd.shared.messages.commands import GetStatus, Ping, Shutdown
 from mirage_lsd.shared.messages.look_commands import Talk
-from mirage_lsd.worker.programs.desk_client import DeskClient
+from mirage_lsd.shared.messages.worker_commands import GetStatus, Ping, Shutdown
+from mirage_lsd.worker.programs.look_client import LookClient
 
 GREETING_BYTES = 64
 WELCOME_BYTES = 2 + 168
@@ -79,18 +79,18 @@ def test_a_message_said_twice_on_its_own_connection_is_taken_once(owner, relays)
     assert owner.client.request(Ping(2)).sent_ns == 2
 
 
-class DeskInTheMiddle:
-    """A real desk, a controller's address that leads through relays, and what the desk has heard."""
+class ServerInTheMiddle:
+    """A real look store, a controller's address that leads through relays, and what the look store has heard."""
 
     def __init__(self, stack: ExitStack) -> None:
         session = SessionFolder.create()
         stack.callback(session.close)
         self.heard: list[bool] = []
-        server = DeskServer(Desk(lambda: None), session, self.heard.append)
+        server = LookServer(LookStore(lambda: None), session, self.heard.append)
         server.start()
         stack.callback(server.stop)
         with open(session.path_of(FILE_NAME), encoding="utf-8") as file:
-            self.address = DeskAddress.from_line(file.read())
+            self.address = LookAddress.from_line(file.read())
         ports = self.address.control_port, self.address.events_port
         self.control, self.events = (stack.enter_context(Relay(port)) for port in ports)
         self.through = dataclasses.replace(
@@ -99,30 +99,30 @@ class DeskInTheMiddle:
 
 
 @pytest.fixture
-def middle() -> Iterator[DeskInTheMiddle]:
+def middle() -> Iterator[ServerInTheMiddle]:
     with ExitStack() as stack:
-        yield DeskInTheMiddle(stack)
+        yield ServerInTheMiddle(stack)
 
 
-def test_a_recorded_command_said_again_changes_nothing_at_the_desk(middle: DeskInTheMiddle) -> None:
-    with DeskClient("rightful", middle.through) as desk:
-        desk.request(Talk(True))
+def test_a_recorded_command_said_again_changes_nothing_in_the_look_store(middle: ServerInTheMiddle) -> None:
+    with LookClient("rightful", middle.through) as client:
+        client.request(Talk(True))
     assert middle.heard == [True]
     (pieces,) = middle.control.said
     assert GREETING_BYTES <= len(replay(middle.address.control_port, pieces)) <= GREETING_BYTES + WELCOME_BYTES
     assert len(replay(middle.address.control_port, [b"".join(pieces)])) <= GREETING_BYTES + WELCOME_BYTES
     assert len(replay(middle.address.events_port, middle.events.said[0])) <= GREETING_BYTES + WELCOME_BYTES
-    with DeskClient("rightful", middle.address) as desk:
-        desk.request(Talk(False))
+    with LookClient("rightful", middle.address) as client:
+        client.request(Talk(False))
     assert middle.heard == [True, False], "what was replayed was not heard"
 
 
-def test_a_command_said_twice_on_its_own_connection_is_done_once(middle: DeskInTheMiddle) -> None:
-    with DeskClient("rightful", middle.through, listen=False) as desk:
+def test_a_command_said_twice_on_its_own_connection_is_done_once(middle: ServerInTheMiddle) -> None:
+    with LookClient("rightful", middle.through, listen=False) as client:
         middle.control.echo = True
         with suppress(ChannelTimeout):
-            desk.request(Talk(True))
+            client.request(Talk(True))
     assert middle.heard == [True]
-    with DeskClient("rightful", middle.address) as desk:
-        desk.request(Talk(False))
+    with LookClient("rightful", middle.address) as client:
+        client.request(Talk(False))
     assert middle.heard == [True, False]

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 
 from mirage_lsd.shared.channel.channel import ControlServer, Request
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.messages.events import MAX_TEXT_CHARS, ErrorReply, Event
+from mirage_lsd.shared.messages.worker_events import MAX_TEXT_CHARS, ErrorReply, Event
 
 STOP_WITHIN_S = 2.0
 FAREWELL_S = 0.1

@@ -8,13 +8,10 @@ its stream starts afresh, and the other streams go on.
 from __future__ import annotations
 
 import logging
-import time
 
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.worker.service import Service
-from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stream import Stream
-from mirage_lsd.worker.timing import NS_PER_MS
 
 log = logging.getLogger(__name__)
 IDLE_WAIT_S = 0.25
@@ -36,19 +33,9 @@ def process_newest(stream: Stream, service: Service) -> None:
         stream.collect()
         job = stream.take_newest()
         if job is not None:
-            run_stages(stream, job)
+            stream.run(job)
     except MirageError as error:
         service.frame_failed(stream, error)
     except Exception as error:
         log.exception("stream %s: a frame failed", stream.stream_id)
         service.frame_failed(stream, error)
-
-
-def run_stages(stream: Stream, job: Job) -> None:
-    """Takes one job through its stream's stages, each timed, and publishes the result when it is done."""
-    for stage in stream.stages:
-        started_ns = time.perf_counter_ns()
-        job = stage(job)
-        job.stage_ms[stage.name] = (time.perf_counter_ns() - started_ns) / NS_PER_MS
-    stream.send(job)
-    stream.collect()

@@ -11,23 +11,21 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import psutil
 
 from mirage_lsd.shared.errors import MirageError, OtherRelease
-from mirage_lsd.shared.messages import commands, events
-from mirage_lsd.shared.messages.settings import StreamSettings
+from mirage_lsd.shared.messages import worker_commands, worker_events
 from mirage_lsd.shared.release import RELEASE
 from mirage_lsd.worker import state as states
 from mirage_lsd.worker.control import ControlThread, error_reply
 from mirage_lsd.worker.hosts.models_host import ModelsHost
-from mirage_lsd.worker.pipelines import PIPELINES, needs_model
+from mirage_lsd.worker.stage_order import PIPELINES
 from mirage_lsd.worker.stream import Stream
 
 log = logging.getLogger(__name__)
 REPORT_EVERY_S = 1.0
-FAILURES_UNTIL_TOLD = 3
+FAILURES_UNTIL_REPORTED = 3
 
 
 class Service:
@@ -40,9 +38,9 @@ class Service:
         self._path_of = path_of
         self._state = states.WorkerState()
         self._streams: dict[int, Stream] = {}
-        self._told: dict[int, tuple[str, str]] = {}
+        self._reported_states: dict[int, tuple[str, str]] = {}
         self._started_s = self._reported_s = time.monotonic()
-        self._ready_told: object = None
+        self._reported_host: object = None
 
     @property
     def stopping(self) -> bool:
@@ -68,13 +66,13 @@ class Service:
 
     def report(self) -> None:
         """Broadcasts Ready once, states when they change, and figures about once a second."""
-        self._tell_ready()
+        self._report_host()
         for stream in self._streams.values():
-            self._tell_state(stream.stream_id, *self._describe(stream))
+            self._report_state(stream.stream_id, *self._describe(stream))
         now_s = time.monotonic()
         if now_s - self._reported_s >= REPORT_EVERY_S:
             self._reported_s = now_s
-            self._told = {}  # once more, for clients that came late
+            self._reported_states = {}  # once more, for clients that came late
             for stream in self._streams.values():
                 self._control.publish(self._stats(stream))
 
@@ -93,42 +91,18 @@ class Service:
         self._streams = {}
         self._models.close()
 
-    def _answer(self, command: object) -> events.Event:
-        command, refused = self._usable(command)
+    def _answer(self, command: object) -> worker_events.Event:
+        if isinstance(command, worker_commands.ApplySettings):
+            self._models.check(command.settings)
         after = states.apply(self._state, command)
         self._match(after)
         self._state = after
-        if refused is not None:
-            raise refused
         return self._reply(command)
-
-    def _usable(self, command: object) -> tuple[object, MirageError | None]:
-        """The command with an unusable look replaced by the last good one, and the error to answer with.
-
-        So a prompt that is still being typed, or has a word we do not know, loses no other setting.
-        """
-        if not isinstance(command, commands.ApplySettings):
-            return command, None
-        try:
-            self._models.check(command.settings)
-        except MirageError as error:
-            current = self._state.stream(command.stream_id).settings
-            kept = replace(command.settings, layers=current.layers, prompt=current.prompt)
-            return replace(command, settings=self._wearable(kept)), error
-        return command, None
-
-    def _wearable(self, settings: StreamSettings) -> StreamSettings:
-        """These settings, without a look that their model cannot show (words of v1, when tiny was chosen)."""
-        try:
-            self._models.check(settings)
-        except MirageError:
-            return replace(settings, layers=(), prompt="")
-        return settings
 
     def _match(self, after: states.WorkerState) -> None:
         for stream_id in set(self._streams) - set(after.streams):
             self._streams.pop(stream_id).close()
-            self._told.pop(stream_id, None)
+            self._reported_states.pop(stream_id, None)
         for stream_id, wanted in after.streams.items():
             stream = self._streams.get(stream_id)
             if stream is None:
@@ -136,38 +110,38 @@ class Service:
             elif wanted is not stream.state:
                 stream.update(wanted)
 
-    def _reply(self, command: object) -> events.Event:
-        if isinstance(command, commands.Hello):
+    def _reply(self, command: object) -> worker_events.Event:
+        if isinstance(command, worker_commands.Hello):
             return self._welcome(command)
-        if isinstance(command, commands.OpenStream):
-            return events.StreamOpened(command.stream_id, command.epoch)
-        if isinstance(command, commands.Ping):
-            return events.Pong(command.sent_ns, time.monotonic_ns())
-        if isinstance(command, commands.GetStatus):
+        if isinstance(command, worker_commands.OpenStream):
+            return worker_events.StreamOpened(command.stream_id, command.epoch)
+        if isinstance(command, worker_commands.Ping):
+            return worker_events.Pong(command.sent_ns, time.monotonic_ns())
+        if isinstance(command, worker_commands.GetStatus):
             return self._status()
-        return events.Done()
+        return worker_events.Done()
 
-    def _welcome(self, command: commands.Hello) -> events.Welcome:
-        if command.protocol != commands.PROTOCOL:
+    def _welcome(self, command: worker_commands.Hello) -> worker_events.Welcome:
+        if command.protocol != worker_commands.PROTOCOL:
             raise MirageError(
-                f"the worker speaks protocol {commands.PROTOCOL}, {command.client_name} speaks "
+                f"the worker speaks protocol {worker_commands.PROTOCOL}, {command.client_name} speaks "
                 f"{command.protocol}; install one release on both sides",
                 "wrong_protocol",
             )
         if command.release not in ("", RELEASE):
             raise OtherRelease(command.release, RELEASE)
-        return events.Welcome(
-            commands.PROTOCOL,
+        return worker_events.Welcome(
+            worker_commands.PROTOCOL,
             RELEASE,
             os.getpid(),
-            tuple(PIPELINES),
+            PIPELINES,
             self._models.devices(),
             self._models.device_names(),
         )
 
-    def _status(self) -> events.StatusReport:
-        host = self._models.newest()
-        return events.StatusReport(
+    def _status(self) -> worker_events.StatusReport:
+        host = self._models.largest()
+        return worker_events.StatusReport(
             time.monotonic() - self._started_s,
             self._models.tiny.ready,
             host.device,
@@ -178,9 +152,9 @@ class Service:
             tuple(self._stats(stream) for stream in self._streams.values()),
         )
 
-    def _stats(self, stream: Stream) -> events.Stats:
+    def _stats(self, stream: Stream) -> worker_events.Stats:
         latency = stream.timings.latency()
-        return events.Stats(
+        return worker_events.Stats(
             stream.stream_id,
             stream.timings.fps(),
             latency["p50_ms"],
@@ -188,41 +162,33 @@ class Service:
             stream.timings.processed,
             stream.timings.dropped,
             stream.state.generation,
-            (stream.choice.v1 or self._models.tiny).device,
+            (stream.choice.host or self._models.tiny).device,
         )
 
     def _describe(self, stream: Stream) -> tuple[str, str]:
         settings = stream.state.settings
         if not settings.enabled:
             return "off", "switched off: the source is shown untouched"
-        if stream.failures_in_a_row >= FAILURES_UNTIL_TOLD:
+        if stream.failures_in_a_row >= FAILURES_UNTIL_REPORTED:
             return "failing", f"frames fail: {stream.last_error}"
-        if not needs_model(settings.pipeline):
-            return "running", self._models.tiny_remark(settings) or "running"
         choice = self._models.choose(settings)
-        if choice.v1 is not None:
-            return "running", choice.v1.text
-        if choice.model and self._models.tiny.ready:
-            return "running", choice.text or self._running_text(settings)
-        tiny = self._models.tiny
-        return ("loading", choice.text) if not choice.model else (tiny.state, tiny.text)
+        if choice.host is None:
+            return "loading", choice.text
+        if not choice.host.ready:
+            return choice.host.state, choice.host.text
+        return "running", choice.text or choice.host.running_text(settings)
 
-    def _running_text(self, settings: StreamSettings) -> str:
-        if settings.working_size != "auto":
-            return "running"
-        return self._models.tiny.pace.text(settings.steps)
-
-    def _tell_state(self, stream_id: int, state: str, text: str) -> None:
-        if self._told.get(stream_id) == (state, text):
+    def _report_state(self, stream_id: int, state: str, text: str) -> None:
+        if self._reported_states.get(stream_id) == (state, text):
             return
-        self._told[stream_id] = (state, text)
+        self._reported_states[stream_id] = (state, text)
         generation = self._state.stream(stream_id).generation
-        self._control.publish(events.State(stream_id, state, text[: events.MAX_TEXT_CHARS], generation))
+        self._control.publish(worker_events.State(stream_id, state, text[: worker_events.MAX_TEXT_CHARS], generation))
 
-    def _tell_ready(self) -> None:
+    def _report_host(self) -> None:
         """When a model is loaded, and again when another model or engine took over."""
-        host = self._models.newest()
-        told = host.model, host.device, host.engine
-        if self._models.tiny.ready and told != self._ready_told:
-            self._ready_told = told
-            self._control.publish(events.Ready(host.device, host.model, host.engine, host.load_ms))
+        host = self._models.largest()
+        runs = host.model, host.device, host.engine
+        if self._models.tiny.ready and runs != self._reported_host:
+            self._reported_host = runs
+            self._control.publish(worker_events.Ready(host.device, host.model, host.engine, host.load_ms))

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.messages.commands import ApplySettings, CloseStream, OpenStream, Shutdown
 from mirage_lsd.shared.messages.settings import StreamSettings
+from mirage_lsd.shared.messages.worker_commands import ApplySettings, CloseStream, OpenStream, Shutdown
 
 
 class UnknownStreamError(MirageError):

@@ -15,6 +15,11 @@ NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 
 
+def since_ms(started_ns: int) -> float:
+    """Milliseconds since a time of perf_counter_ns."""
+    return (time.perf_counter_ns() - started_ns) / NS_PER_MS
+
+
 def percentiles_ms(samples_ms) -> dict[str, float]:
     """{"p50_ms", "p95_ms", "p99_ms"} of the samples in milliseconds; zeros where there are none."""
     if not len(samples_ms):

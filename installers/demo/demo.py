@@ -38,7 +38,7 @@ LOOKS = ("red leather jacket", "blue striped t-shirt", "green check shirt", "gre
 WORKER_START_S = 150.0
 LAGGED_TOO_MUCH = 0.10
 LARGE_AND_SMALL_PX = (360, 270)  # height of each half
-FAULTS = (ObsSessionError, ObsRequestError, demo_clip.ClipError, demo_sheet.SheetError, MirageError, OSError)
+FAULTS = (ObsSessionError, ObsRequestError, demo_sheet.SheetError, MirageError, OSError)
 
 
 def say(text: str) -> None:
@@ -167,7 +167,7 @@ def record(options: Options, obs: ObsSession, meter: Meter) -> Figures:
     return Figures(
         round(fps, 2), *(round(meter.latency_ms(p), 1) for p in (50, 95, 99)),
         processed, dropped, lagged, str(recording), str(sheet), device, model,
-    )  # fmt: skip
+    )
 
 
 def recorded_s(obs: ObsSession) -> float:

@@ -14,7 +14,6 @@ never touched (HOME and every XDG folder point into the session's folder); OBS c
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 import shutil
@@ -140,13 +139,6 @@ class ObsSession:
                 raise ObsSessionError(f"waited {timeout_s:g} s for {what}\n{self._log_tail()}")
             time.sleep(0.1)
         return value
-
-    def screenshot(self, path: Path, source: str | None = None, width_px: int | None = None) -> None:
-        """Write a PNG of a source (with its filters) or, by default, of the scene on air."""
-        name = source or self.request("GetCurrentProgramScene")["currentProgramSceneName"]
-        size = {"imageWidth": width_px} if width_px else {}
-        answer = self.request("GetSourceScreenshot", sourceName=name, imageFormat="png", **size)
-        path.write_bytes(base64.b64decode(answer["imageData"].split(",", 1)[1]))
 
     def quit(self, timeout_s: float = 30.0) -> int:
         """Close OBS's window as a user does and return its exit status; raises when it hangs.

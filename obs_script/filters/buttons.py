@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Callable
 
 from mirage_lsd.obs_script.host.control_block import BUTTONS, Area, ControlBlock
-from mirage_lsd.obs_script.looks.desk import Desk
 from mirage_lsd.obs_script.looks.look_state import WINDOW
+from mirage_lsd.obs_script.looks.look_store import LookStore
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.messages.look_commands import (
     ClearLook,
@@ -26,14 +26,14 @@ from mirage_lsd.shared.messages.look_commands import (
 _COMMANDS = {
     "undo": Undo, "redo": Redo, "next": NextPreset, "previous": PreviousPreset, "random": RandomPreset, "off": TurnOff,
     "clear": ClearLook,
-}  # fmt: skip
+}
 
 
 class Buttons:
     """`open_presets`: called when the user wants to see the preset file."""
 
-    def __init__(self, block: ControlBlock, desk: Desk, open_presets: Callable[[], None]) -> None:
-        self._block, self._desk, self._open_presets = block, desk, open_presets
+    def __init__(self, block: ControlBlock, looks: LookStore, open_presets: Callable[[], None]) -> None:
+        self._block, self._looks, self._open_presets = block, looks, open_presets
         self._seen: dict[tuple[int, str], int] = {}
 
     def step(self) -> None:
@@ -42,8 +42,8 @@ class Buttons:
         for _, slot in self._block.used():
             instance = slot.get("instance")
             present.add(instance)
-            if not self._desk.has(instance):
-                continue  # a press waits until its filter is at the desk
+            if not self._looks.has(instance):
+                continue  # a press waits until its filter is at the look store
             for name in BUTTONS:
                 presses = slot.get(f"{name}_presses")
                 for _ in range(presses - self._seen.get((instance, name), 0)):
@@ -57,6 +57,6 @@ class Buttons:
             return
         target = f"{slot.text('parent_name')}/{slot.text('filter_name')}"
         try:
-            self._desk.submit(_COMMANDS[name](target=target, origin=WINDOW), slot.get("instance"))
+            self._looks.submit(_COMMANDS[name](target=target, origin=WINDOW), slot.get("instance"))
         except MirageError:
-            return  # the desk has told everyone
+            return  # the look store has told everyone

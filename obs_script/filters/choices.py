@@ -19,20 +19,20 @@ from mirage_lsd.shared.messages.settings import LAYERS
 def publish_devices(block: ControlBlock, devices: Sequence[str], names: Sequence[str]) -> None:
     """Where the models may run, from the worker's Welcome; names: the same for people, where the worker gives them."""
     labels = names if len(names) == len(devices) else devices
-    named = [(one, "CPU" if one == "cpu" else _line(label)) for one, label in zip(devices, labels)]
-    block.header.put_text("devices", "".join(f"{one}\t{label}\n" for one, label in named if one != "auto"))
+    named = [(device, "CPU" if device == "cpu" else _line(label)) for device, label in zip(devices, labels)]
+    block.header.put_text("devices", "".join(f"{device}\t{label}\n" for device, label in named if device != "auto"))
 
 
-def publish_presets(block: ControlBlock, found: PresetList) -> None:
+def publish_presets(block: ControlBlock, listed: PresetList) -> None:
     """The presets, what they offer for each layer, and where the user's own are."""
-    names = [(one.id, one.name) for one in found.presets.values()]
-    block.header.put_text("presets", "".join(f"{each}\t{_line(name)}\n" for each, name in names))
-    rows = [(layer, words, _line(label)) for layer in LAYERS for words, label in layer_choices(found.presets, layer)]
+    names = [(preset.id, preset.name) for preset in listed.presets.values()]
+    block.header.put_text("presets", "".join(f"{preset_id}\t{_line(name)}\n" for preset_id, name in names))
+    rows = [(layer, words, _line(label)) for layer in LAYERS for words, label in layer_choices(listed.presets, layer)]
     block.header.put_text("choices", "".join("\t".join(row) + "\n" for row in rows))
-    pictured = [each for each in found.presets if os.path.isfile(os.path.join(found.thumbnails, f"{each}.jpg"))]
-    block.header.put_text("pictures", "\n".join([found.thumbnails, *pictured, ""]))
-    note = f"Your own presets: {found.user_file}"
-    block.header.put_text("presets_note", f"{note}\n{found.problem}" if found.problem else note)
+    pictured = [known for known in listed.presets if os.path.isfile(os.path.join(listed.thumbnails, f"{known}.jpg"))]
+    block.header.put_text("pictures", "\n".join([listed.thumbnails, *pictured, ""]))
+    note = f"Your own presets: {listed.user_file}"
+    block.header.put_text("presets_note", f"{note}\n{listed.problem}" if listed.problem else note)
 
 
 def layer_choices(presets: dict, layer: str) -> list[tuple[str, str]]:

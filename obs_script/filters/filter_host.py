@@ -17,9 +17,9 @@ from typing import Any, Callable
 
 from mirage_lsd.obs_script.filters.status import refresh_window
 from mirage_lsd.obs_script.filters.streams import FilterStream
-from mirage_lsd.obs_script.host.control_block import LAYOUT_VERSION, ControlBlock, address_of
+from mirage_lsd.obs_script.host.control_block import LAYOUT_VERSION, ControlBlock
 from mirage_lsd.obs_script.host.libobs import LibObs
-from mirage_lsd.obs_script.looks.desk import Desk
+from mirage_lsd.obs_script.looks.look_store import LookStore
 from mirage_lsd.obs_script.processes.worker_process import WorkerProcess
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.messages.settings import StreamSettings
@@ -35,8 +35,8 @@ NO_LOOK = {"preset": "", "outfit": "", "hair": "", "scene": "", "light": "", "lo
 class FilterHost:
     """`streams`: the filters that exist, by their instance number."""
 
-    def __init__(self, libobs: LibObs, block: ControlBlock, path_of: Callable[[str], str], desk: Desk) -> None:
-        self._libobs, self._block, self._path_of, self._desk = libobs, block, path_of, desk
+    def __init__(self, libobs: LibObs, block: ControlBlock, path_of: Callable[[str], str], looks: LookStore) -> None:
+        self._libobs, self._block, self._path_of, self._looks = libobs, block, path_of, looks
         self._script: int | None = None
         self._bell_mappings: list[Mapping] = []
         self.streams: dict[int, FilterStream] = {}
@@ -49,7 +49,7 @@ class FilterHost:
             "refusal": refusal,
             "release": RELEASE,
             "layout_version": LAYOUT_VERSION,
-            "control_block": str(self._block.address()),
+            "control_block": str(self._block.address),
             "worker_bell": str(self._handle(worker_bell)),
             "plugin_bell": str(self._handle(plugin_bell)),
             "defaults": {**dataclasses.asdict(StreamSettings()), **NO_LOOK},
@@ -77,28 +77,28 @@ class FilterHost:
     def step(self, worker: WorkerProcess) -> None:
         """Follow filters that came and went, and each one's wishes."""
         present = {slot.get("instance"): slot for _, slot in self._block.used()}
-        for instance in [one for one in self.streams if one not in present]:
+        for instance in [known for known in self.streams if known not in present]:
             self._forget(instance, worker)
         for instance, slot in present.items():
             if instance not in self.streams:
                 self._new.add(instance)
                 self.streams[instance] = FilterStream(
-                    slot, self._path_of, self._libobs.log, self._desk, self._twin_of
+                    slot, self._path_of, self._libobs.log, self._looks, self._twin_of
                 )
             self.streams[instance].step(worker)
             if instance in self._new and self.streams[instance].name:
                 self._new.remove(instance)
-                self._switch(self.streams[instance].parent_name, self.streams[instance].filter_name, True)
+                self._switch(*self.streams[instance].names, True)
             self._write_settings(self.streams[instance])
         self._follow_twins()
         self.free_graphics()
 
-    def note(self, events: Iterable[Any]) -> None:
+    def observe(self, events: Iterable[Any]) -> None:
         """Hand the worker's events to the streams they are about."""
         for event in events:
             stream = self.streams.get(getattr(event, "stream_id", 0))
             if stream is not None:
-                stream.note(event)
+                stream.link.observe(event)
 
     def wants_worker(self) -> bool:
         """Whether any filter has something to do."""
@@ -126,8 +126,8 @@ class FilterHost:
 
     def _twin_of(self, name: str, instance: int) -> FilterStream | None:
         """The newest other stream of this name."""
-        others = [one for one in self.streams.values() if one.name == name and one.instance != instance]
-        return max(others, key=lambda one: one.instance, default=None)
+        others = [other for other in self.streams.values() if other.name == name and other.instance != instance]
+        return max(others, key=lambda other: other.instance, default=None)
 
     def _follow_twins(self) -> None:
         """Of streams with one name (studio mode) the saved scene's is the one that is previewed. A younger one that
@@ -137,42 +137,40 @@ class FilterHost:
             named.setdefault(stream.name, []).append(stream)
         previewed: set[int] = set()
         for twins in (group for name, group in named.items() if name and len(group) > 1):
-            saved = [one for one in twins if self._is_saved(one)]
-            on_air = max((one.instance for one in twins if one not in saved), default=twins[-1].instance)
-            previewed |= {one.instance for one in twins if one.instance != on_air}
+            saved = [twin for twin in twins if self._is_saved(twin)]
+            on_air = max((twin.instance for twin in twins if twin not in saved), default=twins[-1].instance)
+            previewed |= {twin.instance for twin in twins if twin.instance != on_air}
             for older, younger in zip(twins, twins[1:]):
                 if younger.may_join(older):
                     younger.slot.put("join", older.instance)
-        self._desk.set_previewed(previewed)
+        self._looks.set_previewed(previewed)
 
     def _is_saved(self, stream: FilterStream) -> bool:
         """Whether one of the stream's filters is in the scene collection, and no copy of studio mode's."""
-        names = stream.parent_name, stream.filter_name
-        with self._libobs.source(names[0]) as parent, self._libobs.filter(parent, names[1]) as found:
-            return bool(found) and found == stream.slot.get("source")
+        with self._libobs.filter_of(*stream.names) as (_, filter_):
+            return bool(filter_) and filter_ == stream.slot.get("source")
 
     def _switch(self, parent_name: str, filter_name: str, on: bool) -> None:
         """Off: and note it in the filter's settings. On: if that is noted; what the user switched off stays off."""
-        with self._libobs.source(parent_name) as parent, self._libobs.filter(parent, filter_name) as found:
-            if not found:
+        with self._libobs.filter_of(parent_name, filter_name) as (_, filter_):
+            if not filter_:
                 return
-            with self._libobs.settings(found) as data:
+            with self._libobs.settings(filter_) as data:
                 if not on and self._libobs.obs_data_get_string(data, b"when_unstyled") in HIDING:
                     return
                 noted = self._libobs.obs_data_get_bool(data, SWITCHED_OFF)
-                if noted if on else self._libobs.obs_source_enabled(found):
+                if noted if on else self._libobs.obs_source_enabled(filter_):
                     self._libobs.obs_data_set_bool(data, SWITCHED_OFF, not on)
-                    self._libobs.obs_source_set_enabled(found, on)
+                    self._libobs.obs_source_set_enabled(filter_, on)
 
     def _write_settings(self, stream: FilterStream) -> None:
         """Give OBS the look to save and to show."""
-        content, stream.to_write = stream.to_write, {}
+        content, stream.look.to_write = stream.look.to_write, {}
         if not content:
             return
-        names = stream.parent_name, stream.filter_name
-        with self._libobs.source(names[0]) as parent, self._libobs.filter(parent, names[1]) as found:
-            if found and found == stream.slot.get("source"):
-                self._libobs.update(found, content)
+        with self._libobs.filter_of(*stream.names) as (_, filter_):
+            if filter_ and filter_ == stream.slot.get("source"):
+                self._libobs.update(filter_, content)
         if set(content) - {"look"}:
             refresh_window(self._libobs, stream)
 
@@ -188,5 +186,5 @@ class FilterHost:
 
             mapping = open_mapping(bell.path)
             self._bell_mappings.append(mapping)
-            return address_of(mapping) + SEMAPHORE_OFFSET
+            return mapping.address + SEMAPHORE_OFFSET
         return bell._handle if sys.platform == "win32" else bell._descriptor

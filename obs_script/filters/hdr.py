@@ -52,8 +52,8 @@ class HdrCanvas:
         self._next = time.monotonic() + CHECK_EVERY_S
         hdr = self.canvas_is_hdr()
         for stream in streams.values():
-            hide = hdr and stream.raw.get("when_unstyled") == SHOWS[0]
-            if hide or stream.raw.get(MARK):
+            hide = hdr and stream.saved.raw.get("when_unstyled") == SHOWS[0]
+            if hide or stream.saved.raw.get(MARK):
                 self._set_hidden(stream, hide)
 
     def canvas_is_hdr(self) -> bool:
@@ -62,13 +62,12 @@ class HdrCanvas:
         return self._libobs.obs_get_video_info(ctypes.byref(info)) and info.colour_space in HDR_COLOUR_SPACES
 
     def _set_hidden(self, stream: FilterStream, hide: bool) -> None:
-        names = stream.parent_name, stream.filter_name
-        with self._libobs.source(names[0]) as parent, self._libobs.filter(parent, names[1]) as found:
-            if not found:
+        with self._libobs.filter_of(*stream.names) as (_, filter_):
+            if not filter_:
                 return
-            if hide and not self._libobs.obs_source_enabled(found):
+            if hide and not self._libobs.obs_source_enabled(filter_):
                 return  # ours already, or the user's
-            self._libobs.obs_source_set_enabled(found, not hide)
-            with self._libobs.settings(found) as data:
+            self._libobs.obs_source_set_enabled(filter_, not hide)
+            with self._libobs.settings(filter_) as data:
                 self._libobs.obs_data_set_bool(data, MARK.encode(), hide)
-            stream.raw[MARK] = hide
+            stream.saved.raw[MARK] = hide

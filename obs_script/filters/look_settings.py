@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A filter's look in its OBS settings: where OBS saves it, where the properties window shows it and the user edits it.
 
-Used by streams.py on the supervisor thread. The settings "enabled", "preset", "outfit", "hair", "scene", "light" and
-"prompt" are what the window shows; "look" (hidden, JSON) is the whole look with the desk's revision. Invariant: what
-the desk wrote never comes back as a command: each text from Lua names the revision it is based on, and only what
-differs from what was written then is the user's doing.
+Used by stream_look.py on the supervisor thread. The settings "enabled", "preset", "outfit", "hair", "scene", "light"
+and "prompt" are what the window shows; "look" (hidden, JSON) is the whole look with the look store's revision.
+Invariant: what the look store wrote never comes back as a command: each text from Lua names the revision it is based
+on, and only what differs from what was written then is the user's doing.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ class LookSettings:
         content = {"revision": revision, **dataclasses.asdict(look)}
         return {**changed, "look": json.dumps(content)}
 
-    def shows_prompt(self, look: Look) -> bool:
-        """Whether the window's prompt is the look's: it is not while what the user typed is refused."""
-        return self._now.get("prompt") == shown_of(look)["prompt"]
+    def shows(self, look: Look) -> bool:
+        """Whether the window shows this look: it does not while what the user chose there is refused."""
+        return self._now == shown_of(look)
 
     def _keep(self, revision: int, shown: dict[str, Any]) -> None:
         self._now = dict(shown)

@@ -8,7 +8,6 @@ larger one at once, with room to spare, so that one that goes on growing seldom 
 
 from __future__ import annotations
 
-import ctypes
 import time
 from typing import Callable
 
@@ -37,7 +36,7 @@ class RingPair:
 
     def addresses(self) -> tuple[int, int]:
         """Where both are mapped here; valid until close()."""
-        return _address(self._input), _address(self._output)
+        return self._input.address, self._output.address
 
     def close(self) -> None:
         """Unmap and remove both."""
@@ -58,6 +57,11 @@ class RingKeeper:
         self._slot, self._path_of, self._stream_id, self._log = slot, path_of, stream_id, log
         self._former: list[RingPair] = []
         self._wanted, self._wanted_since, self._retry_at = (0, 0), 0.0, 0.0
+
+    @property
+    def input_path(self) -> str:
+        """Path of the ring with the source's pictures, "" while there is none."""
+        return self._path_of(self.now.input_name) if self.now is not None else ""
 
     def follow(self) -> bool:
         """Give Lua rings for the size that it wants; False while there is nothing to say because a try is put off.
@@ -122,10 +126,3 @@ def _holds(size_px: tuple[int, int], wanted: tuple[int, int], exactly: bool) -> 
 def _roomy(side_px: int, held_px: int) -> int:
     """A side that has grown gets half as much again, one that has not keeps the room it had."""
     return held_px if side_px <= held_px else -(-side_px * 3 // (2 * ROOM_STEP_PX)) * ROOM_STEP_PX
-
-
-def _address(ring: Ring) -> int:
-    first = ctypes.c_char.from_buffer(ring.buffer)
-    address = ctypes.addressof(first)
-    del first
-    return address

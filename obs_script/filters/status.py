@@ -45,7 +45,7 @@ class StatusBoard:
             return
         self._next = time.monotonic() + EVERY_S
         for known in (self._kinds, self._shown):
-            for instance in [one for one in known if one not in streams]:
+            for instance in [gone for gone in known if gone not in streams]:
                 del known[instance]
         for stream in streams.values():
             self._write(stream, worker, unusable, remarks)
@@ -53,8 +53,9 @@ class StatusBoard:
     def _write(self, stream: FilterStream, worker: WorkerProcess | None, unusable: str, remarks: list[str]) -> None:
         styled = bool(stream.slot.get("showing_styled")) and not _not_drawn(stream)
         text = self._styled(stream) if styled else f"{_shown(stream)}: {self._why(stream, worker, unusable)}"
-        if styled and stream.state is not None and stream.state.state == "running" and stream.state.text != "running":
-            text += f"\n{stream.state.text}"
+        state = stream.link.state
+        if styled and state is not None and state.state == "running" and state.text != "running":
+            text += f"\n{state.text}"
         if styled and stream.problem:
             text += f"\nNot applied: {stream.problem}"
         kind = "\n".join(["styled" if styled else text, *remarks])
@@ -63,7 +64,7 @@ class StatusBoard:
             stream.slot.put_text("status", text)
         if self._kinds.get(stream.instance) != kind:
             self._kinds[stream.instance] = kind
-            self._libobs.log(f"{stream.parent_name or 'new filter'}: {text}")
+            self._libobs.log(f"{stream.names[0] or 'new filter'}: {text}")
             refresh_window(self._libobs, stream)
 
     def _why(self, stream: FilterStream, worker: WorkerProcess | None, unusable: str) -> str:
@@ -74,7 +75,7 @@ class StatusBoard:
             return "switched off"
         if unusable:
             return unusable
-        if reason == "hdr" or stream.raw.get("hdr_hidden"):
+        if reason == "hdr" or stream.saved.raw.get("hdr_hidden"):
             return HDR_CANVAS
         if worker.state != RUNNING:
             return _worker_text(worker)
@@ -89,8 +90,8 @@ class StatusBoard:
     def _why_not_drawn(self, stream: FilterStream) -> str:
         """OBS does not ask the filter for a picture: its source has none, its eye is shut, or nobody sees it."""
         libobs = self._libobs
-        with libobs.source(stream.parent_name) as parent, libobs.filter(parent, stream.filter_name) as found:
-            if found and not libobs.obs_source_enabled(found):
+        with libobs.filter_of(*stream.names) as (parent, filter_):
+            if filter_ and not libobs.obs_source_enabled(filter_):
                 return "the eye beside the filter in OBS's list is shut"
             if parent and 0 in (libobs.obs_source_get_base_width(parent), libobs.obs_source_get_base_height(parent)):
                 return NO_PICTURE
@@ -104,8 +105,8 @@ class StatusBoard:
             p50, p95 = recent[len(recent) // 2], recent[int(len(recent) * 0.95)]
             parts.append(f"{p50 / NS_PER_MS:.0f} ms from capture to screen (p95 {p95 / NS_PER_MS:.0f} ms)")
         parts.append(f"{dropped(stream)} dropped")
-        if stream.stats is not None:
-            parts.append(f"on {stream.stats.device.upper()}")
+        if stream.link.stats is not None:
+            parts.append(f"on {stream.link.stats.device.upper()}")
         if stream.slot.get("hold_ns"):
             parts.append(f"sound delayed {stream.slot.get('hold_ns') / NS_PER_MS:.0f} ms")
         return ", ".join(parts)
@@ -120,15 +121,14 @@ class StatusBoard:
 
 def refresh_window(libobs: LibObs, stream: FilterStream) -> None:
     """Rebuild the filter's properties window if it is open; it loses its focus, so only when it shows old things."""
-    names = stream.parent_name, stream.filter_name
-    with libobs.source(names[0]) as parent, libobs.filter(parent, names[1]) as found:
-        if found:
-            libobs.obs_source_update_properties(found)
+    with libobs.filter_of(*stream.names) as (_, filter_):
+        if filter_:
+            libobs.obs_source_update_properties(filter_)
 
 
 def dropped(stream: FilterStream) -> int:
     """Frames the worker skipped and results that a newer one overtook."""
-    in_worker = stream.stats.dropped if stream.stats is not None else 0
+    in_worker = stream.link.stats.dropped if stream.link.stats is not None else 0
     return in_worker + stream.slot.get("results_skipped")
 
 
@@ -155,8 +155,9 @@ def _shown(stream: FilterStream) -> str:
 
 def _why_late(stream: FilterStream, worker: WorkerProcess, reason: str) -> str:
     """Why a filter that is drawn, and whose worker runs, has nothing to show."""
-    if stream.state is not None and stream.state.state != "running" and stream.state.text:
-        return stream.state.text
+    state = stream.link.state
+    if state is not None and state.state != "running" and state.text:
+        return state.text
     if worker.ready is None and stream.settings.pipeline != "passthrough":
         return "the model is being loaded"
     if reason == "stale":

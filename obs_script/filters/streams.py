@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One stream as the Python half sees it: its settings and look, and what the worker was told of them.
+"""One stream as the Python half sees it: what its filter asks for, and what keeps that from being so.
 
 A stream is one filter's, or that of twins which agree (streams.lua). Used by the supervisor thread
 (filter_host.py). Invariants: `ready` is 1 only while the worker serves the epoch that Lua was given; every change of
@@ -13,88 +13,111 @@ import json
 import time
 from typing import Any, Callable
 
-from mirage_lsd.obs_script.filters.look_settings import LookSettings
 from mirage_lsd.obs_script.filters.ring_pair import RingKeeper
+from mirage_lsd.obs_script.filters.stream_look import StreamLook, TwinOf
+from mirage_lsd.obs_script.filters.worker_link import WorkerLink
 from mirage_lsd.obs_script.host.control_block import SHOWS, Area
-from mirage_lsd.obs_script.looks.desk import WORKER, Desk
-from mirage_lsd.obs_script.looks.look_state import WINDOW
+from mirage_lsd.obs_script.looks.look_store import LookStore
 from mirage_lsd.obs_script.processes.worker_process import RUNNING, WorkerProcess
-from mirage_lsd.shared.errors import FieldError, MirageError, RequestRefused
-from mirage_lsd.shared.messages.commands import ApplySettings, CloseStream, OpenStream
-from mirage_lsd.shared.messages.events import State, Stats
+from mirage_lsd.shared.errors import FieldError, MirageError
 from mirage_lsd.shared.messages.look import OWN_SEED, Look
-from mirage_lsd.shared.messages.settings import StreamSettings
+from mirage_lsd.shared.messages.settings import V1, StreamSettings
 
 RETRY_S = 1.0
-SEEN_WITHIN_S = 0.4
-PRESETS_WITHIN_S = 5.0
-REFUSAL_TOLD_S = 10.0
 LOOK_FIELDS = ("enabled", "layers", "prompt", "fade_ms")
 _FIELDS = [field.name for field in dataclasses.fields(StreamSettings) if field.name not in LOOK_FIELDS]
 _PROBLEMS = ("settings", "size", "worker", "look", "window")
 """What a problem may be about; the worst first."""
 
 
+class SavedSettings:
+    """A filter's settings as Lua hands them over. `raw`: all of them; `own`: those that are no part of its look.
+    `names`: OBS's of the source and of the filter, "" until it has told."""
+
+    def __init__(self, slot: Area) -> None:
+        self._slot = slot
+        self.names = ("", "")
+        self.raw: dict[str, Any] = {}
+        self.own = StreamSettings(enabled=False)
+        self.revision = -1
+
+    def read_names(self) -> None:
+        """Follow a source or filter that gets another name."""
+        source_name, filter_name = self.names
+        self.names = self._slot.text("parent_name") or source_name, self._slot.text("filter_name") or filter_name
+
+    def changed(self) -> tuple[int, str] | None:
+        """The revision and text of other settings than the last; None where there are none to be had now."""
+        revision = self._slot.revision("settings")
+        text = self._slot.text("settings") if revision != self.revision else None
+        return None if text is None else (revision, text)
+
+    def with_look(self, look: Look, bare: bool) -> StreamSettings:
+        """The settings that the worker should have. bare: without the look's words."""
+        return dataclasses.replace(
+            self.own,
+            enabled=not look.off,
+            layers=() if bare else look.layers,
+            fade_ms=look.fade_ms,
+            strength=self.own.strength * look.strength,
+            seed=self.own.seed if look.seed == OWN_SEED else look.seed,
+        )
+
+
 class FilterStream:
-    """`stats` and `problem` are for the status line; `raw` are the filter's settings as Lua sent them; `to_write` is
-    what OBS's copy of them lacks. `twin`: a stream of the same names when this one appeared; it begins in that look."""
+    """`saved`: the filter's settings. `look`: what it wears. `link`: what the worker was told. `settings`: what the
+    worker should have, by `generation`. `twin_of`: finds a stream of the same names; this one begins in its look."""
 
     def __init__(
         self,
         slot: Area,
         path_of: Callable[[str], str],
         log: Callable[..., None],
-        desk: Desk,
-        twin_of: Callable[[str, int], FilterStream | None] = lambda name, instance: None,
+        looks: LookStore,
+        twin_of: TwinOf = lambda name, instance: None,
     ) -> None:
-        """`twin_of`: another stream of that name, for the instance that asks, or None."""
         self.slot, self.instance = slot, slot.get("instance")
-        self._path_of, self._log, self._desk, self._twin_of = path_of, log, desk, twin_of
-        self.settings, self.raw, self.generation = StreamSettings(enabled=False), {}, 0
-        self.stats: Stats | None = None
-        self.state: State | None = None
-        self.parent_name = self.filter_name = ""
-        self.to_write: dict[str, Any] = {}
-        self.look_settings = LookSettings()
-        self._problems: dict[str, str] = {}
-        self._own = self.settings
-        self._at_desk, self._since = "", time.monotonic()
-        self._look, self._look_revision = Look(), 0
-        self._settings_revision = -1
+        self._log, self._looks = log, looks
+        self.saved, self.look, self.link = SavedSettings(slot), StreamLook(slot, looks, twin_of), WorkerLink(slot)
         self._rings = RingKeeper(slot, path_of, self.instance, log)
-        self._opened = self._applied = (0, 0)
-        self._declined = (0, 0, 0)
-        self._undressed = False
-        self._retry_at = self._applied_at = self._refused_at = 0.0
+        self.settings, self.generation = StreamSettings(enabled=False), 0
+        self._problems: dict[str, str] = {}
+        self._retry_at = 0.0
         for name in ("ready", "generation", "hold_ns", "off", "settings_read", "look_written", "join"):
             slot.put(name, 0)
         slot.put_text("status", "Starting")
         slot.put("served", self.instance)
 
     @property
+    def names(self) -> tuple[str, str]:
+        """OBS's of the source and of the filter, "" until it has told."""
+        return self.saved.names
+
+    @property
     def name(self) -> str:
         """What commands call it; "" until OBS has told."""
-        return f"{self.parent_name}/{self.filter_name}" if self.parent_name and self.filter_name else ""
+        return "/".join(self.names) if all(self.names) else ""
 
     @property
     def problem(self) -> str:
         """What keeps the user's wishes from being fulfilled, "" if nothing does; the worst first."""
-        return next((self._problems[what] for what in _PROBLEMS if what in self._problems), "")
+        worst = next((self._problems[what] for what in _PROBLEMS if what in self._problems), "")
+        return worst or self._looks.refusal(self.instance)
 
     @property
     def input_ring(self) -> str:
         """Path of the ring with the source's pictures, "" while there is none."""
-        return self._path_of(self._rings.now.input_name) if self._rings.now is not None else ""
+        return self._rings.input_path
 
     def step(self, worker: WorkerProcess) -> None:
         """Follow the filter's wishes. May wait for the worker's answer."""
-        self._read_names()
+        self.saved.read_names()
+        self.look.rename(self.name)
         self._read_settings()
-        self._follow_desk()
+        self._follow_look()
         self._follow_size()
         if worker.state != RUNNING:
-            self.slot.put("ready", 0)
-            self.stats = self.state = None
+            self.link.forget()
             self._problems.pop("worker", None)
         elif time.monotonic() >= self._retry_at:
             try:
@@ -102,156 +125,75 @@ class FilterStream:
                 self._problems.pop("worker", None)
             except MirageError as error:
                 self._retry_at = time.monotonic() + RETRY_S
-                self._note_problem("worker", error)
-
-    def note(self, event: Any) -> None:
-        """Take an event of the worker about this stream."""
-        if isinstance(event, Stats):
-            self.stats = event
-        elif isinstance(event, State):
-            self.state = event
+                self._note_problem("worker", str(error))
 
     def may_join(self, other: FilterStream) -> bool:
         """Whether this stream and its twin `other` do the same thing twice."""
-        agree = (self._look, self.settings) == (other._look, other.settings)
-        alike = self.raw.get("when_unstyled") == other.raw.get("when_unstyled")
-        apart = any(one._problems or not one._at_desk or one.slot.get("apart") for one in (self, other))
-        return agree and alike and not apart
+        agree = (self.look.worn.look, self.settings) == (other.look.worn.look, other.settings)
+        alike = self.saved.raw.get("when_unstyled") == other.saved.raw.get("when_unstyled")
+        pair = (self, other)
+        return agree and alike and not any(s._problems or not s.look.entered_as or s.slot.get("apart") for s in pair)
 
     def close(self, worker: WorkerProcess) -> None:
         """The filter is gone, or the Lua half is: give everything back."""
-        self._desk.remove(self.instance)
-        if worker.state == RUNNING and self._opened[0] == worker.launch:
-            try:
-                worker.request(CloseStream(self.instance, self._opened[1]))
-            except MirageError as error:
-                self._log(f"stream {self.instance} was not closed: {error}")
+        self._looks.remove(self.instance)
+        try:
+            self.link.close(worker)
+        except MirageError as error:
+            self._log(f"stream {self.instance} was not closed: {error}")
         self._rings.close()
 
-    def _read_names(self) -> None:
-        self.parent_name = self.slot.text("parent_name") or self.parent_name
-        self.filter_name = self.slot.text("filter_name") or self.filter_name
-        if self._at_desk and self._at_desk != self.name:
-            self._at_desk = self.name
-            self._desk.rename(self.instance, self.name)
-
     def _read_settings(self) -> None:
-        revision = self.slot.revision("settings")
-        text = self.slot.text("settings") if revision != self._settings_revision else None
-        if text is None:
+        changed = self.saved.changed()
+        if changed is None:
             return
+        revision, text = changed
         try:
             raw = json.loads(text)
             own = StreamSettings(**{name: raw[name] for name in _FIELDS if name in raw})
         except (ValueError, TypeError, FieldError) as error:
-            self._settings_revision = revision
+            self.saved.revision = revision
             self._problems["settings"] = f"settings not usable: {error}"
             return
-        if not self._at_desk and not self._sit_down(raw):
-            return  # look again: the name or the presets have not come yet
-        self._settings_revision = revision
-        self.raw, self._own = raw, own
+        if not self.look.entered_as and not self.look.enter(self.name, raw):
+            return  # look again
+        self._looks.set_model(self.instance, takes_any_words=own.model == V1)
+        self.saved.revision, self.saved.raw, self.saved.own = revision, raw, own
         self._problems.pop("settings", None)
-        self._problems.pop("window", None)
-        for command in self.look_settings.commands(raw, self.name):
-            try:
-                self._desk.submit(command, self.instance)
-            except MirageError as error:
-                self._note_problem("window", error)
+        self.look.read(raw)
         self.slot.put("settings_read", revision)
 
-    def _sit_down(self, raw: dict[str, Any]) -> bool:
-        """Bring the filter to the desk with the look it was saved in, or with its twin's."""
-        waited = time.monotonic() - self._since > PRESETS_WITHIN_S
-        if not self.name or (raw.get("preset") and not self._desk.state.presets and not waited):
-            return False
-        self._at_desk = self.name
-        twin = self._twin_of(self.name, self.instance)
-        if twin is not None and twin._at_desk:
-            self.look_settings = twin.look_settings.copy()
-            self._desk.add_twin(self.instance, twin.instance, self.slot)
-        else:
-            look = self.look_settings.first_look(raw, self._desk.state)
-            self._desk.add(self.instance, self.name, look, self.slot)
-        return True
-
-    def _follow_desk(self) -> None:
-        """The settings the worker should have: the filter's own and the desk's look."""
-        if not self._at_desk:
+    def _follow_look(self) -> None:
+        if not self.look.entered_as:
             return
-        look, self._look_revision, origin = self._desk.look(self.instance)
-        self._look = look
-        changed = dataclasses.replace(
-            self._own,
-            enabled=not look.off,
-            layers=look.layers,
-            fade_ms=look.fade_ms,
-            strength=self._own.strength * look.strength,
-            seed=self._own.seed if look.seed == OWN_SEED else look.seed,
-        )
-        if changed != self.settings:
-            self.settings = changed
+        self.look.follow()
+        unknown = self._looks.unknown_word(self.instance)
+        settings = self.saved.with_look(self.look.worn.look, bare=unknown is not None)
+        if settings != self.settings:
+            self.settings = settings
             self.generation += 1
-        # What the user is just typing stays in the window although the worker does not know that word.
-        typing = origin == f"{WORKER}:{WINDOW}"
-        if self.look_settings.shows_prompt(look) and (typing or not origin.startswith(WORKER)):
-            self._problems.pop("look", None)
-        elif not typing and not self._undressed and time.monotonic() - self._refused_at > REFUSAL_TOLD_S:
-            self._problems.pop("look", None)  # it was put back: whoever asked has had an answer
-        self._undressed = self._undressed and origin.startswith(WORKER)
-        if self._look_revision != self.look_settings.written and not typing:
-            self.to_write = {**self.to_write, **self.look_settings.to_write(look, self._look_revision)}
-            self.slot.put("look_written", self._look_revision)
+        self._note_problem("look", str(unknown) if unknown is not None else "")
+        self._note_problem("window", self.look.refusal)
 
     def _follow_size(self) -> None:
         try:
             if self._rings.follow():
                 self._problems.pop("size", None)
         except MirageError as error:
-            self._note_problem("size", error)
+            self._note_problem("size", str(error))
 
     def _tell(self, worker: WorkerProcess) -> None:
-        rings = self._rings.now
-        if rings is None or not self._at_desk:
+        if self._rings.now is None or not self.look.entered_as:
             return
-        opened = (worker.launch, rings.epoch)
-        if self._opened != opened:
-            worker.request(OpenStream(self.instance, rings.epoch, rings.input_name, rings.output_name))
-            self._opened = opened
-        asked = (worker.launch, self.generation)
-        if self._applied == asked:
-            self._desk.drawn(self.instance, self._look_revision, self.generation)
-        elif self._declined != (*asked, self._look_revision) and self._last_one_is_seen():
-            self._apply(worker)
-        # A look refused at the start leaves the picture bare, which whoever hides behind the look does not want seen.
-        hiding = self._undressed and self.raw.get("when_unstyled", SHOWS[0]) != SHOWS[0]
+        if self.link.tell(worker, self._rings.now, self.settings, self.generation):
+            self._looks.applied(self.instance, self.look.worn.revision, self.generation)
+        # Unknown words leave the picture bare, which whoever hides behind the look does not want seen.
+        hiding = "look" in self._problems and self.saved.raw.get("when_unstyled", SHOWS[0]) != SHOWS[0]
         self.slot.put("ready", int(not hiding))
 
-    def _last_one_is_seen(self) -> bool:
-        """Whether a frame of the last settings was shown, or none will be. A slider that is being dragged, or a crowd
-        of controllers, must not outdate every frame before it is shown."""
-        shown = self.slot.get("shown_generation") >= self.slot.get("generation")
-        patience_s = SEEN_WITHIN_S + self.slot.get("hold_ns") / 1e9
-        return shown or time.monotonic() - self._applied_at > patience_s
-
-    def _apply(self, worker: WorkerProcess) -> None:
-        """Lua learns of the generation before whoever asked for it: no older frame is shown after the answer. Who asks
-        again for what was refused is refused again, even if the look was never put back in between."""
-        asked, self._applied_at = (worker.launch, self.generation), time.monotonic()
-        try:
-            worker.request(ApplySettings(self.instance, self.generation, self.settings))
-        except RequestRefused as error:
-            self._declined = (*asked, self._look_revision)
-            self._note_problem("look", error)
-            self._refused_at, self._undressed = time.monotonic(), self._undressed or self._applied == (0, 0)
-            self._desk.refused(self.instance, self._look, self._look_revision, error)
-            return
-        self._applied = asked
-        self.slot.put("generation", self.generation)
-        self._desk.drawn(self.instance, self._look_revision, self.generation)
-
-    def _note_problem(self, what: str, error: MirageError) -> None:
-        text = str(error)
-        if text != self._problems.get(what):
+    def _note_problem(self, what: str, text: str) -> None:
+        if not text:
+            self._problems.pop(what, None)
+        elif text != self._problems.get(what):
             self._problems[what] = text
             self._log(f"stream {self.instance}: {text}")

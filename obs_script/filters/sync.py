@@ -69,13 +69,12 @@ class KeepInSync:
             self._sources.clear()
 
     def _follow(self, stream: FilterStream, worker_usable: bool) -> None:
-        names = stream.parent_name, stream.filter_name
-        with self._libobs.source(names[0]) as parent, self._libobs.filter(parent, names[1]) as found:
-            if not found:
+        with self._libobs.filter_of(*stream.names) as (parent, filter_):
+            if not filter_:
                 return  # one of them is being renamed
             source = self._weak(parent)
             wanted = stream.settings.keep_in_sync and stream.settings.enabled and worker_usable
-            wanted = wanted and self._libobs.obs_source_enabled(found)
+            wanted = wanted and self._libobs.obs_source_enabled(filter_)
         now_ns = stream.slot.get("hold_ns")
         hold_ns = next_hold_ns(now_ns, stream.slot.latencies()[1][-SAMPLES:]) if wanted else 0
         if hold_ns != now_ns:
@@ -96,15 +95,15 @@ class KeepInSync:
     def _offset(self, source: int) -> None:
         """Give the source the offset that is its own and its filters' delays; forget a source that is gone."""
         delay_ns = sum(hold.delay_ns for hold in self._holds.values() if hold.source == source)
-        with self._noted(source) as (found, notes):
-            if not found:
+        with self._noted(source) as (there, notes):
+            if not there:
                 self._sources.discard(source)
                 self._libobs.obs_weak_source_release(source)
                 return
             delayed = self._libobs.obs_data_get_bool(notes, DELAYED)
             if not delayed and not delay_ns:
                 return
-            own_ns = now_ns = self._libobs.obs_source_get_sync_offset(found)
+            own_ns = now_ns = self._libobs.obs_source_get_sync_offset(there)
             if delayed:
                 before_ns = self._libobs.obs_data_get_int(notes, OWN_NS)
                 own_ns = own_offset_ns(now_ns, before_ns, self._libobs.obs_data_get_int(notes, SET_NS))
@@ -113,7 +112,7 @@ class KeepInSync:
                 self._libobs.obs_data_set_int(notes, SET_NS, own_ns + delay_ns)
                 self._libobs.obs_data_set_bool(notes, DELAYED, True)
             if now_ns != own_ns + delay_ns:
-                self._libobs.obs_source_set_sync_offset(found, own_ns + delay_ns)
+                self._libobs.obs_source_set_sync_offset(there, own_ns + delay_ns)
             if not delay_ns:
                 for name in (DELAYED, OWN_NS, SET_NS):
                     self._libobs.obs_data_erase(notes, name)

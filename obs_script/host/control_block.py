@@ -48,8 +48,6 @@ when `instance` has changed, does Python unmap the former rings.
 
 from __future__ import annotations
 
-import ctypes
-import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -102,7 +100,7 @@ SLOT_TEXTS = {
 }
 REASONS = (
     "none", "disabled", "no_size", "no_worker", "no_ring", "waiting", "stale", "settling", "script_error", "hdr",
-)  # fmt: skip
+)
 SHOWS = ("source", "styled", "last", "nothing")
 
 
@@ -220,9 +218,10 @@ class ControlBlock:
             raise MirageError(f"{path} is not a control block of this release", "not_a_control_block")
         return cls(mapping)
 
+    @property
     def address(self) -> int:
-        """Where it is mapped in this process."""
-        return address_of(self._mapping)
+        """Where it is mapped in this process; valid until close()."""
+        return self._mapping.address
 
     def used(self) -> Iterator[tuple[int, Area]]:
         """(number, slot) of every stream that exists now."""
@@ -244,25 +243,3 @@ class ControlBlock:
         for area in (self.header, *self.slots):
             area.release()
         self._mapping.close()
-
-
-def address_of(mapping: Mapping) -> int:
-    """Where a writable mapping lies in this process; valid until it is closed."""
-    first = ctypes.c_char.from_buffer(mapping.memory)
-    address = ctypes.addressof(first)
-    del first
-    return address
-
-
-def read_latency(path: str, slot: int | None = None, after: int = 0) -> list[Latency]:
-    """The latest logged frames (at most 1023 a filter) of one filter, or of all; for tools outside OBS.
-
-    `path`: a session folder or its control.bin; `slot`: the filter's number, None = every one in use;
-    `after`: entries to leave out from the start of the log, as counted since the filter was made.
-    """
-    block = ControlBlock.open(os.path.join(path, FILE_NAME) if os.path.isdir(path) else path)
-    try:
-        chosen = [area for number, area in block.used() if slot in (None, number)]
-        return [row for area in chosen for row in area.latencies(after)[1]]
-    finally:
-        block.close()

@@ -20,7 +20,7 @@ from typing import Any
 
 from mirage_lsd.obs_script.host.loaded_libraries import STEMS, open_library
 
-LOG_ERROR, LOG_WARNING, LOG_INFO = 100, 200, 300
+LOG_ERROR, LOG_INFO = 100, 300
 _POINTER, _TEXT, _NUMBER = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_longlong
 
 # name: (library, result, arguments)
@@ -99,22 +99,23 @@ class LibObs:
     @contextmanager
     def source(self, name: str) -> Iterator[int | None]:
         """A public source by name, None if there is none; released afterwards."""
-        found = self.obs_get_source_by_name(name.encode()) if name else None
+        source = self.obs_get_source_by_name(name.encode()) if name else None
         try:
-            yield found
+            yield source
         finally:
-            if found:
-                self.obs_source_release(found)
+            if source:
+                self.obs_source_release(source)
 
     @contextmanager
-    def filter(self, parent: int | None, name: str) -> Iterator[int | None]:
-        """A source's filter by name, None if there is none; released afterwards."""
-        found = self.obs_source_get_filter_by_name(parent, name.encode()) if parent and name else None
-        try:
-            yield found
-        finally:
-            if found:
-                self.obs_source_release(found)
+    def filter_of(self, source_name: str, name: str) -> Iterator[tuple[int | None, int | None]]:
+        """(a public source, its filter) by name, None where there is none; released afterwards."""
+        with self.source(source_name) as source:
+            filter_ = self.obs_source_get_filter_by_name(source, name.encode()) if source and name else None
+            try:
+                yield source, filter_
+            finally:
+                if filter_:
+                    self.obs_source_release(filter_)
 
     @contextmanager
     def settings(self, source: int) -> Iterator[int]:

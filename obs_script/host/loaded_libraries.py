@@ -68,7 +68,7 @@ def fallback_names(kind: str, system: str = sys.platform) -> list[str]:
         return [f"{stem}.dll"]
     if system == "darwin":
         return [f"{_FRAMEWORKS}lib{stem}.framework/lib{stem}", f"{_FRAMEWORKS}{stem}.dylib",
-                f"{_FRAMEWORKS}lib{stem}.dylib"]  # fmt: skip
+                f"{_FRAMEWORKS}lib{stem}.dylib"]
     return [f"lib{stem}.so", *(f"lib{stem}.so.{number}" for number in range(_SONAME_NUMBERS))]
 
 
@@ -88,7 +88,7 @@ def loaded_files(system: str = sys.platform) -> list[str]:
 def mapped_files(maps: bytes) -> list[str]:
     """The files in the text of /proc/self/maps, each once."""
     fields = (line.split(maxsplit=5) for line in maps.split(b"\n"))
-    return list(dict.fromkeys(os.fsdecode(each[5]) for each in fields if len(each) == 6 and each[5].startswith(b"/")))
+    return list(dict.fromkeys(os.fsdecode(row[5]) for row in fields if len(row) == 6 and row[5].startswith(b"/")))
 
 
 def macos_images(dyld: Any) -> list[str]:

@@ -3,7 +3,7 @@
 
 needed() and finish() run on the supervisor thread, register() between them inside a script callback (OBS registers a
 script's hotkeys nowhere else), the hotkeys' own callbacks on OBS's thread for deferred calls. Invariants: the callbacks
-only submit to the desk; register() calls nothing that lets go of the GIL (script_call.py says why), so nothing of
+only submit to the look store; register() calls nothing that lets go of the GIL (script_call.py says why), so nothing of
 libobs.py; OBS saves the keys in its profile under the hotkey's name, and they are read back from there when a hotkey
 is registered and when the profile changes; a name is registered at most once.
 
@@ -19,22 +19,22 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from mirage_lsd.obs_script.host.libobs import LibObs
-from mirage_lsd.obs_script.looks.desk import Desk
 from mirage_lsd.obs_script.looks.look_state import LookState
+from mirage_lsd.obs_script.looks.look_store import LookStore
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.messages import look_commands as asked
+from mirage_lsd.shared.messages import look_commands
 
 TITLE = "Mirage LSD"
 PUSH_TO_TALK = "mirage_lsd.push_to_talk"
 ACTIONS = {
-    "undo": ("undo", asked.Undo),
-    "redo": ("redo", asked.Redo),
-    "next": ("next preset", asked.NextPreset),
-    "previous": ("previous preset", asked.PreviousPreset),
-    "random": ("random preset", asked.RandomPreset),
-    "off": ("off, show the camera", asked.TurnOff),
-    "on": ("on", asked.TurnOn),
-    "clear": ("take everything off", asked.ClearLook),
+    "undo": ("undo", look_commands.Undo),
+    "redo": ("redo", look_commands.Redo),
+    "next": ("next preset", look_commands.NextPreset),
+    "previous": ("previous preset", look_commands.PreviousPreset),
+    "random": ("random preset", look_commands.RandomPreset),
+    "off": ("off, show the camera", look_commands.TurnOff),
+    "on": ("on", look_commands.TurnOn),
+    "clear": ("take everything off", look_commands.ClearLook),
 }
 
 
@@ -48,14 +48,14 @@ class Hotkey:
 
 def hotkeys_for(state: LookState) -> dict[str, Hotkey]:
     """Every hotkey by its name in the profile: for all filters, and for each where there are several."""
-    found = {PUSH_TO_TALK: Hotkey(f"{TITLE}: push to talk"), **_of_target(state, "mirage_lsd", TITLE, "")}
-    names = sorted(one.name for one in state.filters.values())
+    hotkeys = {PUSH_TO_TALK: Hotkey(f"{TITLE}: push to talk"), **_of_target(state, "mirage_lsd", TITLE, "")}
+    names = sorted(filter_look.name for filter_look in state.filters.values())
     for name in names if len(names) > 1 else ():
         source = name.rpartition("/")[0]
         alone = sum(other.startswith(source + "/") for other in names) == 1
         prefix = "mirage_lsd." + hashlib.sha256(name.encode()).hexdigest()[:8]
-        found.update(_of_target(state, prefix, f"{TITLE} ({source if alone else name})", name))
-    return found
+        hotkeys.update(_of_target(state, prefix, f"{TITLE} ({source if alone else name})", name))
+    return hotkeys
 
 
 def _of_target(state: LookState, prefix: str, title: str, target: str) -> dict[str, Hotkey]:
@@ -64,8 +64,8 @@ def _of_target(state: LookState, prefix: str, title: str, target: str) -> dict[s
         for name, (words, kind) in ACTIONS.items()
     }
     presets = {
-        f"{prefix}.preset.{one.id}": Hotkey(f"{title}: {one.name}", asked.ApplyPreset(one.id, target, "hotkey"))
-        for one in state.presets.values()
+        f"{prefix}.preset.{name}": Hotkey(f"{title}: {preset.name}", look_commands.ApplyPreset(name, target, "hotkey"))
+        for name, preset in state.presets.items()
     }
     return {**actions, **presets}
 
@@ -73,8 +73,8 @@ def _of_target(state: LookState, prefix: str, title: str, target: str) -> dict[s
 class Hotkeys:
     """The hotkeys of one load of the script."""
 
-    def __init__(self, libobs: LibObs, desk: Desk, on_talk: Callable[[bool], None]) -> None:
-        self._libobs, self._desk, self._on_talk = libobs, desk, on_talk
+    def __init__(self, libobs: LibObs, looks: LookStore, on_talk: Callable[[bool], None]) -> None:
+        self._libobs, self._looks, self._on_talk = libobs, looks, on_talk
         self._wanted: dict[str, Hotkey] = {}
         self._registered: dict[str, tuple[int, Callable[[bool], None], str]] = {}
         self._keyless: list[str] = []
@@ -82,8 +82,8 @@ class Hotkeys:
 
     def needed(self) -> bool:
         """Whether refresh() has something to do: presets or filters have changed."""
-        state = self._desk.state
-        seen = (state.presets, sorted(one.name for one in state.filters.values()))
+        state = self._looks.state
+        seen = (state.presets, sorted(filter_look.name for filter_look in state.filters.values()))
         if seen == self._seen:
             return False
         self._seen = seen
@@ -92,7 +92,7 @@ class Hotkeys:
 
     def register(self, obs: Any) -> None:
         """Register what is new, take away what is gone. `obs`: obspython."""
-        for name in [one for one in self._registered if one not in self._wanted]:
+        for name in [known for known in self._registered if known not in self._wanted]:
             obs.obs_hotkey_unregister(self._registered.pop(name)[1])
         for name, hotkey in self._wanted.items():
             if name not in self._registered:
@@ -132,7 +132,7 @@ class Hotkeys:
 
     def _submit(self, command: Any) -> None:
         try:
-            self._desk.submit(command)
+            self._looks.submit(command)
         except MirageError as error:
             self._libobs.log(f"hotkey: {error}")
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every filter's look and its history, and the one rule of how they change: `apply(state, command)`.
 
-Called by the desk inside OBS, by whichever thread a command comes on, under the desk's lock. Invariant: pure; the
-same state and command give the same state anywhere, so everyone who follows the commands arrives at the same looks.
+Called by the look store inside OBS, by whichever thread a command comes on, under the store's lock. Invariant: pure;
+the same state and command give the same state anywhere, so everyone who follows the commands arrives at the same looks.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Callable
 
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.messages import look_commands as asked
+from mirage_lsd.shared.messages import look_commands
 from mirage_lsd.shared.messages.look import KEEP, Look, Preset
 from mirage_lsd.shared.messages.settings import Layer
 
@@ -53,12 +54,13 @@ class LookState:
         """The instances a target means. Raises LookError naming those there are."""
         if not target:
             return list(self.filters)
-        exact = [number for number, one in self.filters.items() if one.name == target]
-        found = exact or [number for number, one in self.filters.items() if one.name.startswith(target + "/")]
-        if not found:
-            known = ", ".join(one.name for one in self.filters.values()) or "none"
+        names = {number: filter_look.name for number, filter_look in self.filters.items()}
+        exact = [number for number, name in names.items() if name == target]
+        matching = exact or [number for number, name in names.items() if name.startswith(target + "/")]
+        if not matching:
+            known = ", ".join(names.values()) or "none"
             raise LookError(f"no filter is called {target!r}; there are: {known}", "unknown_target")
-        return found
+        return matching
 
     def preset(self, preset_id: str) -> Preset:
         """A preset by id. Raises LookError naming those there are."""
@@ -68,30 +70,41 @@ class LookState:
         return self.presets[preset_id]
 
 
-def apply(state: LookState, command: asked.LookCommand, numbers: list[int] | None = None) -> LookState:
+Admit = Callable[[int, FilterLook], FilterLook]
+"""What becomes of an instance that would look so: this, or something else."""
+
+
+def as_wished(instance: int, wish: FilterLook) -> FilterLook:
+    """Every look may be had."""
+    return wish
+
+
+def apply(
+    state: LookState, command: look_commands.LookCommand, numbers: list[int] | None = None, admit: Admit = as_wished
+) -> LookState:
     """The state after a command for these instances, by default those that its target means. Raises LookError; the
     state is then unchanged."""
-    if isinstance(command, asked.ApplyPreset):
+    if isinstance(command, look_commands.ApplyPreset):
         state.preset(command.preset)
     numbers = state.targets(command.target) if numbers is None else numbers
-    return _with(state, {number: _changed(state, state.filters[number], command) for number in numbers})
+    return _with(state, {number: admit(number, _changed(state, state.filters[number], command)) for number in numbers})
 
 
 def dressed(look: Look, layers: tuple[Layer, ...]) -> Look:
     """A look with these layers on top; each takes the place of the layer of its name."""
     named = {layer.name for layer in layers}
-    return replace(look, layers=tuple(one for one in look.layers if one.name not in named) + layers)
+    return replace(look, layers=tuple(layer for layer in look.layers if layer.name not in named) + layers)
 
 
 def bared(look: Look, *names: str) -> Look:
     """A look without these layers."""
-    return replace(look, layers=tuple(one for one in look.layers if one.name not in names))
+    return replace(look, layers=tuple(layer for layer in look.layers if layer.name not in names))
 
 
-def with_preset(look: Look, preset: Preset, fade_ms: int = asked.AS_IT_IS) -> Look:
+def with_preset(look: Look, preset: Preset, fade_ms: int = look_commands.AS_IT_IS) -> Look:
     """A look with a preset put on."""
     worn = _tidy(dressed(look, preset.layers()))
-    fade_ms = preset.fade_ms if fade_ms == asked.AS_IT_IS else fade_ms
+    fade_ms = preset.fade_ms if fade_ms == look_commands.AS_IT_IS else fade_ms
     return replace(worn, preset=preset.id, strength=preset.strength, seed=preset.seed, fade_ms=fade_ms, off=False)
 
 
@@ -112,71 +125,62 @@ def renamed(state: LookState, instance: int, name: str) -> LookState:
 
 def without_filter(state: LookState, instance: int) -> LookState:
     """A filter is gone."""
-    rest = {number: one for number, one in state.filters.items() if number != instance}
+    rest = {number: kept for number, kept in state.filters.items() if number != instance}
     return replace(state, filters=MappingProxyType(rest))
 
 
-def put_back(state: LookState, instance: int, refused: Look, good: Look) -> LookState:
-    """The worker refused a look: the last good one again, and the refused one in no history."""
-    now = state.filters.get(instance)
-    if now is None or now.look != refused:
-        return state
-    undo = now.undo[:-1] if now.undo and now.undo[-1] == good else now.undo
-    return _with(state, {instance: replace(now, look=good, undo=undo)})
-
-
-def with_presets(state: LookState, presets: Mapping[str, Preset]) -> LookState:
+def with_presets(state: LookState, presets: Mapping[str, Preset], admit: Admit = as_wished) -> LookState:
     """Another list of presets. Looks that wear one of them wear its new words; what is no longer there stays."""
     state = replace(state, presets=MappingProxyType(dict(presets)))
-    fresh = {number: replace(one, look=_reread(one.look, presets)) for number, one in state.filters.items()}
-    return _with(state, fresh)
+    reread = {number: replace(now, look=_reread(now.look, presets)) for number, now in state.filters.items()}
+    return _with(state, {number: admit(number, wish) for number, wish in reread.items()})
 
 
 def _with(state: LookState, changed: Mapping[int, FilterLook]) -> LookState:
     """The state with these filters; its revision rises if any of them looks different."""
-    new = {n: one for n, one in changed.items() if n not in state.filters or state.filters[n].look != one.look}
-    quiet = {n: one for n, one in changed.items() if n not in new}
+    new = {n: after for n, after in changed.items() if n not in state.filters or state.filters[n].look != after.look}
+    quiet = {n: after for n, after in changed.items() if n not in new}
     revision = state.revision + bool(new)
-    marked = {n: replace(one, revision=revision) for n, one in new.items()}
+    marked = {n: replace(after, revision=revision) for n, after in new.items()}
     return replace(state, filters=MappingProxyType({**state.filters, **quiet, **marked}), revision=revision)
 
 
-def _changed(state: LookState, now: FilterLook, command: asked.LookCommand) -> FilterLook:
-    if isinstance(command, asked.Undo):
+def _changed(state: LookState, now: FilterLook, command: look_commands.LookCommand) -> FilterLook:
+    if isinstance(command, look_commands.Undo):
         return _undone(now)
-    if isinstance(command, asked.Redo):
+    if isinstance(command, look_commands.Redo):
         return _redone(now)
     look = _look_after(state, now.look, command)
-    if command.origin == WINDOW and not isinstance(command, (asked.TurnOff, asked.TurnOn)):
+    if command.origin == WINDOW and not isinstance(command, (look_commands.TurnOff, look_commands.TurnOn)):
         look = replace(look, off=now.look.off)
     if replace(look, fade_ms=now.look.fade_ms) == now.look:
         return now
-    typed = isinstance(command, asked.ApplyWords) and command.layer == "prompt" and command.origin == WINDOW
+    typed = isinstance(command, look_commands.ApplyWords) and command.layer == "prompt" and command.origin == WINDOW
     undo = now.undo if typed and now.typed else (*now.undo, now.look)[-MAX_HISTORY:]
     return replace(now, look=look, undo=undo, redo=(), typed=typed)
 
 
-def _look_after(state: LookState, look: Look, command: asked.LookCommand) -> Look:
-    if isinstance(command, asked.ApplyPreset):
+def _look_after(state: LookState, look: Look, command: look_commands.LookCommand) -> Look:
+    if isinstance(command, look_commands.ApplyPreset):
         return with_preset(look, state.preset(command.preset), command.fade_ms)
-    if isinstance(command, asked.ApplyWords):
+    if isinstance(command, look_commands.ApplyWords):
         return _with_words(look, command)
-    if isinstance(command, asked.TurnOff):
+    if isinstance(command, look_commands.TurnOff):
         return replace(look, off=True)
-    if isinstance(command, asked.TurnOn):
+    if isinstance(command, look_commands.TurnOn):
         return replace(look, off=False, fade_ms=0)
-    if isinstance(command, asked.ClearLook):
+    if isinstance(command, look_commands.ClearLook):
         return Look()
-    if isinstance(command, asked.NextPreset):
+    if isinstance(command, look_commands.NextPreset):
         return with_preset(look, _neighbour(state, look.preset, 1))
-    if isinstance(command, asked.PreviousPreset):
+    if isinstance(command, look_commands.PreviousPreset):
         return with_preset(look, _neighbour(state, look.preset, -1))
-    if isinstance(command, asked.RandomPreset):
+    if isinstance(command, look_commands.RandomPreset):
         return with_preset(look, _drawn(state, look.preset, max(0, command.draw)))
     raise LookError(f"{type(command).__name__} is no look command", "unknown_command")
 
 
-def _with_words(look: Look, command: asked.ApplyWords) -> Look:
+def _with_words(look: Look, command: look_commands.ApplyWords) -> Look:
     words = command.words.strip()
     look = dressed(look, (Layer(command.layer, words),)) if words else bared(look, command.layer)
     return replace(_tidy(look), fade_ms=max(0, command.fade_ms), off=False)
@@ -199,7 +203,7 @@ def _tidy(look: Look) -> Look:
     """Without layers that take something off where there is nothing below to take it off from."""
     layers: tuple[Layer, ...] = ()
     for layer in look.layers:
-        if layer.words != KEEP or any(one.name == "prompt" for one in layers) and layer.name != "prompt":
+        if layer.words != KEEP or any(below.name == "prompt" for below in layers) and layer.name != "prompt":
             layers += (layer,)
     return replace(look, layers=layers)
 
@@ -230,9 +234,9 @@ def _neighbour(state: LookState, preset_id: str, step: int) -> Preset:
 
 def _drawn(state: LookState, preset_id: str, draw: int) -> Preset:
     ids = _ids(state)
-    others = [one for one in ids if one != preset_id] or ids
+    others = [other for other in ids if other != preset_id] or ids
     return state.presets[others[draw % len(others)]]
 
 
-def _put(filters: Mapping[int, FilterLook], instance: int, one: FilterLook) -> Mapping[int, FilterLook]:
-    return MappingProxyType({**filters, instance: one})
+def _put(filters: Mapping[int, FilterLook], instance: int, changed: FilterLook) -> Mapping[int, FilterLook]:
+    return MappingProxyType({**filters, instance: changed})

@@ -47,18 +47,18 @@ class PresetList:
 
 
 class PresetReader:
-    """`found`: the newest list, None before the first."""
+    """`newest`: the list, None before the first."""
 
     def __init__(self, install: InstallRecord, folder: str) -> None:
         self._python, self._folder = install.worker_python, folder
-        self.found: PresetList | None = None
+        self.newest: PresetList | None = None
         self._reading: threading.Thread | None = None
         self._answer: Any = None
         self._seen: tuple = ()
         self._next = 0.0
 
     def step(self) -> bool:
-        """True when `found` is new."""
+        """True when `newest` is another."""
         if self._reading is not None:
             if self._reading.is_alive():
                 return False
@@ -67,8 +67,8 @@ class PresetReader:
         if time.monotonic() < self._next:
             return False
         self._next = time.monotonic() + LOOK_EVERY_S
-        now = stamps(self.found.files) if self.found is not None else ()
-        if self.found is None or now != self._seen:
+        now = stamps(self.newest.files) if self.newest is not None else ()
+        if self.newest is None or now != self._seen:
             self._reading = threading.Thread(target=self._ask, name="mirage-presets", daemon=True)
             self._reading.start()
         return False
@@ -92,40 +92,40 @@ class PresetReader:
             content = json.loads(answer)
             if content.get("release") != RELEASE:
                 return self._of_another_release(str(content.get("release", UNKNOWN)))
-            presets = [build(Preset, one) for one in content["presets"]]
+            presets = [build(Preset, values) for values in content["presets"]]
             problem, files = str(content["problem"])[:MAX_PROBLEM_CHARS], tuple(content["files"])
-            found = PresetList({one.id: one for one in presets}, problem, files, content["thumbnails"])
+            listed = PresetList({preset.id: preset for preset in presets}, problem, files, content["thumbnails"])
             seen = tuple(content["stamps"])
         except (ValueError, KeyError, TypeError, AttributeError, FieldError) as error:
             return self._failed(f"the list of presets is not usable: {error}")
         self._seen = seen  # of what was read: a save since then is seen at the next look
-        if self.found is not None and self.found.files and found.problem:
+        if self.newest is not None and self.newest.files and listed.problem:
             # The shipped ones alone are less than the last good list: that one stays.
-            found = PresetList(self.found.presets, found.problem, found.files, found.thumbnails)
-        self.found = found
+            listed = PresetList(self.newest.presets, listed.problem, listed.files, listed.thumbnails)
+        self.newest = listed
         return True
 
     def _of_another_release(self, theirs: str) -> bool:
         """To ask again is of no use before something changes."""
-        told = self._failed(disagreement(theirs))
-        self._seen = stamps(self.found.files)
-        return told
+        is_news = self._failed(disagreement(theirs))
+        self._seen = stamps(self.newest.files)
+        return is_news
 
     def _failed(self, problem: str) -> bool:
-        before = self.found or PresetList({})
+        before = self.newest or PresetList({})
         self._next = time.monotonic() + RETRY_S
-        self.found = PresetList(before.presets, problem, before.files, before.thumbnails)
+        self.newest = PresetList(before.presets, problem, before.files, before.thumbnails)
         self._seen = ()
         return before.problem != problem
 
 
 def stamps(files: tuple) -> tuple:
     """When each file was written last, and its size; 0 for one that is not there."""
-    found = []
+    numbers = []
     for path in files:
         try:
             status = os.stat(path)
-            found += [status.st_mtime_ns, status.st_size]
+            numbers += [status.st_mtime_ns, status.st_size]
         except OSError:
-            found += [0, 0]
-    return tuple(found)
+            numbers += [0, 0]
+    return tuple(numbers)

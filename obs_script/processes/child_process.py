@@ -131,10 +131,10 @@ def last_words(log_path: str, lines: int = 1) -> str:
     """The last lines of a process's log as ": line", for the status and OBS's log; empty if there is none."""
     try:
         with open(log_path, "rb") as log:
-            found = log.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
+            written = log.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
     except OSError:
         return ""
-    return "".join(f": {line[:300]}" for line in found[-lines:])
+    return "".join(f": {line[:300]}" for line in written[-lines:])
 
 
 def is_stopped(pid: int) -> bool:

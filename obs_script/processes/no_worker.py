@@ -32,8 +32,6 @@ class NoWorker:
 class NoPresets:
     """In place of PresetReader."""
 
-    found = None
-
     def step(self) -> bool:
         """Nothing new."""
         return False

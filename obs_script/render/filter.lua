@@ -14,7 +14,7 @@ local function part(name, ...)
   return dofile(folder .. name)
 end
 
-local native, layout, refusal = part("memory/ffi.lua"), part("memory/layout.lua"), part("refusal.lua")
+local native, layout, refusal = part("memory/ffi.lua"), part("memory/block_layout.lua"), part("refusal.lua")
 local C, shows = native.C, layout.shows
 local block, captures, frames, streams, settings_of, properties
 
@@ -27,7 +27,7 @@ local function connect(settings)
   local draw, rings, ages = part("draw.lua")(native), part("memory/ring.lua")(native), part("age.lua")(native)
   captures = part("capture.lua")(native, rings, draw, ages)
   frames = part("frame.lua")(native, layout, block, rings, draw, ages, captures)
-  streams = part("streams.lua")(native, block, frames, draw)
+  streams = part("streams.lua")(native, block, frames, draw, part("twins.lua"))
   settings_of = part("settings.lua")(obs, layout)
   properties = part("properties.lua")(obs, native, block, streams)
   captures.ring_worker = native.doorbell(number_setting(settings, "worker_bell"))

@@ -16,6 +16,7 @@ local BORROWED_AT_MOST_NS = 3e9
 
 return function(native, layout, block, rings, draw, ages, captures)
   local reasons, shows, ffi = layout.reasons, layout.shows, native.ffi
+  local at = rings.at
   local M = {}
 
   -- `options`: see properties.lua.
@@ -64,20 +65,21 @@ return function(native, layout, block, rings, draw, ages, captures)
 
   local function note_result(self, number, captured_ns, now)
     local words = self.output.words[(number - 1) % self.output.count]
-    local frame_id = tonumber(words[1])
-    self.slot.words.shown_generation[0] = words[5]
+    local frame_id = tonumber(words[at.frame_id])
+    self.slot.words.shown_generation[0] = words[at.generation]
     self.steady = ages.note_result(self.age, now, frame_id, captured_ns) and self.steady + 1 or 1
     if self.styled or self.steady >= STEADY_FRAMES then
       count(self, "frames_shown")
       self.log_ticks[0], self.log_ticks[1] = captures.tick_of(self, frame_id), self.tick
-      block.log_latency(self.slot, frame_id, captured_ns, tonumber(words[6]), tonumber(words[7]),
-        tonumber(words[8]), now, self.log_ticks, tonumber(words[5]))
+      block.log_latency(self.slot, frame_id, captured_ns, tonumber(words[at.mapped_ns]),
+        tonumber(words[at.received_ns]), tonumber(words[at.finished_ns]), now, self.log_ticks,
+        tonumber(words[at.generation]))
     end
   end
 
   local function is_outdated(self, number)
     local output = self.output
-    local generation = tonumber(output.words[(number - 1) % output.count][5])
+    local generation = tonumber(output.words[(number - 1) % output.count][at.generation])
     return generation < tonumber(self.slot.words.generation[0])
   end
 
@@ -99,7 +101,7 @@ return function(native, layout, block, rings, draw, ages, captures)
     local index = (number - 1) % output.count
     local width_px, height_px, stride_bytes = rings.shape(output, number)
     if width_px ~= nil then
-      local captured_ns = tonumber(output.words[index][2])
+      local captured_ns = tonumber(output.words[index][at.timestamp_ns])
       local uploaded = draw.upload(self.gpu, output.pixels[index], width_px, height_px, stride_bytes)
       local shown_ns = native.now_ns()
       if uploaded and rings.still_whole(output, number) and not is_outdated(self, number) then

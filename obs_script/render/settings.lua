@@ -22,7 +22,6 @@ local FIELDS = {
   { "seed", "int" },
   { "target_fps", "int" },
   { "keep_in_sync", "bool" },
-  { "max_fps_for_tests", "double" },
   { "model", "string" },
   { "checkpoint", "string" },
   { "structure_lock", "double" },

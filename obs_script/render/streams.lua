@@ -12,9 +12,10 @@
 
 local NAME_TICKS = 30
 
-return function(native, block, frames, draw)
+return function(native, block, frames, draw, twins_among)
   local ffi, C = native.ffi, native.C
   local M = { all = {} }
+  local twins = twins_among(M.all)
   local made = 0
 
   local function name_of(source)
@@ -40,13 +41,9 @@ return function(native, block, frames, draw)
     stream.slot.words.source[0] = ffi.cast("uintptr_t", stream.members[1].source)
   end
 
-  local function older(one, other)
-    return one.number < other.number
-  end
-
   local function add(stream, filter)
     table.insert(stream.members, filter)
-    table.sort(stream.members, older)
+    table.sort(stream.members, twins.older)
     filter.stream = stream
     note_oldest(stream)
   end
@@ -116,24 +113,12 @@ return function(native, block, frames, draw)
     return { source = source, number = made, options = options, tick = 0 }
   end
 
-  -- The stream of twins with these settings, the one of the oldest filter if there are several.
-  local function agreeing(key, options)
-    local found
-    for _, stream in ipairs(M.all) do
-      local agrees = stream.key == key and stream.options.agreed == options.agreed
-      if agrees and not (found and older(found.members[1], stream.members[1])) then
-        found = stream
-      end
-    end
-    return found
-  end
-
   local function enter(filter)
     local parent = C.obs_filter_get_parent(filter.source)
     if parent == nil then
       return
     end
-    local stream = agreeing(name_of(parent) .. "\0" .. name_of(filter.source), filter.options)
+    local stream = twins.agreeing(name_of(parent) .. "\0" .. name_of(filter.source), filter.options)
     if stream then
       add(stream, filter)
       stream.slot.words.apart[0] = 0
@@ -143,22 +128,14 @@ return function(native, block, frames, draw)
     M.ring_plugin()
   end
 
-  local function by_instance(key, instance)
-    for index = 1, #M.all do
-      if M.all[index].slot.instance == instance and M.all[index].key == key then
-        return M.all[index]
-      end
-    end
-  end
-
   -- All filters of a stream go over to the one that the Python half names, since their settings agree again.
   local function follow_join(stream)
     local wanted = stream.served and tonumber(stream.slot.words.join[0]) or 0
-    local other = wanted > 0 and by_instance(stream.key, wanted)
+    local other = wanted > 0 and twins.by_instance(stream.key, wanted)
     if not other or other == stream then
       return
     end
-    if older(stream.members[1], other.members[1]) then
+    if twins.older(stream.members[1], other.members[1]) then
       take_settings(other, stream.options)
     end
     for index = #stream.members, 1, -1 do
@@ -241,12 +218,7 @@ return function(native, block, frames, draw)
 
   -- A twin's stream whose picture may stand in for this one's, or nil.
   function frames.find_lender(stream, now)
-    for index = 1, #M.all do
-      local other = M.all[index]
-      if other ~= stream and other.key == stream.key and frames.lends(other, now) then
-        return other
-      end
-    end
+    return twins.lender(stream, frames.lends, now)
   end
 
   return M

@@ -40,7 +40,7 @@ DEFAULTS: dict[str, Any] = {
     "gestures_on": False, "gestures_mirrored": False, "gestures_source": "", KEY + "open_palm": "on",
     KEY + "fist": "off", KEY + "thumbs_up": "", KEY + "victory": "undo", KEY + "swipe_left": "previous",
     KEY + "swipe_right": "next",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gestures in OBS: the process that looks at a filter's source, and the way of a gesture to the desk.
+"""Gestures in OBS: the process that looks at a filter's source, and the way of a gesture to the look store.
 
 set() is called on OBS's UI thread, step() on the supervisor thread, which never waits here. Invariants: a gesture is a
 look command like any other, with origin "gesture"; without gestures wanted there is no process; the process only reads
@@ -8,31 +8,29 @@ the ring that the filter writes for the worker anyway.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from mirage_lsd.obs_script.host.libobs import LibObs
-from mirage_lsd.obs_script.looks.desk import Desk
+from mirage_lsd.obs_script.looks.look_store import LookStore
 from mirage_lsd.obs_script.processes.line_process import LineProcess
 from mirage_lsd.obs_script.senses.gesture_settings import ACTIONS, GestureSettings
+from mirage_lsd.obs_script.senses.status_note import StatusNote
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.messages.gesture_lines import LINES, ORIGIN, GestureLaunch, Seen, Watch
 from mirage_lsd.shared.messages.look_commands import ApplyPreset, LookCommand
 from mirage_lsd.shared.messages.process_lines import Failed
 
-SHOWN_S = 8.0
-
 
 class Gestures:
     """`settings`: how to look. `notes`: the plugin's; the line called "gestures" is written here."""
 
-    def __init__(self, libobs: LibObs, desk: Desk, notes: dict, wake: Callable[[], None]) -> None:
-        self._libobs, self._desk, self._notes, self._wake = libobs, desk, notes, wake
+    def __init__(self, libobs: LibObs, looks: LookStore, notes: dict[str, str], wake: Callable[[], None]) -> None:
+        self._libobs, self._looks, self._wake = libobs, looks, wake
+        self._note = StatusNote(notes, "gestures")
         self.settings = GestureSettings()
         self._process = LineProcess("gestures", LINES, libobs.log, wake)
         self._watched = ""
-        self._said, self._said_until = "", 0.0
 
     def set(self, settings: GestureSettings) -> None:
         """Look in this manner from now on."""
@@ -55,7 +53,7 @@ class Gestures:
             self._process.send(Watch(ring))
         while not self._process.heard.empty():
             self._take(self._process.heard.get())
-        self._tell(settings.on)
+        self._note.write(self._status() if settings.on else "")
 
     def close(self) -> None:
         """The plugin stops."""
@@ -64,14 +62,14 @@ class Gestures:
     @staticmethod
     def _ring(streams: Mapping[int, Any], source: str) -> str:
         """The input ring of the first filter on that source, "" while there is none."""
-        wanted = [one for one in streams.values() if one.input_ring and source in ("", one.parent_name)]
-        return wanted[0].input_ring if wanted else ""
+        wanted = (stream for stream in streams.values() if source in ("", stream.names[0]))
+        return next((stream.input_ring for stream in wanted if stream.input_ring), "")
 
     def _take(self, message: Any) -> None:
         if isinstance(message, Seen):
             self._do(message.gesture)
         elif isinstance(message, Failed):
-            self._say(message.text)
+            self._note.say(message.text)
             self._libobs.log(f"gestures: {message.text}")
 
     def _do(self, gesture: str) -> None:
@@ -80,30 +78,20 @@ class Gestures:
         self._libobs.log(f"gestures: {shown}")
         try:
             if command is not None:
-                self._desk.submit(command)
-            self._say(shown if command is not None else f"{shown} (bound to nothing)")
+                self._looks.submit(command)
+            self._note.say(shown if command is not None else f"{shown} (bound to nothing)")
         except MirageError as error:
-            self._say(f"{shown}: {error}")
+            self._note.say(f"{shown}: {error}")
 
     def _command(self, gesture: str) -> LookCommand | None:
-        for preset in self._desk.state.presets.values():
+        for preset in self._looks.state.presets.values():
             if preset.gesture == gesture:
                 return ApplyPreset(preset.id, origin=ORIGIN)
         return ACTIONS[self.settings.actions.get(gesture, "")][1]
 
-    def _say(self, text: str) -> None:
-        self._said, self._said_until = text, time.monotonic() + SHOWN_S
-
-    def _tell(self, on: bool) -> None:
-        """Write the status line."""
-        if not on:
-            self._notes.pop("gestures", None)
-            return
-        shown = "looking for hands" if self._watched else "waiting for a filter's picture"
+    def _status(self) -> str:
         if self._process.problem:
-            shown = self._process.problem
-        elif not self._process.ready:
-            shown = "starting"
-        elif time.monotonic() < self._said_until:
-            shown = self._said
-        self._notes["gestures"] = f"Gestures: {shown}"
+            return self._process.problem
+        if not self._process.ready:
+            return "starting"
+        return self._note.said or ("looking for hands" if self._watched else "waiting for a filter's picture")

@@ -29,7 +29,7 @@ DEFAULTS: dict[str, Any] = {
     "voice_on": False, "voice_source": MICROPHONE, "voice_microphone": "", "voice_engine": AUTO, "voice_model": "",
     "voice_language": ENGLISH, "voice_mode": WAKE_WORD, "voice_wake_word": "mirage", "voice_threshold": 0.0,
     "voice_cooldown_ms": 700,
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

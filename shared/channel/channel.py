@@ -24,7 +24,7 @@ from mirage_lsd.shared.channel import wire
 from mirage_lsd.shared.channel.curve import ZAP_DOMAIN, KeyPair, raw_key, zap_answer
 from mirage_lsd.shared.channel.endpoints import HOST, LaunchConfig, LaunchReport
 from mirage_lsd.shared.errors import ChannelError, ChannelTimeout, RequestRefused, WireError
-from mirage_lsd.shared.messages.events import MAX_TEXT_CHARS, ErrorReply
+from mirage_lsd.shared.messages.worker_events import MAX_TEXT_CHARS, ErrorReply
 
 MAX_TRANSPORT_BYTES = 1 << 20  # above: the connection is dropped; from wire's limit up to this: a typed refusal
 _ZAP_ADDRESS = "inproc://zeromq.zap.01"
@@ -55,9 +55,9 @@ class ControlServer:
         self.counters: Counter[str] = Counter()  # by WireError code; denied_key, failed_handshake
         self._allowed = {raw_key(text) for text in (config.client_public_key, *more_client_keys)}
         self._outbox: deque[tuple[bytes | None, bytes]] = deque()
-        self._wake_in, self._wake_out = socket.socketpair()
-        self._wake_in.setblocking(False)
-        self._wake_out.setblocking(False)
+        self._wakes = socket.socketpair()  # to ring, to be woken
+        for end in self._wakes:
+            end.setblocking(False)
         self._context = zmq.Context()
         self._poller = zmq.Poller()
         self._zap = self._context.socket(zmq.REP)
@@ -68,7 +68,7 @@ class ControlServer:
         self._monitor = self._requests.get_monitor_socket(failures)
         self.control_port = self._bind(self._requests)
         self.events_port = self._bind(self._events)
-        for readable in (self._zap, self._requests, self._monitor, self._wake_out):
+        for readable in (self._zap, self._requests, self._monitor, self._wakes[1]):
             self._poller.register(readable, zmq.POLLIN)
 
     def receive(self, timeout_ms: int | None = None) -> list[Request]:
@@ -78,8 +78,8 @@ class ControlServer:
         """
         self._flush()
         ready = dict(self._poller.poll(timeout_ms))
-        if self._wake_out.fileno() in ready:
-            self._wake_out.recv(4096)
+        if self._wakes[1].fileno() in ready:
+            self._wakes[1].recv(4096)
         if self._zap in ready:
             self._drain(self._zap, self._authenticate)
         if self._monitor in ready:
@@ -91,7 +91,7 @@ class ControlServer:
         return requests
 
     def reply(self, request: Request, message: Any) -> None:
-        """Answer a request with an event of events.py. Raises WireError if it cannot be encoded."""
+        """Answer a request with an event. Raises WireError if it cannot be encoded."""
         self._queue(request.client, wire.encode(message, request.request_id))
 
     def publish(self, event: Any) -> None:
@@ -101,7 +101,7 @@ class ControlServer:
     def wake(self) -> None:
         """Make `receive` return now. Safe from any thread."""
         with suppress(BlockingIOError):  # full: plenty of wake-ups are pending already
-            self._wake_in.send(b"\0")
+            self._wakes[0].send(b"\0")
 
     def close(self) -> None:
         """Close sockets and context. Idempotent."""
@@ -109,8 +109,8 @@ class ControlServer:
             self._flush()
             self._requests.disable_monitor()
             self._context.destroy(linger=0)
-            self._wake_in.close()
-            self._wake_out.close()
+            for end in self._wakes:
+                end.close()
 
     def _curve_server(self, kind: int, config: LaunchConfig) -> zmq.Socket:
         made = self._context.socket(kind)
@@ -208,14 +208,14 @@ class ControlClient:
     def events(self, timeout_s: float = 0.0) -> list[Any]:
         """The events that came; sleeps up to timeout_s for the first one."""
         self._check_open()
-        found, deadline = [], time.monotonic() + timeout_s
-        while len(found) < _MAX_BATCH and self._wait(self._events, zmq.POLLIN, 0.0 if found else deadline):
+        events, deadline = [], time.monotonic() + timeout_s
+        while len(events) < _MAX_BATCH and self._wait(self._events, zmq.POLLIN, 0.0 if events else deadline):
             event = self._receive(self._events)[1]
             if event is None:
                 self.ignored += 1
             else:
-                found.append(event)
-        return found
+                events.append(event)
+        return events
 
     def close(self) -> None:
         """Close sockets and context, discarding what is not sent. Idempotent."""

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mirage_lsd.shared.errors import EndpointError, FieldError, OtherRelease
-from mirage_lsd.shared.messages.commands import PROTOCOL
-from mirage_lsd.shared.messages.fields import build, check, integer, key, string
+from mirage_lsd.shared.messages.fields import Checked, build, integer, key, string
 from mirage_lsd.shared.messages.strict_json import parse
+from mirage_lsd.shared.messages.worker_commands import PROTOCOL
 from mirage_lsd.shared.release import MAX_RELEASE_CHARS, RELEASE, UNKNOWN
 
 MAX_LINE_BYTES = 64 * 1024
@@ -29,14 +29,11 @@ HOST = "127.0.0.1"
 _Line = TypeVar("_Line", bound="LaunchLine")
 
 
-class LaunchLine:
+class LaunchLine(Checked):
     """Base of both lines: checks the fields, turns into a line and back. one_release: a line of another release is
     refused, whatever else is in it."""
 
     one_release = True
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def to_line(self) -> str:
         """One line of JSON, with the newline."""
@@ -111,8 +108,8 @@ def refusal_line() -> str:
 
 
 def _release_in(content: dict[str, Any]) -> str:
-    told = content.get("release")
-    return told[:MAX_RELEASE_CHARS] if type(told) is str else UNKNOWN
+    release = content.get("release")
+    return release[:MAX_RELEASE_CHARS] if type(release) is str else UNKNOWN
 
 
 def _content(data: bytes, name: str) -> dict[str, Any]:

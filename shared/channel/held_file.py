@@ -53,7 +53,7 @@ def _open_windows(path: str, how: int) -> int | None:
     kernel32.CreateFileW.restype, number = ctypes.c_void_p, ctypes.c_uint32
     kernel32.CreateFileW.argtypes = (
         ctypes.c_wchar_p, number, number, ctypes.c_void_p, number, number, ctypes.c_void_p,
-    )  # fmt: skip
+    )
     handle = kernel32.CreateFileW(path, _GENERIC_READ_WRITE, _SHARE_NOTHING, None, how, _NORMAL_FILE, None)
     if handle == ctypes.c_void_p(-1).value:
         code = ctypes.get_last_error()

@@ -25,26 +25,26 @@ import re
 from typing import Any
 
 from mirage_lsd.shared.errors import FieldError, WireError
-from mirage_lsd.shared.messages import commands, events, look_commands, look_events
+from mirage_lsd.shared.messages import look_commands, look_events, worker_commands, worker_events
 from mirage_lsd.shared.messages.fields import MAX_INTEGER, build
 from mirage_lsd.shared.messages.strict_json import parse
 
-VERSION = commands.PROTOCOL
-MODULES = (commands, events, look_commands, look_events)
+VERSION = worker_commands.PROTOCOL
+MODULES = (worker_commands, worker_events, look_commands, look_events)
 MAX_MESSAGE_BYTES = 64 * 1024
 _KEYS = {"v", "type", "id", "body"}
-_BASES = (commands.Command, events.Event)
+_BASES = (worker_commands.WorkerCommand, look_commands.LookRequest, worker_events.Event)
 
 
 def message_classes() -> dict[str, type]:
     """Every message by its name on the wire, found by walking MODULES."""
-    found = {}
+    classes = {}
     for module in MODULES:
         for value in vars(module).values():
             ours = isinstance(value, type) and issubclass(value, _BASES) and value.__module__ == module.__name__
             if ours and dataclasses.is_dataclass(value) and not value.__name__.startswith("_"):
-                found[wire_name(value)] = value
-    return found
+                classes[wire_name(value)] = value
+    return classes
 
 
 def wire_name(kind: type) -> str:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules for the fields of messages and settings, stated once where the field is declared.
 
-Used by commands.py, events.py, settings.py, endpoints.py and wire.py in both processes. Invariant: an
-instance of a class that calls `check` in __post_init__ holds only values its rules allow, whoever made it.
+Used by every message, the settings and the launch lines, in all processes. Invariant: an instance of a Checked class
+holds only values its rules allow, whoever made it.
 Each refusal is a FieldError that names the field, what it was and what is allowed.
 """
 
@@ -96,7 +96,7 @@ def choice(*allowed: Any, default: Any = _NO_DEFAULT) -> Any:
     """One of a few values, of exactly their type."""
 
     def accept(value: Any, name: str) -> Any:
-        if not any(type(value) is type(one) and value == one for one in allowed):
+        if not any(type(value) is type(known) and value == known for known in allowed):
             raise _refused(name, value, "one of " + ", ".join(map(repr, allowed)))
         return value
 
@@ -127,11 +127,13 @@ def nested_many(kind: type, max_items: int, default: Any = _NO_DEFAULT) -> Any:
     return _field(Rule(accept, kind, many=True), default)
 
 
-def check(instance: Any) -> None:
-    """Hold each field of a frozen dataclass to its rule, or FieldError; call it in __post_init__."""
-    for each in dataclasses.fields(instance):
-        kept = rule_of(each).accept(getattr(instance, each.name), each.name)
-        object.__setattr__(instance, each.name, kept)
+class Checked:
+    """Base of frozen dataclasses: holds each field to its rule when an instance is made, or FieldError."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            kept = rule_of(field).accept(getattr(self, field.name), field.name)
+            object.__setattr__(self, field.name, kept)
 
 
 def rule_of(declared: dataclasses.Field) -> Rule:
@@ -144,16 +146,16 @@ def build(kind: type, values: Any, name: str = "") -> Any:
     prefix = name + "." if name else ""
     if type(values) is not dict:
         raise _refused(name or "body", values, f"an object with the fields of {kind.__name__}")
-    declared = {each.name: each for each in dataclasses.fields(kind)}
+    declared = {field.name: field for field in dataclasses.fields(kind)}
     for key in values:
         if key not in declared:
             known = ", ".join(declared) or "none"
             raise FieldError(f"{prefix}{_short(key)} is not a field of {kind.__name__}; it has: {known}", prefix + key)
     arguments = {}
-    for key, each in declared.items():
+    for key, field in declared.items():
         if key in values:
-            arguments[key] = _inner(rule_of(each), values[key], prefix + key)
-        elif each.default is _NO_DEFAULT:
+            arguments[key] = _inner(rule_of(field), values[key], prefix + key)
+        elif field.default is _NO_DEFAULT:
             raise FieldError(f"{prefix}{key} is missing: {kind.__name__} needs it", prefix + key)
     try:
         return kind(**arguments)

@@ -2,15 +2,25 @@
 """A look as a value: layers of words that compose, and a preset, which is a look with a name.
 
 Used in every process: the OBS half keeps the looks, the worker draws them, controllers show them. Invariant: an
-instance is valid (FieldError otherwise) and is never changed, only replaced. Words are text for a model; only the
-worker knows whether its model understands them.
+instance is valid (FieldError otherwise) and is never changed, only replaced. Words are text for a model; whether
+one understands them is for vocabulary.py or the model to say.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirage_lsd.shared.messages.fields import check, choice, flag, integer, nested, nested_many, number, string, strings
+from mirage_lsd.shared.messages.fields import (
+    Checked,
+    choice,
+    flag,
+    integer,
+    nested,
+    nested_many,
+    number,
+    string,
+    strings,
+)
 from mirage_lsd.shared.messages.settings import LAYERS, MAX_FADE_MS, MAX_NAME_CHARS, MAX_PROMPT_CHARS, MAX_SEED, Layer
 
 KEEP = "keep"
@@ -25,7 +35,7 @@ MAX_STATUS_CHARS = 2000
 
 
 @dataclass(frozen=True)
-class Look:
+class Look(Checked):
     """What one filter wears. layers: oldest first, each name at most once; a newer one is laid over the older.
     preset: the one applied last, "" for none. strength: 0 … 1, multiplied with the filter's own. seed: of the noise,
     OWN_SEED for the filter's own. fade_ms: how long it comes up over the look before it, 0 is a cut. off: the source
@@ -38,16 +48,13 @@ class Look:
     fade_ms: int = integer(0, MAX_FADE_MS, default=0)
     off: bool = flag(default=False)
 
-    def __post_init__(self) -> None:
-        check(self)
-
     def words(self, layer: str) -> str:
         """The words on a layer, "" where it is bare."""
-        return next((one.words for one in self.layers if one.name == layer), "")
+        return next((worn.words for worn in self.layers if worn.name == layer), "")
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(Checked):
     """A look with a name. id: lower-case words joined by "-". outfit … prompt: the words it puts on each layer, ""
     where it leaves the layer alone, KEEP where it takes the layer off. obs_scene: the OBS scene to switch to, "" for
     none. phrases: what to say for it besides its name. gesture: the sign that calls it. note: what a user should know
@@ -68,9 +75,6 @@ class Preset:
     gesture: str = choice(*GESTURES, default="")
     note: str = string(400, default="")
 
-    def __post_init__(self) -> None:
-        check(self)
-
     def layers(self) -> tuple[Layer, ...]:
         """The layers it sets, in the order in which they are laid one over the other."""
         named = ((name, getattr(self, name)) for name in LAYERS)
@@ -83,14 +87,11 @@ class Preset:
 
 
 @dataclass(frozen=True)
-class FilterReport:
-    """One filter as the desk tells of it. name: its target, "source/filter". generation: of the settings the worker
-    has acknowledged, as frames carry it. status: its status line."""
+class FilterReport(Checked):
+    """One filter as the look store tells of it. name: its target, "source/filter". generation: of the settings that
+    the worker has acknowledged, as frames carry it. status: its status line."""
 
     name: str = string(MAX_TARGET_CHARS)
     look: Look = nested(Look)
     generation: int = integer(0)
     status: str = string(MAX_STATUS_CHARS, default="")
-
-    def __post_init__(self) -> None:
-        check(self)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Look commands: what a hotkey, a controller, voice, a gesture or an OBS scene asks of the desk.
+"""Look commands: what a hotkey, a controller, voice, a gesture or an OBS scene asks of the look store.
 
-The desk (obs_script/looks/desk.py, inside OBS) owns every filter's look; controllers reach it over the same kind of
-channel as the worker's (wire.py), voice and hotkeys directly. Each command is answered by one LookDone, or by an
-ErrorReply, once the worker draws the new look. Invariant: an instance is valid.
+The look store (obs_script/looks/look_store.py, inside OBS) owns every filter's look; controllers reach it over the
+same kind of channel as the worker's (wire.py), voice and hotkeys directly. Each command is answered by one LookDone,
+once the worker draws the new look, or by an ErrorReply. Invariant: an instance is valid.
 
 target: "" for all filters, else a filter as "source/filter", or a source's name for all filters on it.
 origin: who asks: "hotkey", "voice", "gesture", "scene", "properties"; a controller gives its own name and becomes
@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirage_lsd.shared.messages.commands import Command
-from mirage_lsd.shared.messages.fields import choice, flag, integer, string
+from mirage_lsd.shared.messages.fields import Checked, choice, flag, integer, string
 from mirage_lsd.shared.messages.look import MAX_PRESETS, MAX_TARGET_CHARS
 from mirage_lsd.shared.messages.settings import LAYERS, MAX_FADE_MS, MAX_NAME_CHARS, MAX_PROMPT_CHARS
 
@@ -23,8 +22,12 @@ AS_IT_IS = -1
 MAX_ORIGIN_CHARS = 64
 
 
-class LookCommand(Command):
-    """Base of the commands that change looks; each has the fields target and origin."""
+class LookRequest(Checked):
+    """Base of what the look server is asked."""
+
+
+class LookCommand(LookRequest):
+    """Base of the requests that change looks; each has the fields target and origin."""
 
     target: str
     origin: str
@@ -86,9 +89,12 @@ class PreviousPreset(_Plain):
 
 @dataclass(frozen=True)
 class RandomPreset(_Plain):
-    """Any other preset. draw: which, counted from 0 and wrapped around; AS_IT_IS: the desk draws."""
+    """Any other preset. draw: which, counted from 0 and wrapped around; AS_IT_IS: the look store draws."""
 
     draw: int = integer(AS_IT_IS, default=AS_IT_IS)
+
+
+PRESET_COMMANDS = (ApplyPreset, NextPreset, PreviousPreset, RandomPreset)
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,7 @@ class TurnOn(_Plain):
 
 
 @dataclass(frozen=True)
-class Talk(Command):
+class Talk(LookRequest):
     """The push-to-talk key went down or up. Answer: Done."""
 
     held: bool = flag()
@@ -110,12 +116,12 @@ class Talk(Command):
 
 
 @dataclass(frozen=True)
-class GetLooks(Command):
+class GetLooks(LookRequest):
     """Answer: LooksReport."""
 
 
 @dataclass(frozen=True)
-class GetPresets(Command):
+class GetPresets(LookRequest):
     """Answer: PresetPage with the presets from number `first` on; ask again until all `total` have come."""
 
     first: int = integer(0, MAX_PRESETS, default=0)

@@ -1,29 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the desk tells: replies to one controller, and the event stream of who did what to all.
+"""What the look store tells: replies to one controller, and the event stream of who did what to all.
 
-Built by the desk inside OBS, decoded by controllers (wire.py). Invariants: an instance is valid; `revision` rises by
-one with every change of any look, so a controller that misses one asks with GetLooks.
+Built by the look store inside OBS, decoded by controllers (wire.py). Invariants: an instance is valid; `revision`
+rises by one with every change of any look, so a controller that misses one asks with GetLooks.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirage_lsd.shared.messages.events import MAX_STREAMS, MAX_TEXT_CHARS, MAX_WORD_CHARS, Event
 from mirage_lsd.shared.messages.fields import flag, integer, nested_many, string
 from mirage_lsd.shared.messages.look import FilterReport, Preset
 from mirage_lsd.shared.messages.look_commands import MAX_ORIGIN_CHARS
+from mirage_lsd.shared.messages.worker_events import MAX_STREAMS, MAX_TEXT_CHARS, MAX_WORD_CHARS, Event
 
 PRESETS_A_PAGE = 32
 
 
 @dataclass(frozen=True)
 class LookDone(Event):
-    """Reply to a look command. filters: those it was meant for, as they are now. drawn: the worker draws them (it
+    """Reply to a look command. filters: those it was meant for, as they are now. applied: the worker draws them (it
     does not while it is starting, or when they are off)."""
 
     revision: int = integer(0)
-    drawn: bool = flag()
+    applied: bool = flag()
     filters: tuple[FilterReport, ...] = nested_many(FilterReport, MAX_STREAMS, default=())
 
 

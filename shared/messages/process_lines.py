@@ -14,7 +14,7 @@ from typing import Any
 
 from mirage_lsd.shared.channel import wire
 from mirage_lsd.shared.errors import FieldError, MirageError
-from mirage_lsd.shared.messages.fields import build, check, string
+from mirage_lsd.shared.messages.fields import Checked, build, string
 from mirage_lsd.shared.messages.strict_json import parse
 
 CANNOT_WORK = 2
@@ -27,11 +27,8 @@ class LineError(MirageError):
     code = "bad_settings"
 
 
-class LineMessage:
+class LineMessage(Checked):
     """Base of what follows the launch line, in both directions; checks the fields."""
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 class Started(LineMessage):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirage_lsd.shared.messages.fields import check, choice, flag, integer, nested_many, number, string
+from mirage_lsd.shared.messages.fields import Checked, choice, flag, integer, nested_many, number, string
 
 PIPELINES = ("lsd", "passthrough")
 SIZES = ("tiny", "small", "medium", "large")
@@ -29,7 +29,7 @@ LAYERS = ("prompt", "outfit", "hair", "scene", "light")
 
 
 @dataclass(frozen=True)
-class Layer:
+class Layer(Checked):
     """One part of a look. name: one of LAYERS; "prompt" is for words of any kind. words: what to put there, "keep"
     for what the camera sees. preset: the preset they come from, "" for none."""
 
@@ -37,19 +37,15 @@ class Layer:
     words: str = string(MAX_PROMPT_CHARS, min_chars=1)
     preset: str = string(MAX_NAME_CHARS, default="")
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 @dataclass(frozen=True)
-class StreamSettings:
+class StreamSettings(Checked):
     """enabled: restyle at all. pipeline: which stages. layers: what to wear and where to be, oldest first, each
     laid over those before it. prompt: more words, laid over all layers. fade_ms: how long a change of the look comes
     up, 0 is a cut. strength: 0 changes nothing, 1 all it can. steps: denoising steps a frame.
     working_size: resolution the model works at, "auto": the largest that keeps pace. device: where it runs.
     seed: of the noise. target_fps: frames a second to aim at. keep_in_sync: hold source and sound until the
     processed frame is there.
-    max_fps_for_tests: 0 means no limit.
     model: which model. The rest is for mirage-lsd-v1: checkpoint: a folder, file or hub id, "" for the default;
     structure_lock: how much of the source's layout stays, 0 to 1; edit_region: where the edit may show."""
 
@@ -65,11 +61,7 @@ class StreamSettings:
     seed: int = integer(0, MAX_SEED, default=1)
     target_fps: int = choice(*TARGET_FPS, default=30)
     keep_in_sync: bool = flag(default=False)
-    max_fps_for_tests: float = number(0.0, 1000.0, default=0.0)
     model: str = choice(*MODELS, default=TINY)
     checkpoint: str = string(MAX_CHECKPOINT_CHARS, default="")
     structure_lock: float = number(0.0, 1.0, default=0.5)
     edit_region: str = choice(*EDIT_REGIONS, default="everything")
-
-    def __post_init__(self) -> None:
-        check(self)

@@ -28,8 +28,8 @@ def parse(data: bytes) -> Any:
 
 def _check_depth(text: str) -> None:
     depth = 0
-    for found in _BRACKETS_AND_STRINGS.findall(text):
-        depth += _STEP.get(found, 0)
+    for token in _BRACKETS_AND_STRINGS.findall(text):
+        depth += _STEP.get(token, 0)
         if depth > MAX_DEPTH:
             raise ValueError(f"nested deeper than {MAX_DEPTH}")
 

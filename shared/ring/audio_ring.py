@@ -7,10 +7,10 @@ All numbers are in the machine's byte order, naturally aligned, and `head` is st
 Layout version 1:
 
 Header, bytes 0 to 4095
-    0  8 bytes magic "MIRAGEAU"    20 u32 format (1 = int16)       48 u32 closed: 1 when the writer is done
-    8  u32 layout_version = 1      24 u64 capacity_samples         64 u64 head: samples written so far
-    12 u32 rate_hz = 16000         32 u64 block_samples: the most   72 u64 newest_ns: shared.clock time of the
-    16 u32 channels = 1               that one write publishes            newest sample
+    0  8 bytes magic "MIRAGEAU"    20 u32 format (1 = int16)        64 u64 head: samples written so far
+    8  u32 layout_version = 1      24 u64 capacity_samples          72 u64 newest_ns: shared.clock time of the
+    12 u32 rate_hz = 16000         32 u64 block_samples: the most          newest sample
+    16 u32 channels = 1               that one write publishes
   Bytes not named are 0. Size of the file: 4096 + 2 * capacity_samples.
 Samples, from byte 4096: sample number s lies at 4096 + 2 * (s % capacity_samples).
 
@@ -41,7 +41,7 @@ DEFAULT_CAPACITY_SAMPLES = 30 * RATE_HZ  # so long may a busy machine keep its r
 DEFAULT_BLOCK_SAMPLES = RATE_HZ // 4
 MAX_CAPACITY_SAMPLES = 120 * RATE_HZ
 _FIXED = struct.Struct("=8sIIIIQQ")  # magic, layout_version, rate_hz, channels, format, capacity, block
-_CLOSED_HALF_WORD, _HEAD_WORD, _NEWEST_NS_WORD = 12, 8, 9
+_HEAD_WORD, _NEWEST_NS_WORD = 8, 9
 _TRIES = 4
 
 
@@ -64,7 +64,6 @@ class AudioRing:
         self._writable = writable
         self._bytes = memoryview(mapping.memory)
         self._words = self._bytes[:HEADER_BYTES].cast("Q")
-        self._half_words = self._bytes[:HEADER_BYTES].cast("I")
         self._fence = new_fence()
         self.at = self.head
 
@@ -110,11 +109,6 @@ class AudioRing:
     def newest_ns(self) -> int:
         """When the newest sample was heard, in ns of shared.clock."""
         return self._words[_NEWEST_NS_WORD]
-
-    @property
-    def writer_done(self) -> bool:
-        """True once the writer said that no sound will follow."""
-        return self._half_words[_CLOSED_HALF_WORD] != 0
 
     def write(self, samples: bytes, newest_ns: int) -> None:
         """Append int16 samples. More than block_samples are published in several steps. bad_block, read_only."""
@@ -163,14 +157,10 @@ class AudioRing:
         rest = HEADER_BYTES + (end - start - first) * SAMPLE_BYTES
         return bytes(self._bytes[at : at + first * SAMPLE_BYTES]) + bytes(self._bytes[HEADER_BYTES:rest])
 
-    def mark_done(self) -> None:
-        """The writer's last word."""
-        self._half_words[_CLOSED_HALF_WORD] = 1
-
     def close(self) -> None:
         """Unmap this end only. Idempotent."""
         with suppress(BufferError):
-            for view in (self._words, self._half_words, self._bytes):
+            for view in (self._words, self._bytes):
                 view.release()
         self._mapping.close()
 

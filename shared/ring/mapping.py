@@ -15,6 +15,7 @@ user space prevents that. Nobody in this project ever resizes one: a new size is
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import mmap
 import os
@@ -37,6 +38,11 @@ class Mapping:
         self.path = path
         self.memory = memory
         self.size_bytes = len(memory)
+
+    @property
+    def address(self) -> int:
+        """Where it lies in this process, for code that is not Python; valid until close()."""
+        return ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
 
     def close(self) -> None:
         """Unmap. While a caller holds a view, the memory stays mapped until that view goes. Idempotent."""

@@ -8,10 +8,10 @@ order (little-endian everywhere we run), naturally aligned, and each one that ch
 run is stored and loaded as one machine word. Layout version 1:
 
 Header, bytes 0 to 4095
-    0  8 bytes magic "MIRAGERG"    24 u32 max_width_px    48 u32 closed: 1 when the writer is done
-    8  u32 layout_version = 1      28 u32 max_height_px   64 u64 head: frames published so far; the
-    12 u32 slot_count (4 to 64)    32 u64 total_bytes            newest is frame n = head and lies in
-    16 u64 slot_stride_bytes       40 u64 epoch                  slot (n - 1) % slot_count
+    0  8 bytes magic "MIRAGERG"    24 u32 max_width_px    64 u64 head: frames published so far; the
+    8  u32 layout_version = 1      28 u32 max_height_px          newest is frame n = head and lies in
+    12 u32 slot_count (4 to 64)    32 u64 total_bytes            slot (n - 1) % slot_count
+    16 u64 slot_stride_bytes       40 u64 epoch
   slot_stride_bytes = 128 + 4 * max_width_px * max_height_px, rounded up to 4096.
   total_bytes = 4096 + slot_count * slot_stride_bytes = size of the file. Bytes not named are 0.
 
@@ -47,7 +47,7 @@ from contextlib import suppress
 from mirage_lsd.shared.errors import MappingError, RingError, TornFrame
 from mirage_lsd.shared.ring import ring_layout as layout
 from mirage_lsd.shared.ring.fence import new_fence
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.mapping import Mapping, create_mapping, open_mapping
 
 _FIELDS = layout.FIELDS_OFFSET
@@ -76,7 +76,6 @@ class Ring:
         self.writable = writable
         self.buffer = memoryview(mapping.memory)  # the whole mapping, e.g. to register it with CUDA
         self._words = self.buffer.cast("Q")
-        self._half_words = self.buffer.cast("I")
         self._fence = new_fence()
         self._slot_count = geometry.slot_count
         self._slots = [geometry.slot_offset(slot) for slot in range(geometry.slot_count)]
@@ -132,14 +131,14 @@ class Ring:
         return self._words[layout.EPOCH_WORD]
 
     @property
+    def address(self) -> int:
+        """Where the ring is mapped in this process, for the Lua half; valid until close()."""
+        return self._mapping.address
+
+    @property
     def head(self) -> int:
         """Frames published so far; also the number of the newest."""
         return self._words[layout.HEAD_WORD]
-
-    @property
-    def writer_done(self) -> bool:
-        """True once the writer said that no frame will follow."""
-        return self._half_words[layout.CLOSED_WORD] != 0
 
     def begin_write(self, header: FrameHeader) -> memoryview:
         """Claim the next slot; returns its writable pixels (height_px * stride_bytes) to be filled in place.
@@ -232,15 +231,11 @@ class Ring:
                 return view.n, view.header
         raise TornFrame(f"the writer overtook {self._slot_count} copies of its newest frame")
 
-    def mark_done(self) -> None:
-        """The writer's last word: no frame will follow. Readers see it as `writer_done`."""
-        self._half_words[layout.CLOSED_WORD] = 1
-
     def close(self) -> None:
         """Unmap this end only. Memory under a view still held stays until the view goes. Idempotent."""
         self._writing = None
         with suppress(BufferError):  # someone, ctypes for one, still points into the buffer: let them finish
-            for view in (self._words, self._half_words, self.buffer):
+            for view in (self._words, self.buffer):
                 view.release()
         self._mapping.close()
 

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 
 from mirage_lsd.shared.errors import RingError
-from mirage_lsd.shared.ring.frame import BGRA8, BYTES_PER_PIXEL, FrameHeader
+from mirage_lsd.shared.ring.frame_header import BGRA8, BYTES_PER_PIXEL, FrameHeader
 
 MAGIC = b"MIRAGERG"
 LAYOUT_VERSION = 1
@@ -22,8 +22,8 @@ MIN_SLOTS, DEFAULT_SLOTS, MAX_SLOTS = 4, 6, 64
 MAX_SIDE_PX = 7680
 MAX_AREA_PX = 7680 * 4320
 
-EPOCH_WORD, CLOSED_WORD, HEAD_WORD = 5, 12, 8
-"""Indices into the header as u64 (epoch, head) and as u32 (closed)."""
+EPOCH_WORD, HEAD_WORD = 5, 8
+"""Indices into the header as u64."""
 
 _HEADER = struct.Struct("=8sIIQIIQQI")
 FRAME_STRUCT = struct.Struct("=QQIIIIQQQQQ")

@@ -43,7 +43,7 @@ def main() -> None:
                 stream.change(prompt=LOOKS[number // 200 % len(LOOKS)])
             picture = frames[number % len(frames)]
             stream.send(255 - picture if number // 300 % 2 else picture)
-            while stream.stream._carrier.busy:
+            while stream.stream.pipeline.busy:
                 stream.stream.collect()
             if number % 100 == 0:
                 seen.append(process.memory_info().rss / MB)

@@ -54,7 +54,7 @@ def test_a_user_installs_verifies_and_removes(checkout: Path, user_environment: 
     assert verified.returncode == 0, verified.stdout + verified.stderr
     script = Path(verified.stdout.strip().splitlines()[-1].rsplit(": ", 1)[1])
     assert script.is_file() and script.is_relative_to(data), "it must not need the checkout"
-    assert (script.parent / "filter.lua").is_file()
+    assert (script.parent / "render" / "filter.lua").is_file()
 
     assert filters_in_obs(script, data / "install.json", tmp_path / "obs"), "the installed filter shows no result"
 

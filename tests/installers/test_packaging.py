@@ -28,7 +28,7 @@ def tracked_files(checkout: Path) -> list[str]:
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *SOURCE_OF],
         cwd=checkout, check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
+    ).stdout
     return sorted(name for name in listing.split("\0") if name and (checkout / name).exists())
 
 

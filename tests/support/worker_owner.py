@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -14,13 +15,14 @@ from mirage_lsd.shared.channel.channel import ControlClient, new_key_pair
 from mirage_lsd.shared.channel.endpoints import LaunchConfig, LaunchReport
 from mirage_lsd.shared.channel.session_folder import SessionFolder
 from mirage_lsd.shared.doorbell.doorbell import Doorbell
-from mirage_lsd.shared.messages import commands
+from mirage_lsd.shared.messages import worker_commands
 from mirage_lsd.shared.messages.settings import StreamSettings
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 
 START_WITHIN_S = 20.0
 MODEL_WITHIN_S = 120.0
+MARKING = (str(Path(__file__).with_name("marking_worker.py")),)
 
 
 @dataclass
@@ -34,14 +36,15 @@ class Shown:
 class WorkerOwner:
     """Owns a session folder, a doorbell, a worker process and any number of streams. A context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: tuple[str, ...] = ("-m", "mirage_lsd.worker")) -> None:
+        """worker: what Python runs, MARKING for marking_worker.py."""
         self.folder = SessionFolder.create()
         self.doorbell = Doorbell.create(self.folder.path_of("doorbell"))
         server, self.keys = new_key_pair(), new_key_pair()
         self.server_public_key = server.public
         launch = LaunchConfig(self.folder.path, "doorbell", server.public, server.secret, self.keys.public)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "mirage_lsd.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, *worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self.process.stdin.write(launch.to_line().encode())
         self.process.stdin.flush()
@@ -73,11 +76,11 @@ class WorkerOwner:
         """Makes a pair of rings for frames of this size and has the worker serve them."""
         names = [f"{end}-{stream_id}-{epoch}" for end in ("in", "out")]
         self.rings[stream_id] = tuple(Ring.create(self.folder.path_of(name), width_px, height_px) for name in names)
-        self.client.request(commands.OpenStream(stream_id, epoch, *names))
+        self.client.request(worker_commands.OpenStream(stream_id, epoch, *names))
 
     def apply(self, stream_id: int, generation: int, **settings) -> None:
         """Applies settings and waits until the worker has."""
-        self.client.request(commands.ApplySettings(stream_id, generation, StreamSettings(**settings)))
+        self.client.request(worker_commands.ApplySettings(stream_id, generation, StreamSettings(**settings)))
 
     def send(self, stream_id: int, picture: np.ndarray) -> int:
         """Writes one picture as the next frame and rings; returns its frame_id."""
@@ -107,7 +110,7 @@ class WorkerOwner:
         """Waits until the model is loaded; fails with the worker's own words when it cannot be."""
         deadline_s = time.monotonic() + MODEL_WITHIN_S
         while time.monotonic() < deadline_s:
-            if self.client.request(commands.GetStatus()).ready:
+            if self.client.request(worker_commands.GetStatus()).ready:
                 return
             time.sleep(0.1)
         raise AssertionError("the model was not ready in time; see the worker's log above")

@@ -15,7 +15,7 @@ import zmq
 from mirage_lsd.shared.channel.channel import ControlClient, ControlServer, Request, new_key_pair
 from mirage_lsd.shared.channel.curve import KeyPair
 from mirage_lsd.shared.channel.endpoints import LaunchConfig, LaunchReport
-from mirage_lsd.shared.messages import commands, events
+from mirage_lsd.shared.messages import worker_commands, worker_events
 
 
 @dataclass
@@ -33,12 +33,13 @@ class ControlWorker:
         while not self.ending:
             self.loops += 1
             for request in self.server.receive():
-                if isinstance(request.message, commands.Ping):
-                    self.server.reply(request, events.Pong(request.message.sent_ns, 1))
-                elif isinstance(request.message, commands.CloseStream):
+                if isinstance(request.message, worker_commands.Ping):
+                    self.server.reply(request, worker_events.Pong(request.message.sent_ns, 1))
+                elif isinstance(request.message, worker_commands.CloseStream):
                     self.unanswered.append(request)
                 else:
-                    self.server.reply(request, events.ErrorReply("unknown_preset", "there is no such preset", "preset"))
+                    refusal = worker_events.ErrorReply("unknown_preset", "there is no such preset", "preset")
+                    self.server.reply(request, refusal)
 
     def stop(self) -> None:
         self.ending = True

@@ -15,7 +15,7 @@ packages=(numpy==1.26.4 opencv-python-headless==4.11.0.86 pyzmq==27.3.0 psutil p
 python_sdist_sha256=8a4dbddadc63ca9700370bc95e5a8e27a03c00c7ac6ab3877102bd9bb4c4f5fa
 tests=(tests/wine tests/unit/ring/test_{doorbell,ring,ring_bounds,ring_layout,ring_concurrent}.py
   tests/unit/voice/test_voice_audio_ring.py tests/unit/channel/test_{endpoints,wire,channel,channel_strangers}.py
-  tests/unit/obs_script/test_{desk,look_state}.py tests/obs/filter/test_lua_ring.py
+  tests/unit/obs_script/test_{look_store,look_state}.py tests/obs/filter/test_lua_ring.py
   tests/test_frame_journey.py)
 
 export WINEPREFIX="$folder/prefix" WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml=" PIP_DISABLE_PIP_VERSION_CHECK=1

@@ -35,7 +35,7 @@ from mirage_lsd.shared.clock import now_ns
 from mirage_lsd.shared.doorbell.doorbell import Doorbell
 from mirage_lsd.shared.doorbell.doorbell_event import EventDoorbell
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.messages.commands import Ping
+from mirage_lsd.shared.messages.worker_commands import Ping
 
 STAND_INS = os.environ.get("MIRAGE_LSD_STAND_INS", "")
 OBS_SCRIPT = Path(__file__).resolve().parents[2] / "obs_script"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`mirage-lsd bench pipeline`: ring in → ring out of one stream, stage by stage, as fast as it goes.
 
-Runs the worker's own Stream on real rings in this process. Latency: the next frame is written when the last one is
-out, so it holds no queueing; the stages' times are CUDA events on a graphics card. fps: for mirage-lsd-v1 with the
-next frame written as soon as it is taken, as in the worker. Warm-up is excluded. Prints a table and writes JSON.
-"""
+Runs the worker's own Stream on real rings in this process, and plays a person who moves (footage.py). Latency: the next
+frame is written when the last one is out, so it holds no queueing; the stages' times are CUDA events on a graphics
+card. fps: for mirage-lsd-v1 with the next frame written as soon as it is taken, as in the worker. Warm-up is excluded.
+Prints a table and writes JSON. """
 
 from __future__ import annotations
 
@@ -13,22 +13,20 @@ import tempfile
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 import psutil
 
 from mirage_lsd.shared.messages.settings import V1, StreamSettings
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 from mirage_lsd.worker.bench import machine
+from mirage_lsd.worker.bench.footage import footage
 from mirage_lsd.worker.hosts.engine_host import EngineHost
-from mirage_lsd.worker.loop import run_stages
 from mirage_lsd.worker.state import StreamState
 from mirage_lsd.worker.stream import Stream
 from mirage_lsd.worker.timing import NS_PER_MS, percentiles_ms
 
 WARM_UP_FRAMES = 30
-PICTURES = 24
 BYTES_PER_MB = 1_000_000
 
 
@@ -38,11 +36,12 @@ def run(options) -> dict:
         prompt="red leather jacket, city night", steps=options.steps, working_size=options.working_size,
         target_fps=60, model=options.model, checkpoint=options.checkpoint, device=options.device,
     )  # fmt: skip
-    models = _models(options)
+    pictures, models = footage(options.clip, options.size), _models(options)
     with tempfile.TemporaryDirectory() as folder:
-        result = measure(models, settings, options.size, options.frames, Path(folder))
+        result = measure(models, settings, pictures, options.frames, Path(folder))
     report = {
         "size": f"{options.size[0]}x{options.size[1]}",
+        "clip": options.clip.name if options.clip else "carphone",
         "steps": options.steps,
         **machine.describe(),
         **models.facts(),
@@ -56,11 +55,12 @@ def run(options) -> dict:
     return report
 
 
-def measure(models, settings: StreamSettings, size_px: tuple[int, int], frames: int, folder: Path) -> dict:
-    """fps, p50/p95/p99 ms ring in → ring out, the same per stage, and resident memory before and after."""
-    rings = [Ring.create(str(folder / name), *size_px) for name in ("in", "out")]
+def measure(models, settings: StreamSettings, pictures: list[np.ndarray], frames: int, folder: Path) -> dict:
+    """pictures: uint8 [h, w, 4] BGRA, played in a loop → fps, p50/p95/p99 ms ring in → ring out, the same per stage,
+    and resident memory before and after."""
+    rings = [Ring.create(str(folder / name), *pictures[0].shape[1::-1]) for name in ("in", "out")]
     stream = Stream(StreamState(1, 0, "in", "out", settings, 1), models, lambda name: str(folder / name))
-    feed = Feed(stream, rings[0], moving_pictures(size_px))
+    feed = Feed(stream, rings[0], pictures)
     for _ in range(models.warm_up_frames):
         feed.one_by_one()
     process = psutil.Process()
@@ -99,18 +99,10 @@ class Feed:
     def one_by_one(self) -> tuple[dict[str, float], float]:
         """One frame, in to out: (each stage's milliseconds, all of it)."""
         now_ns = self._write()
-        started_ns = time.perf_counter_ns()
-        job = self._stream.take_newest()
-        job.stage_ms["upload"] = (time.perf_counter_ns() - started_ns) / NS_PER_MS
-        for stage in self._stream.stages:
-            started_ns = time.perf_counter_ns()
-            job = stage(job)
-            job.stage_ms[stage.name] = (time.perf_counter_ns() - started_ns) / NS_PER_MS
-        started_ns = time.perf_counter_ns()
-        self._stream.send(job)
-        job.stage_ms["download"] = (time.perf_counter_ns() - started_ns) / NS_PER_MS
-        while not self._stream.collect():
-            pass
+        job, processed = self._stream.take_newest(), self._stream.timings.processed
+        self._stream.run(job)
+        while self._stream.timings.processed == processed:
+            self._stream.collect()
         return job.stage_ms, (time.monotonic_ns() - now_ns) / NS_PER_MS
 
     def overlapped(self, frames: int) -> float:
@@ -122,7 +114,7 @@ class Feed:
             job = self._stream.take_newest()
             if job is not None:
                 self._write()
-                run_stages(self._stream, job)
+                self._stream.run(job)
         return frames / (time.perf_counter() - started_s)
 
     def _write(self) -> int:
@@ -133,21 +125,6 @@ class Feed:
         header = FrameHeader(self._frame_id, now_ns, width_px, height_px, width_px * 4, mapped_ns=now_ns)
         self._ring.write(header, picture)
         return now_ns
-
-
-def moving_pictures(size_px: tuple[int, int]) -> list[np.ndarray]:
-    """A short loop of uint8 [h, w, 4] BGRA pictures: a soft background and a figure that sways."""
-    width_px, height_px = size_px
-    noise = np.random.default_rng(0).integers(0, 255, (9, 16, 3), np.uint8)
-    room = cv2.resize(noise, size_px, interpolation=cv2.INTER_CUBIC)
-    pictures = []
-    for index in range(PICTURES):
-        x = int(width_px * (0.5 + 0.05 * np.sin(2 * np.pi * index / PICTURES)))
-        picture = room.copy()
-        cv2.ellipse(picture, (x, height_px), (width_px // 4, height_px // 2), 0, 0, 360, (90, 60, 40), -1)
-        cv2.ellipse(picture, (x, height_px // 3), (width_px // 12, height_px // 6), 0, 0, 360, (140, 170, 220), -1)
-        pictures.append(cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA))
-    return pictures
 
 
 def _models(options):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 
-from mirage_lsd.shared.messages.settings import TINY, StreamSettings
+from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.hosts.models_host import Choice
 from mirage_lsd.worker.models.graphs import GraphShapes
@@ -29,7 +29,7 @@ class BenchTiny:
 
     def choose(self, settings: StreamSettings) -> Choice:
         """Always the one there is."""
-        return Choice(TINY)
+        return Choice(self.tiny)
 
     def facts(self) -> dict:
         """What runs, at the working size of the last frame."""

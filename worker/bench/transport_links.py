@@ -16,7 +16,7 @@ import zmq
 
 from mirage_lsd.shared.clock import now_ns
 from mirage_lsd.shared.doorbell.doorbell import Doorbell
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 
 WAIT_S = 30.0

@@ -7,11 +7,12 @@ import importlib.util
 import sys
 
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.messages.settings import V1, StreamSettings
+from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.bench.floor import floor_of
 from mirage_lsd.worker.hosts import devices
 from mirage_lsd.worker.hosts.models_host import Choice
 from mirage_lsd.worker.hosts.v1_host import V1Host, V1Options
+from mirage_lsd.worker.pipeline import Pipeline
 from mirage_lsd.worker.programs.run_file import checkpoint_of
 from mirage_lsd.worker.v1.frame.program import FrameProgram, ProgramOptions
 from mirage_lsd.worker.v1.frame.wiring import FRAME_GRAPHS
@@ -31,9 +32,9 @@ class TimedHost(V1Host):
         self.program = super().new_program(shapes, options)
         return self.program
 
-    def new_stream(self, live: bool = True, options: ProgramOptions | None = None):
+    def new_pipeline(self, live: bool = True, options: ProgramOptions | None = None) -> Pipeline:
         """With lanes and clocks as the benchmark wants them."""
-        return super().new_stream(live, ProgramOptions(separate=not self.one_stream, timed=True))
+        return super().new_pipeline(live, ProgramOptions(separate=not self.one_stream, timed=True))
 
 
 class BenchV1:
@@ -41,7 +42,6 @@ class BenchV1:
 
     warm_up_frames = 10
     overlaps = True
-    tiny = None
 
     def __init__(self, options) -> None:
         gpus = devices.find_gpus()
@@ -57,7 +57,7 @@ class BenchV1:
 
     def choose(self, settings: StreamSettings) -> Choice:
         """Always the one there is; while the first prompt is read the source is shown, which the warm-up swallows."""
-        return Choice(V1, v1=self.host)
+        return Choice(self.host)
 
     def facts(self) -> dict:
         """What runs."""

@@ -15,7 +15,6 @@ import numpy as np
 from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.eval.measures.matte import scene_alpha
 from mirage_lsd.worker.eval.switches import EvalHost
-from mirage_lsd.worker.programs.run_file import Restyler
 
 
 @dataclass
@@ -44,9 +43,9 @@ def play(host: EvalHost, sources: Iterable[np.ndarray], settings: StreamSettings
 def stream(host: EvalHost, sources: Iterable[np.ndarray], settings: StreamSettings,
            keep: Callable[[int, np.ndarray, np.ndarray, float], None]) -> None:
     """Calls keep(t, source, picture u8 BGR, ms) for each frame; keeps nothing itself."""
-    restyle = Restyler(host)
+    pipeline = host.new_pipeline(live=False)
     for t, source in enumerate(sources):
         started_ns = time.perf_counter_ns()
-        output = restyle(source, settings)
+        output = pipeline.restyle(source, settings)
         spent_ms = (time.perf_counter_ns() - started_ns) / 1e6
         keep(t, source, np.ascontiguousarray(output[..., :3]), spent_ms)

@@ -28,13 +28,14 @@ import numpy as np
 
 from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker import engines
-from mirage_lsd.worker.hosts.engine_host import warm_up
+from mirage_lsd.worker.history import ANCHORS, CACHES
+from mirage_lsd.worker.hosts.engine_host import tiny_pipeline, warm_up
 from mirage_lsd.worker.models.config import DECISION, PAINTED_FROM, SCENE_FROM
 from mirage_lsd.worker.models.graphs import GraphShapes, shapes_for
 from mirage_lsd.worker.models.sampler import Schedule
 from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS, load_schedule, load_weights, save_weights
 from mirage_lsd.worker.paint.apply_layer import SHARES
-from mirage_lsd.worker.stages.context import ANCHORS, CACHES
+from mirage_lsd.worker.pipeline import Pipeline
 from mirage_lsd.worker.tracking.person_follow import PersonFollower
 
 ELSEWHERE = 1e3  # no surface lies there and no layer is so opaque, so nothing is steadied by it (tracking/steady.py)
@@ -153,7 +154,10 @@ class EnginePool:
 
 
 class EvalHost:
-    """What the stages need of an EngineHost, for one choice of switches."""
+    """What pipeline and stages need of an EngineHost, for one choice of switches."""
+
+    ready = True
+    looks_for_people = False  # what the nets paint is judged; whether somebody is there is none of theirs
 
     def __init__(self, pool: EnginePool, switches: Switches = Switches()) -> None:
         self.schedule = load_schedule(pool.weights) if switches.schedule else Schedule.uniform()
@@ -176,14 +180,15 @@ class EvalHost:
     def shapes_for(self, width_px: int, height_px: int, working_size: str) -> GraphShapes:
         return shapes_for(width_px, height_px, working_size)
 
-    def prepare(self, shapes: GraphShapes) -> bool:
+    def new_pipeline(self, live: bool = False) -> Pipeline:
+        return tiny_pipeline(self)
+
+    def prepare_engine(self, shapes: GraphShapes) -> bool:
         """Every size may be used at once: it is made when it is asked for."""
         return True
 
-    def took(self, settings: StreamSettings, size_px: tuple[int, int], frame_ms: float) -> None:
+    def record_frame(self, settings: StreamSettings, size_px: tuple[int, int], frame_ms: float) -> None:
         """Nothing follows the pace here: every film is played at the same size."""
-
-    looks_for_people = False  # what the nets paint is judged; whether somebody is there is none of theirs
 
     def steps_for(self, settings: StreamSettings) -> int:
         return settings.steps

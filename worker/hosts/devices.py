@@ -90,11 +90,11 @@ def resolve(wanted: str, gpus: tuple[Gpu, ...]) -> Gpu | None:
     """The card for a device setting, None for the CPU. Raises DeviceError naming what there is."""
     if wanted == CPU or (wanted == AUTO and not gpus):
         return None
-    found = gpus[:1] if wanted in (AUTO, "cuda") else tuple(gpu for gpu in gpus if gpu.id == wanted)
-    if not found:
+    chosen = gpus[:1] if wanted in (AUTO, "cuda") else tuple(gpu for gpu in gpus if gpu.id == wanted)
+    if not chosen:
         there = ", ".join([*(gpu.label for gpu in gpus), CPU])
         raise DeviceError(f"{wanted} is not available: this computer has {there}")
-    return found[0]
+    return chosen[0]
 
 
 def check_torch(gpu: Gpu | None, torch_build: tuple[str, str] | None = None) -> None:
@@ -116,10 +116,10 @@ def check_torch(gpu: Gpu | None, torch_build: tuple[str, str] | None = None) -> 
 
 def installed_torch() -> tuple[str, str]:
     """(version, CUDA or HIP version) of the installed PyTorch, read from its files; ("", "") if there is none."""
-    found = importlib.util.find_spec("torch")
-    if found is None or not found.origin:
+    spec = importlib.util.find_spec("torch")
+    if spec is None or not spec.origin:
         return "", ""
-    text = (Path(found.origin).parent / "version.py").read_text(encoding="utf-8")
+    text = (Path(spec.origin).parent / "version.py").read_text(encoding="utf-8")
     values = dict(re.findall(r"^(__version__|cuda|hip)\b[^=]*= *'([^']*)'", text, re.MULTILINE))
     return values.get("__version__", ""), values.get("cuda", values.get("hip", ""))
 

@@ -18,15 +18,19 @@ import numpy as np
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker import engines
+from mirage_lsd.worker.hosts.model_context import ModelContext, TinyModel
 from mirage_lsd.worker.hosts.pace import Pace
 from mirage_lsd.worker.models.graphs import GraphShapes, shapes_for
 from mirage_lsd.worker.models.sampler import Schedule
 from mirage_lsd.worker.models.weights import load_schedule
+from mirage_lsd.worker.pipeline import Pipeline
 from mirage_lsd.worker.processes import freed_memory
+from mirage_lsd.worker.stage_order import tiny_stages
+from mirage_lsd.worker.timing import since_ms
 from mirage_lsd.worker.tracking.person_follow import PersonFollower
+from mirage_lsd.worker.transport import HostTransport
 
 log = logging.getLogger(__name__)
-NS_PER_MS = 1_000_000
 FIRST_SHAPES = GraphShapes((320, 192))  # 16:9 at medium quality: what most streams ask for
 SIZES_KEPT = 32
 ENGINES_KEPT = 2  # the size that runs and the one before, which "auto" may soon go back to
@@ -60,7 +64,7 @@ class EngineHost:
 
     def start(self) -> None:
         """Loads in the background; failure is told by `state` and `text`."""
-        self.prepare(FIRST_SHAPES)
+        self.prepare_engine(FIRST_SHAPES)
 
     def load(self, shapes: GraphShapes = FIRST_SHAPES) -> engines.Engine:
         """Loads and warms the model for one working size now. Raises MirageError naming what is wrong."""
@@ -74,14 +78,22 @@ class EngineHost:
         self._engines[shapes] = engine
         freed_memory.give_back()
         self.engine = engine.name
-        self.load_ms = (time.perf_counter_ns() - started_ns) / NS_PER_MS
+        self.load_ms = since_ms(started_ns)
         self.state, self.text = "ready", f"{self.model} on {self.device}"
         width_px, height_px = shapes.working_px
         log.info("%s on %s, %s, %dx%d: loaded in %.0f ms", self.model, self.device, self.engine, width_px,
                  height_px, self.load_ms)  # fmt: skip
         return engine
 
-    def prepare(self, shapes: GraphShapes) -> bool:
+    def prepare(self, width_px: int, height_px: int, working_size: str) -> bool:
+        """True when a frame of a source of this size need not wait; else an engine is made in the background."""
+        return self.prepare_engine(self.shapes_for(width_px, height_px, working_size))
+
+    def new_pipeline(self, live: bool = True) -> Pipeline:
+        """One stream more."""
+        return tiny_pipeline(self)
+
+    def prepare_engine(self, shapes: GraphShapes) -> bool:
         """True when an engine for this working size is there; else has it made in the background."""
         if shapes in self._engines:
             return True
@@ -102,17 +114,21 @@ class EngineHost:
         if working_size != "auto":
             return shapes_for(width_px, height_px, working_size)
         wanted, present = shapes_for(width_px, height_px, self.pace.size), self._present.get((width_px, height_px))
-        if wanted == present or (present in self._engines and not self.prepare(wanted)):
+        if wanted == present or (present in self._engines and not self.prepare_engine(wanted)):
             return present
         latest = list(self._present.items())[-SIZES_KEPT:]  # a source that grows has a new size in every frame
         self._present = {**dict(latest), (width_px, height_px): wanted}
         return wanted
 
-    def took(self, settings: StreamSettings, size_px: tuple[int, int], frame_ms: float) -> None:
+    def record_frame(self, settings: StreamSettings, size_px: tuple[int, int], frame_ms: float) -> None:
         """Books a frame of a source of this size that went through the stages."""
         size = self.pace.size
         if settings.working_size == "auto" and self._present.get(size_px) == shapes_for(*size_px, size):
-            self.pace.took(size, frame_ms)
+            self.pace.record(size, frame_ms)
+
+    def running_text(self, settings: StreamSettings) -> str:
+        """For the status: what "auto" has come to."""
+        return self.pace.text(settings.steps) if settings.working_size == "auto" else "running"
 
     def steps_for(self, settings: StreamSettings) -> int:
         """How many denoising steps a frame gets: fewer than asked for where "auto" has come to that."""
@@ -122,9 +138,8 @@ class EngineHost:
         """A person segmenter of its own for one stream."""
         return PersonFollower()
 
-    def devices(self) -> tuple[str, ...]:
-        """What the device setting may be on this machine."""
-        return ("auto", "cpu")
+    def close(self) -> None:
+        """The shipped model stays as long as the worker."""
 
     def _load_or_tell(self, shapes: GraphShapes) -> None:
         try:
@@ -132,6 +147,12 @@ class EngineHost:
         except MirageError as error:
             log.error("the model cannot be loaded: %s (%s)", error, error.code)
             self.state, self.text = "failed", f"the model cannot be loaded: {error}"
+
+
+def tiny_pipeline(host: EngineHost | TinyModel) -> Pipeline:
+    """One stream more of a host of mirage-lsd-tiny."""
+    context = ModelContext(host)
+    return Pipeline(host, context, tiny_stages(context), HostTransport())
 
 
 def nets_ms(engine: engines.Engine, steps: int = 3, rounds: int = 4) -> float:
@@ -142,7 +163,7 @@ def nets_ms(engine: engines.Engine, steps: int = 3, rounds: int = 4) -> float:
             inputs = {tensor.name: np.zeros(tensor.shape, tensor.dtype) for tensor in spec.inputs}
             started_ns = time.perf_counter_ns()
             engine.run(name, inputs)
-            best[name] = min(best.get(name, float("inf")), (time.perf_counter_ns() - started_ns) / NS_PER_MS)
+            best[name] = min(best.get(name, float("inf")), since_ms(started_ns))
     return sum(took_ms * {"denoise": steps, "condition": 0}.get(name, 1) for name, took_ms in best.items())
 
 

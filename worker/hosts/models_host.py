@@ -11,36 +11,34 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.messages.settings import TINY, V1, StreamSettings
 from mirage_lsd.worker.hosts import devices
 from mirage_lsd.worker.hosts.engine_host import EngineHost
+from mirage_lsd.worker.hosts.model_host import ModelHost, Passthrough
 from mirage_lsd.worker.hosts.v1_loader import V1Loader
 from mirage_lsd.worker.models.looks import look_for
-
-if TYPE_CHECKING:
-    from mirage_lsd.worker.hosts.v1_host import V1Host
+from mirage_lsd.worker.stage_order import PASSTHROUGH
 
 IN_USE_S = 2.0
 
 
 @dataclass(frozen=True)
 class Choice:
-    """model: whose stages to run, "" to show the source; text: what the status adds, "" where the wish is fulfilled;
-    v1: the loaded model to run them with, for mirage-lsd-v1."""
+    """host: whose pipelines to run, None to show the source; text: what the status adds, "" where the wish is
+    fulfilled."""
 
-    model: str
+    host: ModelHost | None
     text: str = ""
-    v1: V1Host | None = None
 
 
 class ModelsHost:
-    """tiny: the shipped model. loader: mirage-lsd-v1 in the checkpoint in use, or None."""
+    """passthrough: no model. tiny: the shipped model. loader: mirage-lsd-v1 in the checkpoint in use, or None."""
 
     def __init__(self, tiny: EngineHost | None = None, gpus: tuple[devices.Gpu, ...] | None = None,
                  new_loader: Callable[..., V1Loader] = V1Loader) -> None:  # fmt: skip
+        self.passthrough = Passthrough()
         self.tiny = tiny or EngineHost()
         self.gpus = devices.find_gpus() if gpus is None else gpus
         self.loader: V1Loader | None = None
@@ -63,12 +61,14 @@ class ModelsHost:
 
     def choose(self, settings: StreamSettings) -> Choice:
         """What a stream with these settings runs now; starts loading what it asks for."""
+        if settings.pipeline == PASSTHROUGH:
+            return Choice(self.passthrough, self._tiny_remark(settings))
         if settings.model != V1:
-            return Choice(TINY, self.tiny_remark(settings))
+            return Choice(self.tiny, self._tiny_remark(settings))
         loader, refused = self._wanted_loader(settings)
         if not refused and loader.ready:
-            return Choice(V1, v1=loader.host)
-        stand_in = TINY if _tiny_knows(settings) else ""
+            return Choice(loader.host)
+        stand_in = self.tiny if _tiny_knows(settings) else None
         shown = TINY + " runs" if stand_in else "the source is shown"
         until = "meanwhile" if not refused and loader.state == "loading" else "instead"
         return Choice(stand_in, f"{refused or loader.text}; {shown} {until}")
@@ -77,11 +77,11 @@ class ModelsHost:
         """Whether the model that these settings ask for is on its way."""
         return settings.model == V1 and self.loader is not None and self.loader.state == "loading"
 
-    def newest(self) -> EngineHost | V1Host:
+    def largest(self) -> ModelHost:
         """The host of the largest model that is loaded: what the figures about the whole worker are about."""
         return self.loader.host if self.loader is not None and self.loader.ready else self.tiny
 
-    def tiny_remark(self, settings: StreamSettings) -> str:
+    def _tiny_remark(self, settings: StreamSettings) -> str:
         """What to say where another device is chosen than the one mirage-lsd-tiny runs on, the CPU; else ""."""
         if settings.device in (devices.AUTO, self.tiny.device):
             return ""

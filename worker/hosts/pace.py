@@ -2,9 +2,9 @@
 """Which working size, and how many steps, mirage-lsd-tiny runs at where the user leaves it to us ("auto"): the most
 that keeps pace.
 
-Owned by the engine host; called by the loading thread (`start`) and the worker's loop thread (`took`). A first guess is
-made from the nets' own time at start; after that the frames' times decide: first the size, and at the smallest one the
-steps go down, and they come back the other way round. Invariant: a change is rare, since another size starts the
+Owned by the engine host; called by the loading thread (`start`) and the worker's loop thread (`record`). A first guess
+is made from the nets' own time at start; after that the frames' times decide: first the size, and at the smallest one
+the steps go down, and they come back the other way round. Invariant: a change is rare, since another size starts the
 stream's history afresh: down after two seconds of frames that are too slow, or four with more than one in twenty of
 them; up only after ten seconds with room to spare, and what proved too slow is not tried again for a minute, then two,
 then four.
@@ -67,7 +67,7 @@ class Pace:
             return f"{text}; the machine is busy: a frame takes {self.usual_ms:.0f} ms of {BUDGET_MS:.0f}"
         return f"{text}; more was too slow and is tried again by and by" if self._is_held_back() else text
 
-    def took(self, size: str, frame_ms: float) -> None:
+    def record(self, size: str, frame_ms: float) -> None:
         """Books a frame that was run at a size. Frames still at another size say nothing."""
         if size != self.size:
             return

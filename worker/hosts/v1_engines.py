@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """From eager to the best engine there is, while the stream already runs. Needs torch.
 
-`climb` and `forget` belong to the pipeline's thread, building to one thread of this class; an engine that was named is
-built by `climb` itself, which returns when it is there. Invariants: a program always has an engine; one that cannot be
-built leaves the one before it, with the reason in a note; one program's engines are built at a time.
+`upgrade` and `forget` belong to the pipeline's thread, building to one thread of this class; an engine that was named
+is built by `upgrade` itself, which returns when it is there. Invariants: a program always has an engine; one that
+cannot be built leaves the one before it, with the reason in a note; one program's engines are built at a time.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import torch
 
+from mirage_lsd.shared.errors import reason_of
 from mirage_lsd.worker.engines import EngineError
 from mirage_lsd.worker.engines.device.device import ran_out_of_memory
 from mirage_lsd.worker.engines.device.graph_set import DeviceEngine, GraphSet, Launch, Tensors
@@ -22,7 +23,6 @@ from mirage_lsd.worker.engines.device.tensorrt import TensorRtEngine
 from mirage_lsd.worker.engines.device.torch_engine import CapturedEngine, CompiledEngine, TorchEngine
 from mirage_lsd.worker.engines.engine_store import EngineStore
 from mirage_lsd.worker.hosts.devices import Gpu
-from mirage_lsd.worker.processes.foreign import FOREIGN_ERRORS, reason_of
 from mirage_lsd.worker.v1.frame.program import FrameProgram
 from mirage_lsd.worker.v1.frame.wiring import FRAME_GRAPHS, lane_of
 
@@ -33,16 +33,16 @@ ENGINE_NAMES = ("eager", "captured", "compiled", "tensorrt", "onnx")
 NEXT_BEST = {"tensorrt": "compiled", "compiled": "captured"}
 
 
-class EngineLadder:
+class EngineUpgrader:
     """wanted: "auto", or one engine to have from the first frame on. `engine`: what the newest program runs;
-    `progress`: what is being built, "" when nothing is; told: called with each such text."""
+    `progress`: what is being built, "" when nothing is; notify: called with each such text."""
 
-    def __init__(self, wanted: str, note: Callable[[str], None], told: Callable[[str], None] = lambda text: None):
+    def __init__(self, wanted: str, note: Callable[[str], None], notify: Callable[[str], None] = lambda text: None):
         if wanted not in ("auto", *ENGINE_NAMES):
             raise EngineError(f"unknown engine {wanted!r}; use auto, {', '.join(ENGINE_NAMES)}", "engine_unknown")
         self.progress = ""
         self.thread: threading.Thread | None = None
-        self._wanted, self._note, self._told = wanted, note, told
+        self._wanted, self._note, self._notify = wanted, note, notify
         self._jobs: queue.SimpleQueue[tuple[FrameProgram, tuple[str, ...], Gpu | None] | None] = queue.SimpleQueue()
         self._wanting: set[int] = set()
         self._newest: FrameProgram | None = None
@@ -52,7 +52,7 @@ class EngineLadder:
         """What the newest program runs, or will from its next frame on."""
         return self._newest.engine if self._newest is not None else "eager"
 
-    def climb(self, program: FrameProgram, rungs: tuple[str, ...], gpu: Gpu | None) -> None:
+    def upgrade(self, program: FrameProgram, better: tuple[str, ...], gpu: Gpu | None) -> None:
         """Has a program's engines built: now for a wanted one, else in the background."""
         self._newest = program
         self._wanting.add(id(program))
@@ -63,8 +63,8 @@ class EngineLadder:
             while name and not self._build(program, name, gpu):
                 name = NEXT_BEST.get(name, "") if gpu is not None else ""
             self.progress = ""
-        elif rungs:
-            self._jobs.put((program, rungs, gpu))
+        elif better:
+            self._jobs.put((program, better, gpu))
             if self.thread is None or not self.thread.is_alive():
                 self.thread = threading.Thread(target=self._run, name="engine-build", daemon=True)
                 self.thread.start()
@@ -87,8 +87,8 @@ class EngineLadder:
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
-            program, rungs, gpu = job
-            for name in rungs:
+            program, better, gpu = job
+            for name in better:
                 if id(program) in self._wanting:
                     self._build(program, name, gpu)
             self.progress = ""
@@ -103,7 +103,7 @@ class EngineLadder:
                                         lambda graph: self._tell_graph(program, name, graph))  # fmt: skip
         except EngineError as error:
             reason = "" if error.code == "build_cancelled" else str(error)
-        except FOREIGN_ERRORS as error:
+        except Exception as error:  # noqa: BLE001  a compiler or driver may raise anything, and frames go on
             full = ran_out_of_memory(error)
             reason = "graphics memory ran out while it was built" if full else reason_of(error)
         else:
@@ -118,7 +118,7 @@ class EngineLadder:
     def _tell(self, program: FrameProgram, doing: str) -> None:
         meanwhile = f", {program.engine} runs meanwhile" if self._wanted == "auto" else ""
         self.progress = doing + meanwhile
-        self._told(self.progress)
+        self._notify(self.progress)
 
     def _tell_graph(self, program: FrameProgram, name: str, graph: str) -> None:
         number = FRAME_GRAPHS.index(graph) + 1

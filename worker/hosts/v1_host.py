@@ -14,31 +14,28 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import psutil
-import torch
-
-from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.messages.settings import V1
+from mirage_lsd.shared.errors import MirageError, reason_of
+from mirage_lsd.shared.messages.settings import V1, StreamSettings
 from mirage_lsd.worker.engines.device.device import Device, open_device, ran_out_of_memory
 from mirage_lsd.worker.engines.device.graph_set import GraphSet
 from mirage_lsd.worker.engines.device.torch_engine import TorchEngine
 from mirage_lsd.worker.hosts import devices
-from mirage_lsd.worker.hosts.v1_engines import EngineLadder
+from mirage_lsd.worker.hosts.v1_engines import EngineUpgrader
 from mirage_lsd.worker.hosts.v1_model import TokenReader, load_model, new_prompts
-from mirage_lsd.worker.hosts.vram import VramPlan, plan_for, smaller
-from mirage_lsd.worker.pipelines import build_v1
-from mirage_lsd.worker.processes.foreign import FOREIGN_ERRORS, reason_of
-from mirage_lsd.worker.stages.base import Stage
-from mirage_lsd.worker.v1.frame.carrier import DeviceCarrier
+from mirage_lsd.worker.hosts.vram import OutOfVramError, VramPlan, main_memory, plan_for, smaller
+from mirage_lsd.worker.pipeline import Pipeline
+from mirage_lsd.worker.stage_order import v1_stages
+from mirage_lsd.worker.timing import since_ms
+from mirage_lsd.worker.v1.first_kernel import probe
 from mirage_lsd.worker.v1.frame.context import V1Context
-from mirage_lsd.worker.v1.frame.guard import GuardedStage
 from mirage_lsd.worker.v1.frame.program import FrameProgram, ProgramOptions
+from mirage_lsd.worker.v1.frame.transport import DeviceTransport
 from mirage_lsd.worker.v1.graphs.graphs import graph_specs
 from mirage_lsd.worker.v1.graphs.shapes import SdShapes, sd_shapes_for
 from mirage_lsd.worker.v1.nets.model import MirageV1, graph_modules
+from mirage_lsd.worker.v1.status import V1Status
 
 log = logging.getLogger(__name__)
-NS_PER_MS = 1_000_000
 MEMORY_RAN_OUT = "graphics memory ran out"
 
 
@@ -55,30 +52,39 @@ class V1Options:
     working_px: tuple[int, int] | None = None
 
 
-class OutOfVramError(MirageError):
-    """A frame did not fit into the card's memory; the host has chosen what to do next."""
-
-    code = "out_of_vram"
-
-
 class V1Host:
-    """state: "loading", "ready" or "failed"; text: what to tell the user; model, device, engine: what runs."""
+    """See model_host.ModelHost."""
 
     def __init__(self, options: V1Options, gpus: tuple[devices.Gpu, ...] | None = None,
-                 told: Callable[[str], None] = lambda text: None) -> None:  # fmt: skip
-        self.options, self._told = options, told
-        self.state, self._doing = "loading", "starting"
-        self.model, self.device, self.load_ms = V1, options.device, 0.0
+                 notify: Callable[[str], None] = lambda text: None) -> None:  # fmt: skip
+        self.options = options
+        self.status = V1Status(notify)
+        self.model, self.load_ms = V1, 0.0
         self.generation = 0
         self.plan: VramPlan | None = None
-        self.notes: list[str] = []
         self.processor: Device | None = None
         self._gpus = devices.find_gpus() if gpus is None else gpus
         self._gpu: devices.Gpu | None = None
         self._loaded: MirageV1 | None = None
         self._tokens: TokenReader | None = None
-        self._ladder = EngineLadder(options.engine, self.note, told)
-        self._closing = False
+        self._upgrader = EngineUpgrader(options.engine, self.status.note, notify)
+
+    @property
+    def state(self) -> str:
+        """"loading", "ready" or "failed"."""
+        return self.status.state
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know, the newest last."""
+        return self.status.notes
+
+    @property
+    def device(self) -> str:
+        """The device's id, or the setting until it is chosen."""
+        if self._gpu is not None:
+            return self._gpu.id
+        return devices.CPU if self.processor is not None else self.options.device
 
     @property
     def ready(self) -> bool:
@@ -88,15 +94,15 @@ class V1Host:
     @property
     def engine(self) -> str:
         """The engine of the newest program."""
-        return self._ladder.engine
+        return self._upgrader.engine
 
     @property
     def text(self) -> str:
         """One line for the status: what runs where, or what is being done, or why not."""
-        if self.state != "ready":
-            return f"{self.model}: {self._doing}" if self.state == "failed" else f"loading {self.model}: {self._doing}"
+        if not self.ready:
+            return self.status.text(self.model)
         plan = f", {self.plan.name}" if self._gpu is not None and self.plan is not None else ""
-        extra = [part for part in (self._ladder.progress, *self.notes[-1:]) if part]
+        extra = [part for part in (self._upgrader.progress, *self.notes[-1:]) if part]
         return "; ".join([f"{self.model} on {self._device_name()}, {self.engine}{plan}", *extra])
 
     @property
@@ -114,16 +120,15 @@ class V1Host:
         started_ns = time.perf_counter_ns()
         self._gpu = devices.resolve(self.options.device, self._gpus)
         devices.check_torch(self._gpu)
-        self.device = self._gpu.id if self._gpu else devices.CPU
-        self.plan = self.plan or (plan_for(self._gpu) if self._gpu else plan_for(_main_memory()))
+        self.plan = self.plan or (plan_for(self._gpu) if self._gpu else plan_for(main_memory()))
         if self._gpu is None and self.options.precision == "float16":
             self.note("float16 on a processor is many times slower than float32; leave out --precision float16")
-        self.processor = open_device(self.device)
-        _probe(self.processor, self._gpu)
+        self.processor = open_device(self._gpu.id if self._gpu else devices.CPU)
+        probe(self.processor, self._gpu)
         while True:
             try:
                 self._loaded = load_model(self.options.checkpoint, self.processor.torch_device, self._precision(),
-                                          self.plan.text_on_gpu, self._tell)  # fmt: skip
+                                          self.plan.text_on_gpu, self.status.tell)  # fmt: skip
                 self._tokens = TokenReader(self._loaded, self.processor.torch_device)
                 break
             except RuntimeError as error:
@@ -131,14 +136,25 @@ class V1Host:
                     raise
                 self._shrink(error)
         self.model = self._loaded.info.name
-        self.load_ms = (time.perf_counter_ns() - started_ns) / NS_PER_MS
-        self.state = "ready"
+        self.load_ms = since_ms(started_ns)
+        self.status.state = "ready"
         log.info("%s (%.0f ms)", self.text, self.load_ms)
 
-    def new_stream(self, live: bool = True, options: ProgramOptions | None = None) -> tuple[list[Stage], DeviceCarrier]:
-        """Stages and carrier of one more stream."""
+    def prepare(self, width_px: int, height_px: int, working_size: str) -> bool:
+        """Every size may be used at once: its program is made when it is first seen."""
+        return True
+
+    def new_pipeline(self, live: bool = True, options: ProgramOptions | None = None) -> Pipeline:
+        """One stream more."""
         context = V1Context(self, live, options)
-        return [GuardedStage(stage, self) for stage in build_v1(context)], DeviceCarrier(context)
+        return Pipeline(self, context, v1_stages(context), DeviceTransport(context))
+
+    def record_frame(self, settings: StreamSettings, size_px: tuple[int, int], frame_ms: float) -> None:
+        """Nothing follows the pace: a card keeps it, or the user chooses another size."""
+
+    def running_text(self, settings: StreamSettings) -> str:
+        """As `text`."""
+        return self.text
 
     def shapes_for(self, width_px: int, height_px: int, working_size: str) -> SdShapes:
         """The sizes for a source, within the plan."""
@@ -151,12 +167,12 @@ class V1Host:
         graphs = self._graphs(shapes)
         with self.processor.chosen():  # else pinned memory wakes the first card, whichever is in use
             program = FrameProgram(graphs, self.processor, TorchEngine(graphs), options)
-        self._ladder.climb(program, self._rungs(), self._gpu)
+        self._upgrader.upgrade(program, self._better_engines(), self._gpu)
         return program
 
     def drop_program(self, program: FrameProgram) -> None:
         """The program's stream has no more use for it."""
-        self._ladder.forget(program)
+        self._upgrader.forget(program)
 
     def new_prompts(self):
         """Reads one stream's prompts, on a thread of its own."""
@@ -165,14 +181,14 @@ class V1Host:
     def out_of_memory(self, error: Exception) -> OutOfVramError:
         """Books that a frame did not fit: the next smaller plan, or the end of v1. Returns what to raise."""
         log.warning("%s under the %s: %s", MEMORY_RAN_OUT, self.plan.name, error)
-        self._ladder.stop()
+        self._upgrader.stop()
         self.generation += 1
         try:
             self._shrink(error)
             if not self.plan.text_on_gpu:
                 self._tokens.move_to_cpu()
         except MirageError as failed:
-            self.state, self._doing = "failed", str(failed)
+            self.status.fail(str(failed))
             self._loaded = self._tokens = None
         return OutOfVramError(f"{MEMORY_RAN_OUT}: {self.plan.name if self.ready else 'mirage-lsd-tiny'} from now on")
 
@@ -183,10 +199,14 @@ class V1Host:
 
     def close(self) -> None:
         """Lets the model go; a build under way ends with the graph it is at."""
-        self._closing = True
-        self._ladder.close()
+        self.status.closing = True
+        self._upgrader.close()
         self._loaded = self._tokens = None
         self.release_memory()
+
+    def note(self, text: str) -> None:
+        """Something the user should know."""
+        self.status.note(text)
 
     def load_or_tell(self) -> None:
         """Loads now; failure is told by `state` and `text`."""
@@ -194,10 +214,10 @@ class V1Host:
             self.load()
         except MirageError as error:
             log.error("%s cannot be loaded: %s (%s)", V1, error, error.code)
-            self.state, self._doing = "failed", str(error)
-        except FOREIGN_ERRORS as error:
+            self.status.fail(str(error))
+        except Exception as error:  # drivers and readers of model files may raise anything: it is told
             log.exception("%s cannot be loaded", V1)
-            self.state, self._doing = "failed", f"{reason_of(error)} (the worker's log has more)"
+            self.status.fail(f"{reason_of(error)} (the worker's log has more)")
 
     def _shrink(self, error: Exception) -> None:
         plan = smaller(self.plan)
@@ -217,41 +237,10 @@ class V1Host:
             return self.options.precision
         return "float16" if self._gpu is not None else "float32"
 
-    def _rungs(self) -> tuple[str, ...]:
+    def _better_engines(self) -> tuple[str, ...]:
         if self.options.engine != "auto":
             return (self.options.engine,)
         return self.plan.engines if self._gpu is not None else ()
 
     def _device_name(self) -> str:
         return f"{self._gpu.id} {self._gpu.name}" if self._gpu is not None else self.device
-
-    def _tell(self, doing: str) -> None:
-        if self._closing:
-            raise MirageError("stopped", "stopped")
-        self._doing = doing
-        self._told(doing)
-
-    def note(self, text: str) -> None:
-        """Something the user should know; the newest is in `text`."""
-        log.info(text)
-        self._told(text)
-        self.notes = [*self.notes[-4:], text]
-
-
-def _main_memory() -> devices.Gpu:
-    """The CPU as plan_for sees it; a plan is needed there too, to have something smaller when memory runs out."""
-    return devices.Gpu(devices.CPU, "the main memory", max(psutil.virtual_memory().total, 8 * devices.GB_BYTES), "")
-
-
-def _probe(processor: Device, gpu: devices.Gpu | None, work: Callable = torch.zeros) -> None:
-    """Runs one kernel: a driver that is too old or a card that PyTorch has no code for is told here, not later."""
-    try:
-        work(8, device=processor.torch_device).add_(1).sum().item()
-    except RuntimeError as error:
-        if ran_out_of_memory(error):
-            raise devices.DeviceError(f"the memory of {gpu.name if gpu else 'this computer'} is full; close other "
-                                      "programs that use it", "too_little_vram") from error  # fmt: skip
-        reason = reason_of(error)
-        raise devices.DeviceError(f"{gpu.name if gpu else 'the CPU'} cannot run PyTorch {torch.__version__}: {reason}; "
-                                  "update the graphics driver or install the PyTorch build for your card",
-                                  "driver_too_old") from error  # fmt: skip

@@ -11,10 +11,9 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.shared.errors import MirageError, reason_of
 from mirage_lsd.shared.messages.settings import V1
 from mirage_lsd.worker.hosts import devices
-from mirage_lsd.worker.processes.foreign import FOREIGN_ERRORS, reason_of
 
 if TYPE_CHECKING:
     from mirage_lsd.worker.hosts.v1_host import V1Host
@@ -80,7 +79,7 @@ class V1Loader:
         except ImportError as error:
             self._failed = f"{error}; install what it needs with: pip install 'mirage-lsd[gpu]'"
             log.error("%s cannot be loaded: %s", V1, error)
-        except FOREIGN_ERRORS as error:  # such as a PyTorch whose libraries do not fit this system
+        except Exception as error:  # such as a PyTorch whose libraries do not fit this system
             self._failed = reason_of(error)
             log.exception("%s cannot be loaded", V1)
         if self._dropped and self.host is not None:

@@ -9,10 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import psutil
+
+from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.messages.settings import SIZES
-from mirage_lsd.worker.hosts.devices import GB_BYTES, DeviceError, Gpu
+from mirage_lsd.worker.hosts.devices import CPU, GB_BYTES, DeviceError, Gpu
 
 _TOLERANCE = 0.93  # an "8 GB" card tells 7.5 to 8.6 GB, depending on the driver and what it keeps for itself
+
+
+class OutOfVramError(MirageError):
+    """A frame did not fit into the card's memory; the host has chosen what to do next."""
+
+    code = "out_of_vram"
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,11 @@ PLANS = (
     VramPlan(6, "small", ()),  # not chosen at start: what is left when the 8 GB plan ran out beside other programs
 )
 LEAST_GB = 8
+
+
+def main_memory() -> Gpu:
+    """The CPU as plan_for sees it; a plan is needed there too, to have something smaller when memory runs out."""
+    return Gpu(CPU, "the main memory", max(psutil.virtual_memory().total, LEAST_GB * GB_BYTES), "")
 
 
 def plan_for(gpu: Gpu) -> VramPlan:

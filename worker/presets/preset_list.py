@@ -18,12 +18,12 @@ from mirage_lsd.worker.presets.presets import LIBRARY, THUMBNAILS, load_presets,
 def main() -> None:
     """Prints {"release": text, "presets": [...], "problem": text, "files": [...], "stamps": [...], "thumbnails": …}."""
     stamps = [number for path in (LIBRARY, user_file()) for number in stamp(path)]  # before they are read
-    found = load_presets()
+    listed = load_presets()
     content = {
         "release": RELEASE,
-        "presets": [dataclasses.asdict(preset) for preset in found.by_id.values()],
-        "problem": found.problem,
-        "files": [str(path) for path in found.files],
+        "presets": [dataclasses.asdict(preset) for preset in listed.by_id.values()],
+        "problem": listed.problem,
+        "files": [str(path) for path in listed.files],
         "stamps": stamps,
         "thumbnails": str(THUMBNAILS),
     }

@@ -14,7 +14,7 @@ from mirage_lsd.shared.errors import MirageError
 
 # UTF-32's mark for little endian begins as UTF-16's does.
 MARKS = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16",
-         codecs.BOM_UTF16_BE: "UTF-16"}  # fmt: skip
+         codecs.BOM_UTF16_BE: "UTF-16"}
 SAVE_AS = 'save it as UTF-8 (in an editor: Save as, encoding "UTF-8")'
 
 
@@ -27,11 +27,11 @@ class TextFileError(MirageError):
 def read_text(path: Path) -> str:
     """What the file says, line ends as they are. Raises TextFileError and OSError."""
     data = path.read_bytes()
-    found = next((name for mark, name in MARKS.items() if data.startswith(mark)), "")
-    if not found and b"\0" in data:
-        found = "UTF-16"  # without its mark: no other text has zeros
-    if found:
-        raise TextFileError(f"{path} is saved as {found}; {SAVE_AS}")
+    encoding = next((name for mark, name in MARKS.items() if data.startswith(mark)), "")
+    if not encoding and b"\0" in data:
+        encoding = "UTF-16"  # without its mark: no other text has zeros
+    if encoding:
+        raise TextFileError(f"{path} is saved as {encoding}; {SAVE_AS}")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -86,6 +86,7 @@ def _add_bench(commands) -> None:
     _add_model(pipeline)
     pipeline.add_argument("--size", type=size_px, default=(640, 360), metavar="WxH", help="of the frames in the rings")
     pipeline.add_argument("--frames", type=int, default=600)
+    pipeline.add_argument("--clip", type=Path, metavar="FILE", help="a film to play instead of a man talking in a car")
     pipeline.add_argument("--random-weights", action="store_true",
                           help="v1 without a checkpoint: all of SD 1.5 on a GPU, a tiny net on a CPU")  # fmt: skip
     pipeline.add_argument("--one-stream", action="store_true", help="v1: all lanes on one CUDA stream")

@@ -4,16 +4,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.messages.settings import StreamSettings
+from mirage_lsd.worker.presets.presets import wear
 
 
 class StreamEngineError(MirageError):
     """The engine was used wrongly. Codes: already_started, closed, bad_resolution."""
 
     code = "bad_use"
+
+
+@dataclass(frozen=True)
+class EngineLook:
+    """plain: the settings as they were given; preset: a preset's id, "" for none; worn: both together."""
+
+    plain: StreamSettings
+    preset: str
+    worn: StreamSettings = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "worn", wear(self.plain, self.preset))
 
 
 def settings_made(make: Callable[..., StreamSettings], **settings: Any) -> StreamSettings:

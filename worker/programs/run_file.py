@@ -18,12 +18,12 @@ from mirage_lsd.worker.hosts import devices
 from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.models.config import USUAL_SIZE
 from mirage_lsd.worker.models.looks import look_for
+from mirage_lsd.worker.pipeline import Pipeline
 from mirage_lsd.worker.presets.presets import wear
 from mirage_lsd.worker.programs import films
 from mirage_lsd.worker.programs.films.make_film import make_film
 from mirage_lsd.worker.programs.films.series import SeriesReader, SeriesWriter, is_series
 from mirage_lsd.worker.programs.films.stop_signals import StopSignals
-from mirage_lsd.worker.restyler import Restyler, Restyles
 
 if TYPE_CHECKING:
     from mirage_lsd.worker.programs.films.reader import FilmReader
@@ -37,17 +37,17 @@ def run(options) -> int:
     with StopSignals() as stop, _reader(options) as film:
         writer = _writer(options, film)
         try:
-            restyle, what = new_restyler(settings, options)
+            pipeline, what = new_pipeline(settings, options)
             say(what)
-            make_film(film, writer, lambda picture: restyle(picture, settings), options.frames, stop)
+            make_film(film, writer, lambda picture: pipeline.restyle(picture, settings), options.frames, stop)
             writer.finish()
-            restyle.close()
+            pipeline.flush()
         except KeyboardInterrupt:
             say("stopped, nothing was written")
             return stop.status
         finally:
             writer.discard()
-        report(film, writer, restyle, options, stop)
+        report(film, writer, pipeline, options, stop)
     return stop.status
 
 
@@ -72,14 +72,14 @@ def _writer(options, film: FilmReader | SeriesReader) -> FilmWriter | SeriesWrit
     return FilmWriter(options.output, film, options.quality, options.overwrite)
 
 
-def report(film: FilmReader | SeriesReader, writer: FilmWriter | SeriesWriter, restyle: Restyles, options,
+def report(film: FilmReader | SeriesReader, writer: FilmWriter | SeriesWriter, pipeline: Pipeline, options,
            stop: StopSignals) -> None:  # fmt: skip
     """What was made, and all that is not as in the source."""
     for remark in writer.remarks:
         tell(remark)
     if film.damaged:
         tell(f"{options.input} is damaged: {film.damaged} of its packets could not be read")
-    say(", ".join(f"{count} frames by the {engine} engine" for engine, count in restyle.made_by.items()))
+    say(", ".join(f"{count} frames by the {engine} engine" for engine, count in pipeline.made_by.items()))
     made = f"stopped after {writer.frames} frames" if stop.number else f"{writer.frames} frames"
     say(f"{made} → {options.output} ({writer.sound})")
 
@@ -100,8 +100,8 @@ def checkpoint_of(options) -> str:
     return f"{options.checkpoint} + {options.lora}" if options.lora else options.checkpoint
 
 
-def new_restyler(settings: StreamSettings, options) -> tuple[Restyles, str]:
-    """(a loaded restyler, what it runs). Where v1 cannot be had: tiny, and why on standard error."""
+def new_pipeline(settings: StreamSettings, options) -> tuple[Pipeline, str]:
+    """(a pipeline of a loaded model, what it runs). Where v1 cannot be had: tiny, and why on standard error."""
     if settings.model == V1:
         try:
             return _new_v1(settings, options)
@@ -113,7 +113,7 @@ def new_restyler(settings: StreamSettings, options) -> tuple[Restyles, str]:
             tell(f"{V1} cannot be used, {TINY} runs instead: {error}")
     host = EngineHost()
     host.load()
-    return Restyler(host), f"{host.model} on {host.device}, {host.engine}"
+    return host.new_pipeline(live=False), f"{host.model} on {host.device}, {host.engine}"
 
 
 def tell(text: str) -> None:
@@ -130,12 +130,11 @@ def say(text: str, stream: TextIO | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # else Python fails once more when it ends
 
 
-def _new_v1(settings: StreamSettings, options) -> tuple[Restyles, str]:
+def _new_v1(settings: StreamSettings, options) -> tuple[Pipeline, str]:
     devices.check_torch(None)
     from mirage_lsd.worker.hosts.v1_host import V1Host, V1Options
-    from mirage_lsd.worker.restyler import V1Restyler
 
     chosen = V1Options(settings.checkpoint, settings.device, options.precision, options.engine, options.diffusion_size)
-    host = V1Host(chosen, told=tell)
+    host = V1Host(chosen, notify=tell)
     host.load()
-    return V1Restyler(host), f"{host.model} on {host.device}"
+    return host.new_pipeline(live=False), f"{host.model} on {host.device}"

@@ -21,18 +21,67 @@ import cv2
 import numpy as np
 
 from mirage_lsd.shared.messages.settings import MODELS, TINY, V1, StreamSettings
+from mirage_lsd.worker.hosts.model_host import ModelHost
 from mirage_lsd.worker.hosts.models_host import Choice, ModelsHost
 from mirage_lsd.worker.hosts.v1_loader import V1Loader
 from mirage_lsd.worker.models.config import USUAL_SIZE
-from mirage_lsd.worker.presets.presets import wear
+from mirage_lsd.worker.pipeline import Pipeline
 from mirage_lsd.worker.processes import program_end
-from mirage_lsd.worker.programs.engine_arguments import StreamEngineError, settings_made, size_px_of
+from mirage_lsd.worker.programs.engine_arguments import EngineLook, StreamEngineError, settings_made, size_px_of
 from mirage_lsd.worker.programs.pictures import Pictures, open_pictures
 from mirage_lsd.worker.programs.window import Window
-from mirage_lsd.worker.restyler import Restyler, Restyles, V1Restyler
 
 OnFrame = Callable[[np.ndarray], Any]
 LOADING_POLL_S = 0.05
+
+
+class Restyler:
+    """A program's pictures through whichever model is there for their settings. text: what runs, or what is waited for.
+    All but `models` and `text` belong to the engine's thread."""
+
+    def __init__(self, v1_precision: str, stopping: threading.Event) -> None:
+        self.models = ModelsHost(new_loader=partial(V1Loader, precision=v1_precision))
+        self.text = "not started"
+        self._stopping = stopping
+        self._pipeline: Pipeline | None = None
+
+    def __call__(self, picture: np.ndarray, settings: StreamSettings, is_live: bool) -> np.ndarray:
+        """uint8 [h, w, 4] BGRA → uint8 [h, w, 3] BGR; a live picture passes untouched where no model is there."""
+        if not is_live and settings.working_size == "auto":
+            settings = replace(settings, working_size=USUAL_SIZE)  # a file has time; how fast it runs must not show
+        choice = self._choose(settings, wait=not is_live)
+        host, (width_px, height_px) = choice.host, picture.shape[1::-1]
+        if settings.enabled and host and (not is_live or host.prepare(width_px, height_px, settings.working_size)):
+            picture = self._pipeline_of(host, is_live).restyle(picture, settings)
+        self.text = choice.text or host.text
+        return np.ascontiguousarray(picture[..., :3])
+
+    def close(self) -> None:
+        """Lets the models go."""
+        self._drop_pipeline()
+        self.models.close()
+
+    def _choose(self, settings: StreamSettings, wait: bool) -> Choice:
+        """The model for a picture; with `wait`, the wished one, unless it cannot be had."""
+        choice = self.models.choose(settings)
+        while wait and self.models.loading(settings) and not self._stopping.is_set():
+            self.text = choice.text
+            time.sleep(LOADING_POLL_S)
+            choice = self.models.choose(settings)
+        if choice.host is None and wait and not self._stopping.is_set():
+            raise StreamEngineError(choice.text, "no_model")
+        return choice
+
+    def _pipeline_of(self, host: ModelHost, is_live: bool) -> Pipeline:
+        if self._pipeline is None or self._pipeline.host is not host:
+            self._drop_pipeline()
+            self._pipeline = host.new_pipeline(is_live)
+        return self._pipeline
+
+    def _drop_pipeline(self) -> None:
+        if self._pipeline is not None:
+            self._pipeline.flush()
+            self._pipeline = None
 
 
 class StreamEngine:
@@ -46,38 +95,35 @@ class StreamEngine:
     def __init__(self, model: str = TINY, device: str = "auto", fp16: bool = True, max_steps: int = 3,
                  resolution: tuple[int, int] | None = None, **settings: Any) -> None:  # fmt: skip
         chosen, checkpoint = (model, "") if model in MODELS else (V1, model)
-        self._preset = settings.pop("preset", "")
-        self._plain = settings_made(partial(StreamSettings, model=chosen, checkpoint=checkpoint, device=device,
-                                            steps=max_steps), **settings)  # fmt: skip
-        self._settings = wear(self._plain, self._preset)
+        preset = settings.pop("preset", "")
+        self._look = EngineLook(settings_made(partial(StreamSettings, model=chosen, checkpoint=checkpoint,
+                                                      device=device, steps=max_steps), **settings), preset)  # fmt: skip
         self._size_px = size_px_of(resolution)
-        self._models = ModelsHost(new_loader=partial(V1Loader, precision="auto" if fp16 else "float32"))
-        self._models.check(self._settings)
-        self._restyler: tuple[Choice, Restyles] | None = None
+        self._stopping = threading.Event()
+        self._restyler = Restyler("auto" if fp16 else "float32", self._stopping)
+        self._restyler.models.check(self._look.worn)
         self._window: Window | None = None
         self._pictures: Pictures | None = None
         self._threads = futures.ThreadPoolExecutor(1, "mirage-lsd")
         self._running: futures.Future | None = None
-        self._stopping = threading.Event()
         self._closed = False
         self._thread_id = 0
-        self._text = "not started"
         self.frames = 0
 
     @property
     def settings(self) -> StreamSettings:
         """What the next picture is restyled with."""
-        return self._settings
+        return self._look.worn
 
     @property
     def status(self) -> str:
         """What runs, or what it is waiting for, in words."""
-        return self._text
+        return self._restyler.text
 
     @property
     def prompt(self) -> str:
         """The words; set them at any time."""
-        return self._settings.prompt
+        return self._look.worn.prompt
 
     @prompt.setter
     def prompt(self, words: str) -> None:
@@ -86,7 +132,7 @@ class StreamEngine:
     @property
     def preset(self) -> str:
         """The preset's id; set it at any time."""
-        return self._preset
+        return self._look.preset
 
     @preset.setter
     def preset(self, preset_id: str) -> None:
@@ -94,11 +140,10 @@ class StreamEngine:
 
     def update(self, **settings: Any) -> None:
         """Changes settings from the next picture on; one that cannot be raises MirageError and changes nothing."""
-        preset = settings.pop("preset", self._preset)
-        plain = settings_made(partial(replace, self._plain), **settings)
-        worn = wear(plain, preset)
-        self._models.check(worn)
-        self._plain, self._preset, self._settings = plain, preset, worn
+        preset = settings.pop("preset", self._look.preset)
+        look = EngineLook(settings_made(partial(replace, self._look.plain), **settings), preset)
+        self._restyler.models.check(look.worn)
+        self._look = look
 
     def start(self, input_source: Any = 0, on_frame: OnFrame | None = None) -> StreamEngine:
         """Starts, and returns at once. The program goes on until the stream ends, also without `wait`.
@@ -114,7 +159,7 @@ class StreamEngine:
         self.wait()  # raises what went wrong before, if nobody has asked
         self._pictures = open_pictures(input_source, self._size_px)
         self._stopping.clear()
-        self._text, self.frames = "starting", 0
+        self._restyler.text, self.frames = "starting", 0
         self._running = self._threads.submit(self._run, self._pictures, on_frame or self.render)
         program_end.hold(self._running, self._ask_to_stop)
         return self
@@ -148,8 +193,7 @@ class StreamEngine:
         try:
             self.stop()
         finally:
-            self._threads.submit(self._drop_restyler).result()
-            self._models.close()
+            self._threads.submit(self._restyler.close).result()
             self._threads.shutdown()
 
     def __enter__(self) -> StreamEngine:
@@ -170,7 +214,7 @@ class StreamEngine:
         due_s = time.monotonic()
         try:
             for picture in pictures:
-                result = self._restyled(self._fitted(picture), pictures.is_live)
+                result = self._restyler(self._fitted(picture), self._look.worn, pictures.is_live)
                 time.sleep(max(0.0, due_s - time.monotonic()))
                 due_s = max(due_s + gap_s, time.monotonic())
                 if self._stopping.is_set() or on_frame(result) is False:
@@ -182,52 +226,6 @@ class StreamEngine:
             if self._window is not None:
                 self._window.close()
                 self._window = None
-
-    def _restyled(self, picture: np.ndarray, is_live: bool) -> np.ndarray:
-        """uint8 [h, w, 4] BGRA → uint8 [h, w, 3] BGR; a live picture passes untouched where no model is there."""
-        settings = self._settings
-        if not is_live and settings.working_size == "auto":
-            settings = replace(settings, working_size=USUAL_SIZE)  # a file has time; how fast it runs must not show
-        choice = self._choose(settings, wait=not is_live)
-        self._text = choice.text or (choice.v1.text if choice.v1 else f"{TINY} on {self._models.tiny.device}")
-        if settings.enabled and choice.model and (not is_live or self._is_warm(choice, picture, settings)):
-            picture = self._restyler_of(choice, is_live)(picture, settings)
-        return np.ascontiguousarray(picture[..., :3])
-
-    def _choose(self, settings: StreamSettings, wait: bool) -> Choice:
-        """The model for a picture; with `wait`, the wished one, unless it cannot be had."""
-        choice = self._models.choose(settings)
-        while wait and self._models.loading(settings) and not self._stopping.is_set():
-            self._text = choice.text
-            time.sleep(LOADING_POLL_S)
-            choice = self._models.choose(settings)
-        if not choice.model and wait and not self._stopping.is_set():
-            raise StreamEngineError(choice.text, "no_model")
-        return choice
-
-    def _is_warm(self, choice: Choice, picture: np.ndarray, settings: StreamSettings) -> bool:
-        """Whether a live picture need not wait; else mirage-lsd-tiny is made ready for its size in the background."""
-        if choice.v1 is not None:
-            return True
-        height_px, width_px = picture.shape[:2]
-        ready = self._models.tiny.prepare(
-            self._models.tiny.shapes_for(width_px, height_px, settings.working_size))
-        if not ready:
-            self._text = self._models.tiny.text
-        return ready
-
-    def _restyler_of(self, choice: Choice, is_live: bool) -> Restyles:
-        kept = self._restyler
-        if kept is None or (kept[0].model, kept[0].v1) != (choice.model, choice.v1):
-            self._drop_restyler()
-            made = V1Restyler(choice.v1, is_live) if choice.v1 else Restyler(self._models.tiny)
-            self._restyler = kept = choice, made
-        return kept[1]
-
-    def _drop_restyler(self) -> None:
-        if self._restyler is not None:
-            self._restyler[1].close()
-            self._restyler = None
 
     def _fitted(self, picture: np.ndarray) -> np.ndarray:
         if self._size_px is None or picture.shape[1::-1] == self._size_px:

@@ -16,8 +16,8 @@ from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.messages.look import OWN_SEED, Preset
 from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.hosts.engine_host import EngineHost
+from mirage_lsd.worker.pipeline import Pipeline
 from mirage_lsd.worker.presets.presets import THUMBNAILS, load_library
-from mirage_lsd.worker.programs.run_file import Restyler
 
 SIZE_PX = (176, 99)
 DRAWN_PX = (640, 360)
@@ -38,14 +38,14 @@ def run(options) -> int:
     presets = load_library()
     host = EngineHost()
     host.load()
-    restyle = Restyler(host)
+    pipeline = host.new_pipeline(live=False)
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.jpg"):
         old.unlink()
     for preset in presets.values():
         quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-        cv2.imwrite(str(path_of(preset.id, folder)), drawn(restyle, person, preset), quality)
-    size_bytes = sum(path_of(each, folder).stat().st_size for each in presets)
+        cv2.imwrite(str(path_of(preset.id, folder)), drawn(pipeline, person, preset), quality)
+    size_bytes = sum(path_of(preset_id, folder).stat().st_size for preset_id in presets)
     if size_bytes > MAX_BYTES:
         raise ThumbnailError(f"{size_bytes} bytes of thumbnails, at most {MAX_BYTES} may ship", "too_large")
     print(f"{len(presets)} thumbnails, {size_bytes} bytes → {folder}")
@@ -57,13 +57,13 @@ def path_of(preset_id: str, folder: Path = THUMBNAILS) -> Path:
     return folder / f"{preset_id}.jpg"
 
 
-def drawn(restyle: Restyler, person: np.ndarray, preset: Preset) -> np.ndarray:
+def drawn(pipeline: Pipeline, person: np.ndarray, preset: Preset) -> np.ndarray:
     """person: uint8 [h, w, 4] BGRA → uint8 [99, 176, 3] BGR in the preset's look, after the stream has settled."""
     seed = StreamSettings.seed if preset.seed == OWN_SEED else preset.seed
     settings = StreamSettings(layers=preset.layers(), strength=preset.strength, seed=seed, steps=5)
-    restyle.reset()
+    pipeline.reset()
     for _ in range(FRAMES):
-        picture = restyle(person, settings)
+        picture = pipeline.restyle(person, settings)
     return cv2.resize(picture[..., :3], SIZE_PX, interpolation=cv2.INTER_AREA)
 
 

@@ -11,18 +11,18 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.stages.base import Job
-from mirage_lsd.worker.stages.context import ModelContext
+from mirage_lsd.worker.hosts.model_context import ModelContext
+from mirage_lsd.worker.stages.base import Job, Stage
+from mirage_lsd.worker.timing import NS_PER_MS
 
-NS_PER_MS = 1_000_000
 
-
-class Fade:
+class Fade(Stage[ModelContext]):
     """Keeps a copy of the last picture, and during a fade the old look's."""
 
     name = "fade"
 
-    def __init__(self, _context: ModelContext) -> None:
+    def __init__(self, context: ModelContext | None = None) -> None:
+        super().__init__(context)
         self._look: object = None
         self._last: np.ndarray | None = None
         self._last_ns = 0
@@ -60,7 +60,8 @@ class Fade:
         if share >= 1.0 or self._old.shape != job.output.shape:
             self._old = None
             return
-        self._old = moved(self._old, job.tensors.get("flow"))
+        if job.motion is not None:
+            self._old = moved(self._old, job.motion.flow)
         cv2.addWeighted(self._old, 1.0 - share, job.output, share, 0.0, dst=job.output)
 
     def _keep(self, job: Job) -> None:
@@ -70,10 +71,8 @@ class Fade:
         self._last_ns = job.header.timestamp_ns
 
 
-def moved(picture: np.ndarray, flow: np.ndarray | None) -> np.ndarray:
+def moved(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """picture: uint8 [h, w, 4]; flow: float32 [1, 2, rows, columns] in cells: what is at x now was at x + flow."""
-    if flow is None:
-        return picture
     height_px, width_px = picture.shape[:2]
     rows, columns = flow.shape[2:]
     full = cv2.resize(np.ascontiguousarray(flow[0].transpose(1, 2, 0)), (width_px, height_px))

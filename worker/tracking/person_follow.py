@@ -2,8 +2,8 @@
 """Where the person is, and their mask from there: the segmenter sees a few hundred pixels a side, so what is not the
 person's is best not shown to it.
 
-Called by the stages' context: the mask on a thread of its own, beside the flow; `saw` on the loop's thread, after it.
-Invariant: without a person that was seen, the whole picture is looked at; with one, it is now and then. A mask is 0
+Called by the stages' context: the mask on a thread of its own, beside the flow; `observe` on the loop's thread, after
+it. Invariant: without a person that was seen, the whole picture is looked at; with one, it is now and then. A mask is 0
 outside of what was looked at.
 """
 from __future__ import annotations
@@ -132,7 +132,7 @@ class PersonFollower:
             return masked(lambda part, **_: segmenter(part[:, ::-1])[:, ::-1], brightened(picture), box)
         return masked(segmenter, brightened(picture) if turn == 0 else evened(picture), box)
 
-    def saw(self, mask: np.ndarray, background: np.ndarray) -> None:
+    def observe(self, mask: np.ndarray, background: np.ndarray) -> None:
         """What became of the frame: its mask f32 [h,w] and the encoder's parsing of it, see `person_cells`."""
         cells = person_cells(mask, background)
         if self._box is None or not holds(self._box, cells):

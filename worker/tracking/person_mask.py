@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the person is: MediaPipe's selfie segmentation (a tflite file in data/, see NOTICE), through ai-edge-litert.
 
-Called through stages/context.py, on one thread at a time; 3-5 ms a picture, beside the flow. The encoder is trained
-with poor masks, so a mask may be a frame or two old and is a hint, not a cut-out.
+Called through hosts/model_context.py, on one thread at a time; 3-5 ms a picture, beside the flow. The encoder is
+trained with poor masks, so a mask may be a frame or two old and is a hint, not a cut-out.
 """
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class PersonMemory:
                          for plane in (share, person))
         return mask + HELD * share * (person - mask)
 
-    def saw(self, mask: np.ndarray, background: np.ndarray) -> None:
+    def observe(self, mask: np.ndarray, background: np.ndarray) -> None:
         """What became of the frame: its mask f32 [h,w] as held, and background f32 [h/8,w/8], the probability that the
         encoder's parsing gives it."""
         size_px = self._picture.shape[1], self._picture.shape[0]

@@ -14,7 +14,6 @@ import numpy as np
 
 from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.eval.switches import EnginePool, EvalHost, Switches
-from mirage_lsd.worker.programs.run_file import Restyler
 
 
 class PreviewStream:
@@ -25,11 +24,11 @@ class PreviewStream:
         self._settings = StreamSettings(prompt=prompt, steps=steps, seed=seed)
         self._scratch = tempfile.TemporaryDirectory(prefix="mirage-lsd-preview-")
         pool = EnginePool(Path(self._scratch.name), weights, engine)
-        self._restyle = Restyler(EvalHost(pool, switches or Switches()))
+        self._pipeline = EvalHost(pool, switches or Switches()).new_pipeline(live=False)
 
     def __call__(self, frame: np.ndarray, strength: float = 1.0) -> np.ndarray:
         """frame u8 [H,W,4] BGRA -> picture, the same."""
-        return self._restyle(frame, replace(self._settings, strength=strength)).copy()
+        return self._pipeline.restyle(frame, replace(self._settings, strength=strength)).copy()
 
 
 def read_frames(path: Path, limit: int = 48) -> list[np.ndarray]:

@@ -1,22 +1,36 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Frame rings as the Lua half uses them: writer of the input ring, reader of the output ring.
 --
--- shared/ring/ring.py specifies the layout and the protocol. The rings are mapped by the plugin's Python half in
+-- shared/ring/ring.py specifies the layout and the protocol; a field that moves there moves here, in M.at and M.half (and
+-- LAYOUT_VERSION with it). The rings are mapped by the plugin's Python half in
 -- this same process; attach() takes addresses, and nothing here maps, unmaps, waits or allocates per frame.
 -- Called on OBS's graphics thread only.
 
-local HEADER_BYTES, SLOT_HEADER_BYTES = 4096, 128
+local LAYOUT_VERSION, HEADER_BYTES, SLOT_HEADER_BYTES = 1, 4096, 128
 local BGRA8 = 1
 
 return function(native)
   local ffi = native.ffi
   local M = {}
+  -- Where a slot's fields lie: as words of 8 bytes, as halves of 4.
+  local at = {
+    sequence = 0,
+    frame_id = 1,
+    timestamp_ns = 2,
+    generation = 5,
+    mapped_ns = 6,
+    received_ns = 7,
+    finished_ns = 8,
+    flags = 9,
+  }
+  local half = { width_px = 6, height_px = 7, stride_bytes = 8, pixel_format = 9 }
+  M.at = at
 
-  -- A ring mapped at `address`, or nil when what lies there is not one of layout version 1.
+  -- A ring mapped at `address`, or nil when what lies there is not one of this layout.
   function M.attach(address)
     local base = ffi.cast("uint8_t *", ffi.cast("uintptr_t", address))
     local u32, u64 = ffi.cast("uint32_t *", base), ffi.cast("uint64_t *", base)
-    if address == 0 or ffi.string(base, 8) ~= "MIRAGERG" or u32[2] ~= 1 then
+    if address == 0 or ffi.string(base, 8) ~= "MIRAGERG" or u32[2] ~= LAYOUT_VERSION then
       return nil
     end
     local ring = {
@@ -48,7 +62,7 @@ return function(native)
     local number = ring.published + 1
     local index = (number - 1) % ring.count
     local words, halves, stride = ring.words[index], ring.halves[index], width_px * 4
-    words[0] = 2 * number - 1
+    words[at.sequence] = 2 * number - 1
     native.fence()
     if source_stride == stride then
       ffi.copy(ring.pixels[index], source, stride * height_px)
@@ -57,11 +71,13 @@ return function(native)
         ffi.copy(ring.pixels[index] + row * stride, source + row * source_stride, stride)
       end
     end
-    words[1], words[2] = frame_id, captured_ns
-    halves[6], halves[7], halves[8], halves[9] = width_px, height_px, stride, BGRA8
-    words[5], words[6], words[7], words[8], words[9] = generation, native.now_ns(), 0, 0, 0
+    words[at.frame_id], words[at.timestamp_ns] = frame_id, captured_ns
+    halves[half.width_px], halves[half.height_px] = width_px, height_px
+    halves[half.stride_bytes], halves[half.pixel_format] = stride, BGRA8
+    words[at.generation], words[at.mapped_ns] = generation, native.now_ns()
+    words[at.received_ns], words[at.finished_ns], words[at.flags] = 0, 0, 0
     native.fence()
-    words[0] = 2 * number
+    words[at.sequence] = 2 * number
     native.fence()
     ring.head[0] = number
     ring.published = number
@@ -73,7 +89,7 @@ return function(native)
     local oldest = math.max(seen + 1, head - ring.count + 2, 1)
     for number = head, oldest, -1 do
       local words = ring.words[(number - 1) % ring.count]
-      if tonumber(words[0]) == 2 * number and tonumber(words[2]) <= due_ns then
+      if tonumber(words[at.sequence]) == 2 * number and tonumber(words[at.timestamp_ns]) <= due_ns then
         native.fence()
         return number
       end
@@ -84,13 +100,14 @@ return function(native)
   -- True while frame `number` has not been written over.
   function M.still_whole(ring, number)
     native.fence()
-    return tonumber(ring.words[(number - 1) % ring.count][0]) == 2 * number
+    return tonumber(ring.words[(number - 1) % ring.count][at.sequence]) == 2 * number
   end
 
   -- Where the frame of this id lies, or nil if it is no longer there.
   function M.index_of(ring, frame_id)
     for index = 0, ring.count - 1 do
-      if tonumber(ring.words[index][1]) == frame_id and tonumber(ring.words[index][0]) > 0 then
+      local words = ring.words[index]
+      if tonumber(words[at.frame_id]) == frame_id and tonumber(words[at.sequence]) > 0 then
         return index
       end
     end
@@ -105,8 +122,8 @@ return function(native)
   -- The same by the frame's place.
   function M.shape_at(ring, index)
     local halves = ring.halves[index]
-    local width, height, stride = halves[6], halves[7], halves[8]
-    if width < 1 or height < 1 or width > 16384 or height > 16384 or halves[9] ~= BGRA8
+    local width, height, stride = halves[half.width_px], halves[half.height_px], halves[half.stride_bytes]
+    if width < 1 or height < 1 or width > 16384 or height > 16384 or halves[half.pixel_format] ~= BGRA8
       or stride < width * 4 or stride * height > ring.payload_bytes then
       return nil
     end

@@ -40,7 +40,7 @@ from mirage_lsd.obs_script.host.control_block import Area, Latency
 from mirage_lsd.shared.clock import now_ns
 from mirage_lsd.shared.messages.look_commands import ApplyPreset, TurnOff, TurnOn
 from mirage_lsd.worker.bench.machine import describe
-from mirage_lsd.worker.programs.desk_client import DeskClient
+from mirage_lsd.worker.programs.look_client import LookClient
 from mirage_lsd.worker.timing import NS_PER_MS, percentiles_ms
 
 LOOKS = ("red-leather-jacket", "navy-suit")
@@ -59,7 +59,7 @@ def main() -> int:
     machine = describe()
     print(f"{machine['hardware']}; {machine['system']}; commit {machine['commit']}; load {machine['load']}")
     print(f"OBS at {options.size}, {options.fps} frames a second, pipeline {options.pipeline}, "
-          f"{options.trials} commands a way")  # fmt: skip
+          f"{options.trials} commands a way")
     with tempfile.TemporaryDirectory() as folder:
         clip = clip_file(Path(folder) / "clip.mkv", size=options.size, seconds=10)
         filters = [mirage_filter(pipeline=options.pipeline, target_fps=options.fps)]
@@ -90,7 +90,7 @@ def _measure(studio: LookStudio, trials: int) -> dict[str, Any]:
     time.sleep(WARM_UP_S)
     environment = {**os.environ, "MIRAGE_LSD_SESSION_ROOT": str(studio.session_root)}
     batch = subprocess.Popen([*CTL, "--as", "batch", "batch"], env=environment, stdin=subprocess.PIPE,
-                             stdout=subprocess.PIPE, text=True)  # fmt: skip
+                             stdout=subprocess.PIPE, text=True)
     print("status", file=batch.stdin, flush=True)
     batch.stdout.readline()  # it is up: its start is no part of the figures
     keyboard, voice = Keyboard(studio.display.name), studio.controller("voice")
@@ -101,7 +101,7 @@ def _measure(studio: LookStudio, trials: int) -> dict[str, Any]:
         "voice command": lambda preset: voice.do(ApplyPreset(preset, origin="voice")),
         INFORMATION_ONLY: lambda preset: subprocess.run([*CTL, "apply", preset], env=environment,
                                                         stdout=subprocess.DEVNULL, check=True),
-    }  # fmt: skip
+    }
     meter = Meter(slot)
     for number in range(trials):
         for name, fire in ways.items():  # in turns, so that each way meets the same machine
@@ -163,18 +163,18 @@ class Meter:
         raise SystemExit(f"a command by {way} changed nothing on screen: {self._slot.text('status')}")
 
 
-def _off_times(studio: LookStudio, desk: DeskClient, slot: Area, count: int) -> list[float]:
+def _off_times(studio: LookStudio, client: LookClient, slot: Area, count: int) -> list[float]:
     """Milliseconds from "off" to the untouched source on screen."""
     delays = []
     for _ in range(count):
         studio.wait_styled("Clip")
         time.sleep(0.2)
         started_ns = now_ns()
-        desk.do(TurnOff(origin="voice"))
+        client.do(TurnOff(origin="voice"))
         while slot.get("showing_styled"):
             time.sleep(0.001)
         delays.append((now_ns() - started_ns) / NS_PER_MS)
-        desk.do(TurnOn(origin="voice"))
+        client.do(TurnOn(origin="voice"))
     return delays
 
 

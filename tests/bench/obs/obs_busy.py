@@ -46,7 +46,7 @@ def main() -> int:
         clip = options.clip or clip_file(Path(folder) / "clip.mkv", size=options.size, seconds=10)
         for turn in options.turns.split(","):
             turns[turn].append(_turn(Path(folder) / "obs", clip, Video(width_px, height_px, options.fps),
-                                     turn == "with", options))  # fmt: skip
+                                     turn == "with", options))
             print(turn, json.dumps(turns[turn][-1], indent=1), flush=True)
     if options.json:
         options.json.write_text(json.dumps(turns, indent=1) + "\n", encoding="utf-8")
@@ -57,7 +57,7 @@ def _verdict(turns: dict[str, list[dict[str, Any]]]) -> int:
     lagged = {turn: [figures["busy"]["lagged"] for figures in rows] for turn, rows in turns.items()}
     alternated = [figures["busy"]["fallbacks"] for figures in turns["with"]]
     print(f"lagged while busy: {lagged['without']} without the filter, {lagged['with']} with it; the source took the "
-          f"picture's place {alternated} times")  # fmt: skip
+          f"picture's place {alternated} times")
     limit = sum(lagged["without"]) + LAGGED_TOLERANCE * len(lagged["with"])
     return 0 if sum(lagged["with"]) <= limit and max(alternated, default=0) <= 1 else 1
 
@@ -93,11 +93,11 @@ def _watch(studio: Studio, filtered: bool, seconds: float) -> dict[str, Any]:
     after = studio.request("GetStats")
     took_s = time.monotonic() - began
     figures: dict[str, Any] = {"frames": after["renderTotalFrames"] - before["renderTotalFrames"],
-                               "lagged": after["renderSkippedFrames"] - before["renderSkippedFrames"]}  # fmt: skip
+                               "lagged": after["renderSkippedFrames"] - before["renderSkippedFrames"]}
     if slot:
         since = {name: slot.get(name) - counts[name] for name in COUNTED}
         figures |= {"shown_fps": round(since["frames_shown"] / took_s, 1), "fallbacks": since["fallbacks"],
-                    "status": told}  # fmt: skip
+                    "status": told}
     return figures
 
 

@@ -103,7 +103,7 @@ def _wait_styled(studio: Studio, slot: Area) -> None:
 
 def _measure(studio: Studio, slot: Area | None, seconds: float) -> dict[str, Any]:
     names = ("frames_captured", "frames_shown", "results_torn", "results_skipped", "fallbacks", "render_count",
-             "render_total_ns", "latency_head")  # fmt: skip
+             "render_total_ns", "latency_head")
     before, words = studio.request("GetStats"), {name: slot.get(name) for name in names} if slot else {}
     rows: list[Latency] = []
     read, deadline = words.get("latency_head", 0), time.monotonic() + seconds
@@ -164,11 +164,11 @@ def _print_head(report: dict[str, Any]) -> None:
 
 def _print_case(name: str, figures: dict[str, Any]) -> None:
     print(f"{name}: OBS {figures['obs_fps']} fps, {figures['obs_frame_ms']} ms a frame, "
-          f"{figures['obs_lagged_frames']} of {figures['obs_frames']} frames lagged")  # fmt: skip
+          f"{figures['obs_lagged_frames']} of {figures['obs_frames']} frames lagged")
     if "shown" in figures:
         print(f"   shown {figures['shown_fps']} fps, overtaken {figures['overtaken']}, torn {figures['torn']}, "
               f"fallbacks {figures['fallbacks']}, render callback {figures['render_callback_ms']} ms mean, "
-              f"captured to shown p95 {figures['captured_to_shown_obs_frames_p95']} OBS frames")  # fmt: skip
+              f"captured to shown p95 {figures['captured_to_shown_obs_frames_p95']} OBS frames")
         for part in ("captured_to_shown", "capture_to_map", "queue", "worker", "wait_for_tick"):
             p50, p95, p99 = (figures[part][key] for key in ("p50_ms", "p95_ms", "p99_ms"))
             print(f"   {part.replace('_', ' '):18} p50 {p50:7.2f}  p95 {p95:7.2f}  p99 {p99:7.2f} ms")

@@ -33,7 +33,7 @@ from mirage_lsd.worker.train.voice.speech import TUNING_VOICES, speak, write_wav
 MOST_COST = {"voice": 0.05, "gestures": 0.10}
 WARM_UP_S, SETTLE_S = 4.0, 3.0
 TALK = ("Mirage, red leather jacket", "I think the other side of the street is nicer", "Mirage, undo",
-        "we went to the market and bought some apples")  # fmt: skip
+        "we went to the market and bought some apples")
 SETTINGS = {"voice": {"voice_on": True, "voice_source": "Speaker"}, "gestures": {"gestures_on": True}}
 
 
@@ -48,14 +48,14 @@ def main() -> int:
         off, on = _measure(Path(folder), clip, options)
     cost = 1 - np.sum(on) / np.sum(off)
     print(f"{options.sense}: off {np.round(off, 2)} fps, on {np.round(on, 2)} fps, cost {cost:.1%}, "
-          f"at most {MOST_COST[options.sense]:.0%} wanted")  # fmt: skip
+          f"at most {MOST_COST[options.sense]:.0%} wanted")
     return 0 if cost <= MOST_COST[options.sense] else 1
 
 
 def _measure(folder: Path, clip: Path, options: argparse.Namespace) -> tuple[list[float], list[float]]:
     """Processed frames a second, without and with."""
     sources = [media_source("Clip", clip, filters=[mirage_filter(target_fps=60)]),
-               media_source("Speaker", folder / "talk.wav")]  # fmt: skip
+               media_source("Speaker", folder / "talk.wav")]
     found: dict[bool, list[float]] = {False: [], True: []}
     for turn in ([False, True, True, False] * options.rounds)[: 2 * options.rounds]:
         script = Script(MIRAGE_SCRIPT, SETTINGS[options.sense] if turn else {})

@@ -37,7 +37,7 @@ sys.path[:0] = [str(CHECKOUT / folder) for folder in FOLDERS]
 from bench_options import add_load_option, load_beside_obs
 from obs_config import Video
 from obs_scene import Script, media_source, mirage_filter
-from studio import MIRAGE_SCRIPT, Studio, alive, clip_file
+from studio import MIRAGE_SCRIPT, Studio, alive, clip_file, resident_mib, thread_count
 
 from mirage_lsd.worker.bench.machine import describe
 
@@ -77,17 +77,13 @@ def recovery(bench: Bench) -> tuple[dict[str, Any], dict[str, bool]]:
     with bench.studio("recovery", scripts=scripts) as studio:
         studio.start()
         for name, blow in BLOWS.items():
-            figures[name] = one = _blows(studio, blow)
-            stall_ms = one["gap_ms"] - figures["control_gap_ms"]
-            gates[f"{name}: source within {one['source_ms']:.0f} of {SOURCE_WITHIN_MS:.0f} ms"] = (
-                one["source_ms"] <= SOURCE_WITHIN_MS
-            )
-            gates[f"{name}: styled again within {one['styled_ms']:.0f} of {STYLED_WITHIN_MS:.0f} ms"] = (
-                one["styled_ms"] <= STYLED_WITHIN_MS
-            )
-            gates[f"{name}: OBS's longest gap {stall_ms:+.0f} ms against the control run"] = (
-                stall_ms <= STALL_BEYOND_CONTROL_MS
-            )
+            figures[name] = times = _blows(studio, blow)
+            stall_ms = times["gap_ms"] - figures["control_gap_ms"]
+            for what, limit_ms in (("source", SOURCE_WITHIN_MS), ("styled", STYLED_WITHIN_MS)):
+                took_ms = times[f"{what}_ms"]
+                gates[f"{name}: {what} within {took_ms:.0f} of {limit_ms:.0f} ms"] = took_ms <= limit_ms
+            gate = f"{name}: OBS's longest gap {stall_ms:+.0f} ms against the control run"
+            gates[gate] = stall_ms <= STALL_BEYOND_CONTROL_MS
     return figures, gates
 
 
@@ -127,14 +123,14 @@ def reloads(bench: Bench) -> tuple[dict[str, Any], dict[str, bool]]:
     with bench.studio("reloads", scripts=[Script(SCRIPTS / "reloader.py")], environment=environment) as studio:
         studio.start()
         studio.wait_styled("Clip")
-        threads = _threads(studio.pid)
+        threads = thread_count(studio.pid)
         for number in range(1, times + 1):
             (folder / "wanted").write_text(str(number))
             studio.wait_until(lambda n=number: _read_number(folder / "done") == n, "the reload")
             studio.wait_until(lambda: len(studio.sessions()) == 1 == len(studio.worker_pids()), "one session")
             studio.wait_styled("Clip")
             done += 1
-        figures = {"done": done, "threads_before": threads, "threads_after": _threads(studio.pid)}
+        figures = {"done": done, "threads_before": threads, "threads_after": thread_count(studio.pid)}
         clean = studio.quit() == 0 and studio.sessions() == []
     return figures, {f"{done} of {times} reloads, clean end": done == times and clean}
 
@@ -204,8 +200,8 @@ def memory(bench: Bench) -> tuple[dict[str, Any], dict[str, bool]]:
         time.sleep(min(60.0, seconds / 10))
         before, deadline = slot.get("frames_shown"), time.monotonic() + seconds
         while time.monotonic() < deadline:
-            samples["obs_mib"].append(_resident_mib(studio.pid))
-            samples["worker_mib"].append(_resident_mib(worker))
+            samples["obs_mib"].append(resident_mib(studio.pid))
+            samples["worker_mib"].append(resident_mib(worker))
             time.sleep(min(SAMPLE_S, seconds / 40))
         shown, same_worker = slot.get("frames_shown") - before, studio.worker_pids() == [worker]
     figures: dict[str, Any] = {"seconds": seconds, "frames_shown": shown, "same_worker": same_worker}
@@ -213,19 +209,10 @@ def memory(bench: Bench) -> tuple[dict[str, Any], dict[str, bool]]:
     for name, values in samples.items():
         fifth = max(1, len(values) // 5)  # OBS's media buffers come and go: what stays is the least of a while
         first, last = min(values[:fifth]), min(values[-fifth:])
-        figures[name] = {"first": round(first, 1), "last": round(last, 1), "most": round(max(values), 1)} | {
-            "every_minute": [round(value) for value in values[:: max(1, len(values) // 10)]]
-        }
+        figures[name] = {"first": round(first, 1), "last": round(last, 1), "most": round(max(values), 1)}
+        figures[name]["every_minute"] = [round(value) for value in values[:: max(1, len(values) // 10)]]
         gates[f"{name} {first:.1f} → {last:.1f} ({last / first - 1:+.2%})"] = last <= first * (1 + FLAT_WITHIN)
     return figures, gates
-
-
-def _resident_mib(pid: int) -> float:
-    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()).group(1)) / 1024
-
-
-def _threads(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/task"))
 
 
 def _read_number(path: Path) -> int:

@@ -31,7 +31,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-FOLDERS = ("installers", "installers/obs", "tests/support", "tests/support/obs")
+FOLDERS = ("installers", "installers/obs", "tests/support", "tests/support/obs", "tests/bench")
 sys.path[:0] = [str(CHECKOUT / folder) for folder in FOLDERS]
 
 from bench_options import add_load_option, load_beside_obs
@@ -191,7 +191,7 @@ def main() -> int:
     report = {"said": len(outcomes), "understood": sum(right), "understood_by_the_listener_alone": sum(alone),
               "damaged_ms": sum(one.damaged_ms for one in outcomes), "answered_ms": {
                   name: int(np.percentile(waits, share)) for name, share in (("p50", 50), ("p95", 95), ("most", 100))
-              }, "load": round(os.getloadavg()[0], 1)}  # fmt: skip
+              }, "load": round(os.getloadavg()[0], 1)}
     print(json.dumps(report))
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

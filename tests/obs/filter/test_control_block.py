@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from mirage_lsd.obs_script.host import control_block
-from mirage_lsd.obs_script.host.control_block import Area, ControlBlock, Latency, read_latency
+from mirage_lsd.obs_script.host.control_block import Area, ControlBlock, Latency
 from mirage_lsd.shared.errors import MirageError
 
-LUA = (Path(__file__).resolve().parents[3] / "obs_script/render/memory/layout.lua").read_text(encoding="utf-8")
+LUA = (Path(__file__).resolve().parents[3] / "obs_script/render/memory/block_layout.lua").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def block(tmp_path):
 
 
 def lua_table(name: str) -> dict[str, tuple[int, ...]]:
-    """A table of layout.lua: name -> its numbers."""
+    """A table of block_layout.lua: name -> its numbers."""
     body = re.search(rf"^  {name} = {{\n(.*?)^  }},", LUA, re.M | re.S).group(1)
     return {key: tuple(map(int, re.findall(r"\d+", value))) for key, value in re.findall(r"(\w+) = ([^\n]*),\n", body)}
 
@@ -102,7 +102,7 @@ def test_the_latency_log_gives_the_newest_entries(block):
     slot.put("instance", 1)
     for number in range(1500):
         log(slot, number)
-    rows = read_latency(str(Path(block.path).parent))
+    rows = slot.latencies()[1]
     assert len(rows) == control_block.LATENCY_ENTRIES - 1
     assert rows[-1] == Latency(*range(14990, 14999))
     assert rows[0].frame_id == (1500 - 1023) * 10

@@ -54,7 +54,7 @@ class HdrStudio(Studio):
         raw = subprocess.run(
             ["ffmpeg", "-v", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-"],
             check=True, capture_output=True, stdin=subprocess.DEVNULL,
-        ).stdout  # fmt: skip
+        ).stdout
         return np.frombuffer(raw, np.uint16).reshape(-1, LEVELS * 3 // 2)[:, :LEVELS]
 
     def eye(self, source: str) -> bool:
@@ -75,7 +75,7 @@ def bright_film(path) -> None:
         ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", picture, "-vf", "format=yuv420p10le", *tags,
          "-c:v", "libx265", "-x265-params", x265, "-preset", "ultrafast", str(path)],
         check=True, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("bounds_px", [0.0, 200.0], ids=["as it is", "scaled"])

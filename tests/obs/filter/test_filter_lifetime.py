@@ -132,7 +132,7 @@ def test_filters_and_sources_come_and_go(tmp_path, still):
         for _ in range(3):
             settings = {"pipeline": "passthrough"}
             studio.request("CreateSourceFilter", sourceName="Plain", filterName="New", filterKind="mirage_lsd",
-                           filterSettings=settings)  # fmt: skip
+                           filterSettings=settings)
             studio.wait_styled("Plain", "New")
             studio.request("RemoveSourceFilter", sourceName="Plain", filterName="New")
             studio.wait_until(lambda: len(list(studio.block().used())) == 1, "the filter to be gone")

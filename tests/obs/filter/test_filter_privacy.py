@@ -12,7 +12,7 @@ import time
 
 import pytest
 from footage import SOURCE_RGB, recorded, recording
-from marking_worker import EXIT
+from marking_worker import EXIT, OVERLOADED
 from obs_scene import Collection, Item, Scene, Script, color_source, mirage_filter
 from studio import MIRAGE_SCRIPT, Studio, faulty_script
 
@@ -72,7 +72,7 @@ def test_a_worker_that_keeps_failing_shows_nobody(studio, choice):
 def test_an_overloaded_worker_shows_nobody(studio, choice):
     slot = studio.slot("Room")
     with recording(studio) as footage:
-        studio.set_filter("Room", max_fps_for_tests=0.5)  # a late picture is waited for a second at most
+        studio.set_filter("Room", seed=OVERLOADED)  # a late picture is waited for a second at most
         studio.wait_until(lambda: "too late" in slot.text("status"), "the status to say so")
         studio.wait_ticks(slot, 60)
     check(footage, choice)
@@ -129,7 +129,7 @@ def test_without_a_worker_or_a_slot_nobody_is_shown(tmp_path, choice):
         studio.wait_until(lambda: "run installers/install" in slot.text("status"), "a status with a remedy")
         for number in range(16):
             studio.request("CreateSourceFilter", sourceName="Room", filterName=f"More {number}",
-                           filterKind="mirage_lsd", filterSettings={"when_unstyled": choice})  # fmt: skip
+                           filterKind="mirage_lsd", filterSettings={"when_unstyled": choice})
         time.sleep(2.0)
         assert set(recorded(studio)) == {"nothing"}
         assert studio.quit() == 0

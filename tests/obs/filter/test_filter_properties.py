@@ -15,7 +15,7 @@ pytestmark = pytest.mark.obs
 CLICKER = Script(ROOT / "tests" / "obs" / "scripts" / "clicker.py")
 IN_ORDER = ["enabled", "status", "preset", "outfit", "hair", "scene", "light", "prompt", "strength", "actions",
             "presets_note", "open_presets", "steps", "working_size", "device", "seed", "target_fps",
-            "keep_in_sync"]  # fmt: skip
+            "keep_in_sync"]
 
 
 @pytest.fixture(scope="module")

@@ -38,8 +38,16 @@ def streams(studio) -> list:
 
 
 def ticks(studio, count: int) -> None:
-    """Wait for that many OBS frames."""
-    studio.wait_ticks(streams(studio)[-1], count)
+    """Wait for that many OBS frames, as any stream counts them that is there for so long: some end meanwhile."""
+    first: dict[int, int] = {}
+
+    def passed() -> bool:
+        now = {slot.get("instance"): slot.get("tick") for slot in streams(studio)}
+        for instance, tick in now.items():
+            first.setdefault(instance, tick)
+        return any(tick - first[instance] >= count for instance, tick in now.items())
+
+    studio.wait_until(passed, f"{count} OBS frames")
 
 
 def studio_mode(studio, on: bool) -> None:

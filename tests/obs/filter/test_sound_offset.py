@@ -81,7 +81,7 @@ def add_filter(studio: Studio, source: str, name: str = FILTER_NAME) -> None:
     """As OBS's Copy and Paste do: with all settings of Clip's filter."""
     settings = studio.request("GetSourceFilter", sourceName="Clip", filterName=FILTER_NAME)["filterSettings"]
     studio.request("CreateSourceFilter", sourceName=source, filterName=name, filterKind="mirage_lsd",
-                   filterSettings=settings)  # fmt: skip
+                   filterSettings=settings)
 
 
 def remove_filter(studio: Studio, source: str, name: str = FILTER_NAME) -> None:

@@ -109,12 +109,12 @@ def test_a_worker_whose_client_is_killed_ends_and_the_session_goes_on(studio):
     studio.wait_styled("Still")
     (before,), sessions = studio.host_processes(), studio.sessions()
     for client in subprocess.run(["pgrep", "-f", "flatpak-spawn --host .*mirage_lsd.worker$"], capture_output=True,
-                                 text=True).stdout.split():  # fmt: skip
+                                 text=True).stdout.split():
         os.kill(int(client), signal.SIGKILL)
     studio.wait_until(lambda: not alive(before), "the end of the worker")
     studio.wait_until(lambda: studio.host_processes() not in ([], [before]), "another worker")
     studio.wait_styled("Still")
-    assert studio.sessions() == sessions and (sessions[0] / "desk.json").exists()
+    assert studio.sessions() == sessions and (sessions[0] / "looks.json").exists()
 
 
 def test_nothing_is_left_when_obs_quits(studio):

@@ -2,7 +2,7 @@
 """Another user of the machine against a real OBS with everything on: nothing is read, nothing rung, nothing answered.
 
 What this does not prove, because no program can: a process of the *same* user without the keys is not kept out. It may
-read desk.json (0600) as `ctl` does, open the rings and doorbells of its own user's session, stop the worker or trace
+read looks.json (0600) as `ctl` does, open the rings and doorbells of its own user's session, stop the worker or trace
 OBS; systems give a user's processes to that user. What such a process cannot do without first reading those files or
 another process's memory is talk to either door: the worker's keys are in no file, no argument and no environment.
 """
@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can make the account of another user"),
 ]
 EVERYTHING = {"gestures_on": True, "voice_on": True, "voice_source": "First", "voice_engine": "pocketsphinx"}
-FILES = {"desk.json", "control.bin", "worker.bell", "plugin.bell", "owner.lock", "in-1-1", "out-1-1", "voice.audio"}
+FILES = {"looks.json", "control.bin", "worker.bell", "plugin.bell", "owner.lock", "in-1-1", "out-1-1", "voice.audio"}
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +79,8 @@ def test_whoever_is_not_this_user_gets_nothing(studio):
     assert sorted(str(path) for path in session.iterdir()) == files
     assert (before.st_mode, before.st_ino) == (session.stat().st_mode, session.stat().st_ino)
     assert largest_difference(studio.grab("First"), shown) == 0
-    with studio.controller() as desk:
-        assert not desk.ask().filters[0].look.off
+    with studio.controller() as client:
+        assert not client.ask().filters[0].look.off
     studio.wait_styled("First")
 
 

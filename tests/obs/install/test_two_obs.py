@@ -11,7 +11,7 @@ import pytest
 from look_studio import LookStudio, look_source
 from studio import FILTER_NAME, largest_difference
 
-from mirage_lsd.shared.channel.desk_address import FILE_NAME
+from mirage_lsd.shared.channel.look_address import FILE_NAME
 from mirage_lsd.shared.release import RELEASE
 
 pytestmark = [pytest.mark.obs, pytest.mark.slow]

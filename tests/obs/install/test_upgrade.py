@@ -22,6 +22,7 @@ from mirage_lsd.obs_script.host.control_block import LAYOUT_VERSION
 from mirage_lsd.shared.release import VERSION
 
 pytestmark = pytest.mark.obs
+BLOCK_LAYOUT = "obs_script/render/memory/block_layout.lua"
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 RELOADER, CLICKER = Script(SCRIPTS / "reloader.py"), Script(SCRIPTS / "clicker.py")
 NEXT = "9.9.9"
@@ -147,7 +148,7 @@ def test_a_reload_under_a_release_that_told_none_refuses_too(tmp_path, tree, sti
 
 
 def test_a_lua_half_of_another_layout_is_refused(tmp_path, tree, still):
-    tree.replace("obs_script/render/memory/layout.lua", r"LAYOUT_VERSION = \d+", "LAYOUT_VERSION = 99")
+    tree.replace(BLOCK_LAYOUT, r"LAYOUT_VERSION = \d+", "LAYOUT_VERSION = 99")
     scripts = [Script(tree.script), CLICKER]
     with studio_of(tmp_path, tree, still, scripts, CLICKER_FOLDER=str(tmp_path)) as studio:
         studio.start()
@@ -156,7 +157,7 @@ def test_a_lua_half_of_another_layout_is_refused(tmp_path, tree, still):
         assert "layout 99" in said and "Restart OBS" in said and VERSION in said
         assert largest_difference(studio.grab("Still"), still[1]) == 0
         assert starts_of_workers(studio) == 0 and list(studio.block().used()) == []
-        tree.replace("obs_script/render/memory/layout.lua", "LAYOUT_VERSION = 99", f"LAYOUT_VERSION = {LAYOUT_VERSION}")
+        tree.replace(BLOCK_LAYOUT, "LAYOUT_VERSION = 99", f"LAYOUT_VERSION = {LAYOUT_VERSION}")
         works(studio, still)
 
 

@@ -58,16 +58,16 @@ def collection_file(studio):
 
 
 def start_and_choose(studio) -> tuple[dict, Look]:
-    """Settings of all kinds, a preset and words on it; returns the settings and the look at the desk."""
+    """Settings of all kinds, a preset and words on it; returns the settings and the look at the look store."""
     studio.start()
     studio.wait_presets("Night rider")
     studio.wait_styled("Clip")
     studio.request("SetInputAudioSyncOffset", inputName="Clip", inputAudioSyncOffset=OFFSET_MS)
     studio.set_filter("Clip", **SETTINGS)
-    with studio.controller() as desk:
-        desk.do(ApplyPreset("forest"))
-        desk.do(ApplyWords("red leather jacket", "outfit"))
-        worn = desk.ask().filters[0].look
+    with studio.controller() as client:
+        client.do(ApplyPreset("forest"))
+        client.do(ApplyWords("red leather jacket", "outfit"))
+        worn = client.ask().filters[0].look
     studio.wait_until(lambda: settings(studio).get("outfit") == "red leather jacket", "the look in OBS's settings")
     studio.wait_until(lambda: offset_ms(studio) > OFFSET_MS, "the sound to be delayed")
     studio.wait_look("Clip", prompt_of(StreamSettings(layers=worn.layers)))
@@ -75,12 +75,12 @@ def start_and_choose(studio) -> tuple[dict, Look]:
 
 
 def is_as_before(studio, before) -> None:
-    """Start OBS with everything in place: the same settings, the same look at the desk and on the screen."""
+    """Start OBS with everything in place: the same settings, the same look at the look store and on the screen."""
     studio.start()
     studio.wait_styled("Clip")
     assert chosen(studio) == before[0]
-    with studio.controller() as desk:
-        assert desk.ask().filters[0].look == before[1]
+    with studio.controller() as client:
+        assert client.ask().filters[0].look == before[1]
     studio.wait_look("Clip", prompt_of(StreamSettings(layers=before[1].layers)))
     studio.wait_until(lambda: offset_ms(studio) > OFFSET_MS, "the sound to be delayed again")
     studio.set_filter("Clip", keep_in_sync=False)

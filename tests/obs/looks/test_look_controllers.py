@@ -17,7 +17,7 @@ from obs_scene import Item
 from studio import FILTER_NAME
 
 from mirage_lsd.shared.channel.channel import ControlClient, new_key_pair
-from mirage_lsd.shared.channel.desk_address import FILE_NAME
+from mirage_lsd.shared.channel.look_address import FILE_NAME
 from mirage_lsd.shared.errors import ChannelTimeout
 from mirage_lsd.shared.messages.look_commands import ApplyPreset, ClearLook, GetLooks, TurnOn
 from mirage_lsd.shared.messages.look_events import Joined
@@ -44,11 +44,11 @@ def studio(tmp_path_factory):
 
 
 @pytest.fixture
-def desk(studio):
-    with studio.controller() as desk:
-        desk.do(TurnOn())
-        desk.do(ClearLook())
-        yield desk
+def client(studio):
+    with studio.controller() as client:
+        client.do(TurnOn())
+        client.do(ClearLook())
+        yield client
 
 
 def ctl(studio, *arguments: str, lines: str = "") -> subprocess.CompletedProcess:
@@ -59,7 +59,7 @@ def ctl(studio, *arguments: str, lines: str = "") -> subprocess.CompletedProcess
     )
 
 
-def test_the_command_line_applies_and_lists_and_tells(studio, desk):
+def test_the_command_line_applies_and_lists_and_tells(studio, client):
     done = ctl(studio, "--as", "alice", "apply", "forest", "--target", "Left")
     assert (done.returncode, done.stdout) == (0, f"{LEFT}: [forest] scene = forest\n")
     studio.wait_look("Left", "forest")
@@ -69,10 +69,10 @@ def test_the_command_line_applies_and_lists_and_tells(studio, desk):
     report = json.loads(ctl(studio, "--json", "status").stdout)
     assert {one["name"] for one in report["filters"]} == {LEFT, RIGHT}
     assert str(studio.presets_file) == report["presets_file"]
-    assert [event.origin for event in desk.events(1) if hasattr(event, "origin")] == ["ctl:alice"]
+    assert [event.origin for event in client.events(1) if hasattr(event, "origin")] == ["ctl:alice"]
 
 
-def test_a_refusal_is_one_line_and_changes_nothing(studio, desk):
+def test_a_refusal_is_one_line_and_changes_nothing(studio, client):
     for arguments, told in (
         (("apply", "nope"), "no preset is called 'nope'"),
         (("wear", "purple zebra"), "unknown word 'zebra'"),
@@ -82,21 +82,21 @@ def test_a_refusal_is_one_line_and_changes_nothing(studio, desk):
         assert refused.returncode == 2
         assert told in refused.stderr
         assert refused.stderr.count("\n") == 1
-    desk.ask()
-    assert all(one.look.layers == () for one in desk.looks.values())
+    client.ask()
+    assert all(one.look.layers == () for one in client.looks.values())
 
 
-def test_a_batch_does_one_line_after_the_other(studio, desk):
+def test_a_batch_does_one_line_after_the_other(studio, client):
     lines = "apply beach\nwear 'jacket in dark green' --layer outfit\nnonsense\nundo --target Right\noff\non\n"
     done = ctl(studio, "batch", lines=lines)
     assert done.returncode == 2
     assert "nonsense" in done.stderr
     studio.wait_look("Left", "jacket in dark green, beach")
-    desk.ask()
-    assert desk.looks[RIGHT].look.words("outfit") == ""
+    client.ask()
+    assert client.looks[RIGHT].look.words("outfit") == ""
 
 
-def test_watch_tells_who_did_what(studio, desk):
+def test_watch_tells_who_did_what(studio, client):
     environment = {**os.environ, "MIRAGE_LSD_SESSION_ROOT": str(studio.session_root)}
     program = "from mirage_lsd.worker.programs.cli import main; raise SystemExit(main())"
     watch = subprocess.Popen(
@@ -105,10 +105,10 @@ def test_watch_tells_who_did_what(studio, desk):
         stdout=subprocess.PIPE,
         text=True,
     )
-    while not any(event == Joined("watcher") for event in desk.events(1)):
+    while not any(event == Joined("watcher") for event in client.events(1)):
         assert watch.poll() is None
     time.sleep(0.5)  # it says so until it hears itself
-    desk.do(ApplyPreset("space", target="Right"))
+    client.do(ApplyPreset("space", target="Right"))
     line = watch.stdout.readline()
     watch.kill()
     watch.wait()
@@ -126,27 +126,27 @@ def test_the_keys_are_private_and_strangers_stay_out(studio):
     with pytest.raises(ChannelTimeout):
         stranger.request(GetLooks(), 1.0)
     stranger.close()
-    with studio.controller() as desk:
-        assert desk.looks
+    with studio.controller() as client:
+        assert client.looks
 
 
-def test_a_thousand_random_commands_from_three_controllers_end_alike_everywhere(studio, desk):
+def test_a_thousand_random_commands_from_three_controllers_end_alike_everywhere(studio, client):
     slots = {LEFT: studio.slot("Left"), RIGHT: studio.slot("Right")}
     log = FrameLog(slots)
     log.start()
     answers = command_at_random(studio.address(), COMMANDS, ["", LEFT, RIGHT, "Left"])
     assert sum(one.done for one in answers) == COMMANDS
     assert all(one.refused > 0 for one in answers)
-    desk.do(TurnOn())
-    desk.ask()
+    client.do(TurnOn())
+    client.ask()
     studio.wait_ticks(slots[LEFT], 10)
     rows = log.stop()
-    final = {name: one.look.layers for name, one in desk.looks.items()}
+    final = {name: one.look.layers for name, one in client.looks.items()}
     for one in answers:
         assert one.revisions == sorted(one.revisions)
         assert {f"ctl:controller-{number}" for number in range(3)} <= one.origins
         assert {name: report.look.layers for name, report in one.looks.items()} == final
-        assert one.revision <= desk.revision
+        assert one.revision <= client.revision
     for name, slot in slots.items():
         acknowledged = [entry[1:] for one in answers for entry in one.acknowledged if entry[0] == name]
         assert len(acknowledged) > COMMANDS / 10

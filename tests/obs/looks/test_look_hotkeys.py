@@ -21,7 +21,7 @@ from mirage_lsd.worker.presets.presets import load_library
 
 pytestmark = [pytest.mark.obs, pytest.mark.slow]
 ACTIONS = {f"mirage_lsd.{name}" for name in ("undo", "redo", "next", "previous", "random", "off", "on", "clear",
-                                             "push_to_talk")}  # fmt: skip
+                                             "push_to_talk")}
 RELOADER = Script(Path(__file__).parents[1] / "scripts" / "reloader.py")
 
 
@@ -55,9 +55,9 @@ def studio(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def bare(studio):
     """Every test starts from the camera's look, with a controller that hears everything."""
-    with studio.controller() as desk:
-        desk.do(ClearLook())
-        yield desk
+    with studio.controller() as client:
+        client.do(ClearLook())
+        yield client
 
 
 def test_every_preset_and_action_is_there_once_for_all_filters_and_for_each(studio):
@@ -182,12 +182,12 @@ def test_after_a_reload_nothing_is_there_twice_and_keys_work(tmp_path):
             studio.wait_until(lambda: sorted(studio.hotkeys()) == sorted(before), "the same hotkeys")
         studio.press("F9")
         studio.wait_look("Left", "forest")
-        with studio.controller() as desk:
-            desk.events()
+        with studio.controller() as client:
+            client.events()
             studio.press("F10")
-            assert seen(desk, LookChanged).command == "undo"
+            assert seen(client, LookChanged).command == "undo"
             time.sleep(0.3)
-            assert [one for one in desk.events() if isinstance(one, LookChanged)] == []
+            assert [one for one in client.events() if isinstance(one, LookChanged)] == []
         assert studio.quit() == 0
 
 
@@ -206,14 +206,14 @@ def test_events_of_obs_while_hotkeys_are_registered_do_no_harm(tmp_path):
         assert studio.quit() == 0
 
 
-def seen(desk, kind, within_s: float = 10.0):
+def seen(client, kind, within_s: float = 10.0):
     """The next event of this kind."""
-    queue = desk.__dict__.setdefault("_unseen", [])
+    queue = client.__dict__.setdefault("_unseen", [])
     until_s = time.monotonic() + within_s
     while time.monotonic() < until_s:
         for place, event in enumerate(queue):
             if isinstance(event, kind):
                 del queue[: place + 1]
                 return event
-        queue.extend(desk.events(0.2))
+        queue.extend(client.events(0.2))
     raise AssertionError(f"no {kind.__name__} within {within_s} s")

@@ -51,36 +51,36 @@ def studio(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def desk(studio):
+def client(studio):
     studio.request("SetCurrentProgramScene", sceneName="Start")
     studio.wait_until(lambda: on_air(studio) == "Start", "the first scene")
-    with studio.controller() as desk:
-        desk.do(TurnOn())
-        desk.do(ClearLook())
-        yield desk
+    with studio.controller() as client:
+        client.do(TurnOn())
+        client.do(ClearLook())
+        yield client
 
 
 def on_air(studio) -> str:
     return studio.request("GetCurrentProgramScene")["currentProgramSceneName"]
 
 
-def test_a_preset_switches_the_scene_and_that_scenes_preset_stays_away(studio, desk):
-    desk.do(ApplyPreset("to-game"))
+def test_a_preset_switches_the_scene_and_that_scenes_preset_stays_away(studio, client):
+    client.do(ApplyPreset("to-game"))
     studio.wait_until(lambda: on_air(studio) == "Game", "the preset's scene")
     time.sleep(1.0)
     assert on_air(studio) == "Game"
-    desk.ask()
-    assert desk.looks[f"Left/{FILTER_NAME}"].look.preset == "to-game"
+    client.ask()
+    assert client.looks[f"Left/{FILTER_NAME}"].look.preset == "to-game"
     studio.wait_look("Left", "navy suit")
 
 
-def test_switching_the_scene_brings_its_preset_and_no_other_scene(studio, desk):
-    desk.events()
+def test_switching_the_scene_brings_its_preset_and_no_other_scene(studio, client):
+    client.events()
     studio.request("SetCurrentProgramScene", sceneName="Talk")
     studio.wait_look("Left", "navy suit")
     time.sleep(1.0)
     assert on_air(studio) == "Talk"
-    changes = [event for event in desk.events() if isinstance(event, LookChanged)]
+    changes = [event for event in client.events() if isinstance(event, LookChanged)]
     assert [(one.origin, one.command) for one in changes] == [("scene", "apply_preset")]
 
 
@@ -91,27 +91,27 @@ def test_back_and_forth_by_hand_brings_each_scenes_preset_every_time(studio):
         assert on_air(studio) == scene
 
 
-def test_a_scene_that_does_not_exist_costs_nothing(studio, desk):
-    desk.do(ApplyPreset("nowhere"))
+def test_a_scene_that_does_not_exist_costs_nothing(studio, client):
+    client.do(ApplyPreset("nowhere"))
     studio.wait_look("Left", "space")
     studio.wait_log("'No such scene', which does not exist")
     assert on_air(studio) == "Start"
 
 
-def test_looks_and_history_outlive_a_killed_worker(studio, desk):
-    desk.do(ApplyPreset("forest"))
-    desk.do(ApplyWords("navy suit", "outfit"))
+def test_looks_and_history_outlive_a_killed_worker(studio, client):
+    client.do(ApplyPreset("forest"))
+    client.do(ApplyWords("navy suit", "outfit"))
     (pid,) = studio.worker_pids()
     os.kill(pid, signal.SIGKILL)
-    desk.do(ApplyWords("neon", "light"))  # while there is none
+    client.do(ApplyWords("neon", "light"))  # while there is none
     studio.wait_until(lambda: studio.worker_pids() not in ([], [pid]), "another worker")
     studio.wait_look("Left", "neon, navy suit, forest")
     studio.trigger("mirage_lsd.undo")
     studio.wait_look("Left", "navy suit, forest")
 
 
-def test_the_properties_and_the_desk_follow_each_other(studio, desk):
-    desk.do(ApplyPreset("night-rider"))
+def test_the_properties_and_the_look_store_follow_each_other(studio, client):
+    client.do(ApplyPreset("night-rider"))
     kept = studio.wait_until(lambda: settings(studio) if settings(studio).get("outfit") else None, "the settings")
     assert (kept["preset"], kept["outfit"], kept["scene"]) == ("night-rider", "black leather jacket", "city night")
     studio.set_filter("Left", scene="forest")
@@ -120,17 +120,17 @@ def test_the_properties_and_the_desk_follow_each_other(studio, desk):
     studio.wait_look("Left", "smile, red hoodie, forest")
     studio.set_filter("Left", enabled=False)
     studio.wait_untouched("Left")
-    studio.wait_until(lambda: desk.ask().filters[0].look.off, "the desk to know")
-    desk.do(TurnOn())
+    studio.wait_until(lambda: client.ask().filters[0].look.off, "the look store to know")
+    client.do(TurnOn())
     studio.wait_look("Left", "smile, red hoodie, forest")
     studio.set_filter("Left", outfit="")
     studio.wait_look("Left", "smile, forest")
 
 
-def test_the_look_is_there_again_after_obs_was_closed(studio, desk):
-    desk.do(ApplyPreset("beach"))
-    desk.do(ApplyWords("pink dress", "outfit"))
-    desk.close()
+def test_the_look_is_there_again_after_obs_was_closed(studio, client):
+    client.do(ApplyPreset("beach"))
+    client.do(ApplyWords("pink dress", "outfit"))
+    client.close()
     studio.wait_until(lambda: settings(studio).get("outfit") == "pink dress", "the settings")
     assert studio.quit() == 0
     studio.start()

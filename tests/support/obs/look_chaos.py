@@ -12,18 +12,20 @@ import threading
 from dataclasses import dataclass, field
 
 from mirage_lsd.obs_script.host.control_block import Area, Latency
-from mirage_lsd.shared.channel.desk_address import DeskAddress
+from mirage_lsd.shared.channel.look_address import LookAddress
 from mirage_lsd.shared.clock import now_ns
 from mirage_lsd.shared.errors import RequestRefused
-from mirage_lsd.shared.messages import look_commands as asked
+from mirage_lsd.shared.messages import look_commands
 from mirage_lsd.shared.messages.look import FilterReport
-from mirage_lsd.worker.programs.desk_client import DeskClient
+from mirage_lsd.worker.programs.look_client import LookClient
 
 WORDS = {"outfit": ("navy suit", "red hoodie", "keep", ""), "hair": ("long blonde hair", "red beanie"),
          "scene": ("forest", "beach", "keep"), "light": ("neon", "night", ""),
-         "prompt": ("smile", "green top", "", "xyzzy")}  # fmt: skip
-SIMPLE = (asked.Undo, asked.Undo, asked.Redo, asked.NextPreset, asked.PreviousPreset, asked.RandomPreset,
-          asked.ClearLook, asked.TurnOn)  # fmt: skip
+         "prompt": ("smile", "green top", "", "xyzzy")}
+SIMPLE = (
+    look_commands.Undo, look_commands.Undo, look_commands.Redo, look_commands.NextPreset, look_commands.PreviousPreset,
+    look_commands.RandomPreset, look_commands.ClearLook, look_commands.TurnOn,
+)
 
 
 @dataclass
@@ -40,33 +42,33 @@ class Answers:
     origins: set[str] = field(default_factory=set)
 
 
-def random_command(chance: random.Random, presets: list[str], targets: list[str]) -> asked.LookCommand:
-    """Any look command, some of them refused by desk or worker."""
+def random_command(chance: random.Random, presets: list[str], targets: list[str]) -> look_commands.LookCommand:
+    """Any look command, some of them refused by look store or worker."""
     target = chance.choice(targets)
     kind = chance.random()
     if kind < 0.35:
-        return asked.ApplyPreset(chance.choice([*presets, "no-such-preset"]), target, fade_ms=0)
+        return look_commands.ApplyPreset(chance.choice([*presets, "no-such-preset"]), target, fade_ms=0)
     if kind < 0.65:
         layer = chance.choice(list(WORDS))
-        return asked.ApplyWords(chance.choice(WORDS[layer]), layer, target)
+        return look_commands.ApplyWords(chance.choice(WORDS[layer]), layer, target)
     if kind < 0.7:
-        return asked.TurnOff(target=target)
+        return look_commands.TurnOff(target=target)
     return chance.choice(SIMPLE)(target=target)
 
 
-def command_at_random(address: DeskAddress, commands: int, targets: list[str], seed: int = 1) -> list[Answers]:
+def command_at_random(address: LookAddress, commands: int, targets: list[str], seed: int = 1) -> list[Answers]:
     """Three controllers, `commands` in all; returns when each has heard everything."""
     answers = [Answers() for _ in range(3)]
     share = [commands // 3 + (each < commands % 3) for each in range(3)]
     start, end = threading.Barrier(3), threading.Barrier(3)
 
     def run(number: int) -> None:
-        with DeskClient(f"controller-{number}", address) as desk:
-            presets = [one.id for one in desk.presets()]
+        with LookClient(f"controller-{number}", address) as client:
+            presets = [one.id for one in client.presets()]
             start.wait(30)
-            _send(desk, answers[number], random.Random(seed * 100 + number), share[number], presets, targets)
+            _send(client, answers[number], random.Random(seed * 100 + number), share[number], presets, targets)
             end.wait(120)
-            _listen_to_the_end(desk, answers[number])
+            _listen_to_the_end(client, answers[number])
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(3)]
     for thread in threads:
@@ -76,24 +78,24 @@ def command_at_random(address: DeskAddress, commands: int, targets: list[str], s
     return answers
 
 
-def _send(desk, answers, chance, commands, presets, targets) -> None:
+def _send(client, answers, chance, commands, presets, targets) -> None:
     for _ in range(commands):
         try:
-            done = desk.do(random_command(chance, presets, targets))
+            done = client.do(random_command(chance, presets, targets))
             arrived_ns = now_ns()
             answers.revisions.append(done.revision)
-            if done.drawn:
+            if done.applied:
                 answers.acknowledged += [(one.name, one.generation, arrived_ns) for one in done.filters]
         except RequestRefused:
             answers.refused += 1
         answers.done += 1
-        answers.origins |= {getattr(event, "origin", "") for event in desk.events()}
+        answers.origins |= {getattr(event, "origin", "") for event in client.events()}
 
 
-def _listen_to_the_end(desk, answers) -> None:
-    while events := desk.events(0.5):
+def _listen_to_the_end(client, answers) -> None:
+    while events := client.events(0.5):
         answers.origins |= {getattr(event, "origin", "") for event in events}
-    answers.looks, answers.revision = dict(desk.looks), desk.revision
+    answers.looks, answers.revision = dict(client.looks), client.revision
 
 
 class FrameLog(threading.Thread):

@@ -20,8 +20,8 @@ from obs_scene import Source, image_source, mirage_filter
 from studio import Studio, picture_file
 
 from mirage_lsd.obs_script.host.control_block import Area
-from mirage_lsd.shared.channel.desk_address import FILE_NAME, DeskAddress
-from mirage_lsd.worker.programs.desk_client import DeskClient
+from mirage_lsd.shared.channel.look_address import FILE_NAME, LookAddress
+from mirage_lsd.worker.programs.look_client import LookClient
 
 KEY_DOWN_S = 0.1  # OBS looks at the keyboard every 25 ms
 
@@ -55,14 +55,14 @@ class LookStudio(Studio):
         """Our hotkeys, by name, each as often as OBS has it."""
         return [name for name in self.request("GetHotkeyList")["hotkeys"] if name.startswith("mirage_lsd.")]
 
-    def controller(self, name: str = "test") -> DeskClient:
-        """A controller of this OBS's desk."""
-        return DeskClient(name, self.address())
+    def controller(self, name: str = "test") -> LookClient:
+        """A controller of this OBS's look store."""
+        return LookClient(name, self.address())
 
-    def address(self) -> DeskAddress:
-        """What the running plugin's desk.json says."""
-        paths = self.wait_until(lambda: sorted(self.session_root.glob(f"*/{FILE_NAME}")), "the desk's address")
-        return self.wait_until(lambda: _read(paths[-1]), "the desk's address")
+    def address(self) -> LookAddress:
+        """What the running plugin's looks.json says."""
+        paths = self.wait_until(lambda: sorted(self.session_root.glob(f"*/{FILE_NAME}")), "the look store's address")
+        return self.wait_until(lambda: _read(paths[-1]), "the look store's address")
 
     def wait_look(self, source: str, words: str) -> None:
         """Wait until the pixels of a source have the colour of this look."""
@@ -97,6 +97,6 @@ class LookStudio(Studio):
             file.write("\n[Hotkeys]\n" + "\n".join(lines) + "\n")
 
 
-def _read(path: Path) -> DeskAddress | None:
+def _read(path: Path) -> LookAddress | None:
     text = path.read_text(encoding="utf-8")
-    return DeskAddress.from_line(text) if text.endswith("\n") else None
+    return LookAddress.from_line(text) if text.endswith("\n") else None

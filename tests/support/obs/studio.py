@@ -7,8 +7,10 @@ Used from one thread. Invariants: this OBS's session folders lie below a root of
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -117,9 +119,7 @@ class Studio(ObsSession):
 
     def grab(self, source: str | None = None) -> np.ndarray:
         """uint8 [height, width, 4] BGRA: a source with its filters, or the scene on air."""
-        path = self.folder / "grab.png"
-        self.screenshot(path, source)
-        return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        return screenshot(self, source)
 
     def set_filter(self, source: str, filter_name: str = FILTER_NAME, **settings: object) -> None:
         """Change settings of a filter, as its properties window does."""
@@ -147,7 +147,7 @@ def _install_record(folder: Path, worker: str | Sequence[str] | None) -> Path:
         return record
     installed = InstallRecord.find(str(ROOT / "obs_script"))
     command = {"real": [installed.worker_python, "-m", "mirage_lsd.worker"],
-               "marking": [installed.worker_python, str(MARKING_WORKER)]}.get(worker, worker)  # fmt: skip
+               "marking": [installed.worker_python, str(MARKING_WORKER)]}.get(worker, worker)
     wrapper = folder / "worker.sh"
     quoted = " ".join("'" + part + "'" for part in command)
     others = f"[ \"$2\" = mirage_lsd.worker ] || exec '{installed.worker_python}' \"$@\""  # such as the preset list
@@ -156,6 +156,14 @@ def _install_record(folder: Path, worker: str | Sequence[str] | None) -> Path:
     content = {"layout": 1, "worker_python": str(wrapper), "zmq_paths": installed.zmq_paths, "version": VERSION}
     record.write_text(json.dumps(content), encoding="utf-8")
     return record
+
+
+def screenshot(obs: ObsSession, source: str | None = None) -> np.ndarray:
+    """uint8 [height, width, 4] BGRA: a source with its filters or, by default, the scene on air."""
+    name = source or obs.request("GetCurrentProgramScene")["currentProgramSceneName"]
+    answer = obs.request("GetSourceScreenshot", sourceName=name, imageFormat="png")
+    png = base64.b64decode(answer["imageData"].split(",", 1)[1])
+    return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
 
 
 def faulty_script(folder: Path) -> Script:
@@ -173,6 +181,16 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def resident_mib(pid: int) -> float:
+    """A process's memory that is in RAM."""
+    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()).group(1)) / 1024
+
+
+def thread_count(pid: int) -> int:
+    """How many threads a process has."""
+    return len(os.listdir(f"/proc/{pid}/task"))
 
 
 def picture_file(path: Path, width_px: int, height_px: int, alpha: np.ndarray | int = 255, seed: int = 1) -> np.ndarray:

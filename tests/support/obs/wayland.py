@@ -33,7 +33,7 @@ class WaylandDisplay(Display):
                  "--no-config", "--idle-time=0", "--width=1280", "--height=800"],
                 env={**os.environ, "XDG_RUNTIME_DIR": str(folder), "LIBGL_ALWAYS_SOFTWARE": "1"},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+            )
         deadline = time.monotonic() + START_S
         while not Path(self.name).exists():
             if self._weston.poll() is not None or time.monotonic() > deadline:

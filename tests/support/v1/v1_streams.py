@@ -11,15 +11,14 @@ import cv2
 import numpy as np
 
 from mirage_lsd.shared.messages.settings import TINY, V1, StreamSettings
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
-from mirage_lsd.worker.carrier import HostCarrier
 from mirage_lsd.worker.hosts.models_host import Choice
 from mirage_lsd.worker.hosts.v1_host import V1Host, V1Options
-from mirage_lsd.worker.loop import run_stages
-from mirage_lsd.worker.models.looks import prompt_of
 from mirage_lsd.worker.state import StreamState
 from mirage_lsd.worker.stream import Stream
+from mirage_lsd.worker.v1.frame.context import V1Context
+from mirage_lsd.worker.v1.frame.look import prompt_look
 
 SIZE_PX = (96, 72)
 WORKING_PX = (64, 64)
@@ -38,10 +37,10 @@ class OneModel:
     """Stands for ModelsHost where there is one model, already loaded."""
 
     def __init__(self, host: V1Host) -> None:
-        self.host, self.tiny = host, None
+        self.host = host
 
     def choose(self, settings: StreamSettings) -> Choice:
-        return Choice(V1, v1=self.host) if self.host.ready else Choice("", self.host.text)
+        return Choice(self.host) if self.host.ready else Choice(None, self.host.text)
 
 
 def pictures(count: int, size_px: tuple[int, int] = SIZE_PX, shift_px: int = 2) -> list[np.ndarray]:
@@ -86,18 +85,13 @@ class RingStream:
         job = self.stream.take_newest()
         if job is None:
             return False
-        run_stages(self.stream, job)
+        self.stream.run(job)
         return True
 
     def read_prompt(self) -> None:
         """Waits until the prompt is read, so that the next picture is in its look."""
-        settings, carrier = self.stream.state.settings, self.stream._carrier
-        if isinstance(carrier, HostCarrier):
-            self.stream._choose()
-            carrier = self.stream._carrier
-        prompts = carrier._context.prompts if not isinstance(carrier, HostCarrier) else None
-        while prompts is not None and not prompts.request(prompt_of(settings)):
-            time.sleep(0.002)
+        if self.stream.choose() and isinstance(self.stream.pipeline.model, V1Context):
+            self.stream.pipeline.model.prompt.wait_for(prompt_look(self.stream.state.settings))
 
     def show(self) -> np.ndarray:
         """The newest result, copied."""

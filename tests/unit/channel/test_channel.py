@@ -20,14 +20,14 @@ from mirage_lsd.shared.channel.channel import ControlClient, ControlServer, new_
 from mirage_lsd.shared.channel.curve import KeyPair
 from mirage_lsd.shared.channel.endpoints import LaunchConfig, LaunchReport
 from mirage_lsd.shared.errors import ChannelError, ChannelTimeout, RequestRefused, WireError
-from mirage_lsd.shared.messages import commands, events
+from mirage_lsd.shared.messages import worker_commands, worker_events
 
 
 def subscribed(control_worker: Any, control_client: ControlClient) -> None:
     """Return once events reach the client."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        control_worker.server.publish(events.Done())
+        control_worker.server.publish(worker_events.Done())
         if control_client.events(0.05):
             while control_client.events(0.2):
                 pass
@@ -37,22 +37,22 @@ def subscribed(control_worker: Any, control_client: ControlClient) -> None:
 
 def test_a_request_is_answered(control_client: ControlClient) -> None:
     for sent_ns in range(50):
-        assert control_client.request(commands.Ping(sent_ns), 30) == events.Pong(sent_ns, 1)
+        assert control_client.request(worker_commands.Ping(sent_ns), 30) == worker_events.Pong(sent_ns, 1)
 
 
 def test_a_refusal_is_raised_with_the_workers_words(control_client: ControlClient) -> None:
     with pytest.raises(RequestRefused, match="no such preset") as caught:
-        control_client.request(commands.GetStatus(), 30)
+        control_client.request(worker_commands.GetStatus(), 30)
     assert (caught.value.code, caught.value.field) == ("unknown_preset", "preset")
 
 
 def test_silence_is_a_timeout_and_a_late_reply_is_dropped(control_worker: Any, control_client: ControlClient) -> None:
-    control_client.request(commands.Ping(1), 30)
+    control_client.request(worker_commands.Ping(1), 30)
     with pytest.raises(ChannelTimeout, match="CloseStream") as caught:
-        control_client.request(commands.CloseStream(1, 1), 0.3)
+        control_client.request(worker_commands.CloseStream(1, 1), 0.3)
     assert caught.value.code == "timeout"
-    control_worker.server.reply(control_worker.unanswered[0], events.Done())
-    assert control_client.request(commands.Ping(2), 30) == events.Pong(2, 1)
+    control_worker.server.reply(control_worker.unanswered[0], worker_events.Done())
+    assert control_client.request(worker_commands.Ping(2), 30) == worker_events.Pong(2, 1)
     assert control_client.ignored == 1
 
 
@@ -62,7 +62,7 @@ def test_a_worker_that_is_not_there_is_a_timeout(control_client: ControlClient, 
         port = unused.getsockname()[1]
     lonely = ControlClient(LaunchReport(port, port, 1), keys.server.public, keys.client)
     with pytest.raises(ChannelTimeout, match="not reached"):
-        lonely.request(commands.Ping(1), 0.2)
+        lonely.request(worker_commands.Ping(1), 0.2)
     lonely.close()
 
 
@@ -74,7 +74,7 @@ def test_events_reach_every_client_in_order(
         subscribed(control_worker, one)
     while control_client.events(0.2) or second.events(0.2):
         pass
-    states = [events.State(1, "running", "ok", i) for i in range(50)]
+    states = [worker_events.State(1, "running", "ok", i) for i in range(50)]
     for state in states:
         control_worker.server.publish(state)
     for one in (control_client, second):
@@ -93,7 +93,7 @@ def test_several_clients_get_their_own_replies(control_worker: Any, keys: Simple
     def talk(own: KeyPair, offset: int) -> None:
         one = ControlClient(control_worker.report, keys.server.public, own)
         for i in range(offset, offset + 200):
-            if one.request(commands.Ping(i), 30).sent_ns != i:
+            if one.request(worker_commands.Ping(i), 30).sent_ns != i:
                 failures.append(f"{i} got another's reply")
         one.close()
 
@@ -112,15 +112,15 @@ def test_a_client_ignores_garbage_from_the_worker(control_worker: Any, control_c
     subscribed(control_worker, control_client)
     before = control_client.ignored
     control_worker.server._queue(None, b"garbage")
-    control_worker.server.publish(events.Done())
+    control_worker.server.publish(worker_events.Done())
     got: list[Any] = []
     while not got:
         got = control_client.events(30)
-    assert (got, control_client.ignored) == ([events.Done()], before + 1)
+    assert (got, control_client.ignored) == ([worker_events.Done()], before + 1)
 
 
 def test_an_idle_channel_sleeps(control_worker: Any, control_client: ControlClient) -> None:
-    control_client.request(commands.Ping(1), 30)
+    control_client.request(worker_commands.Ping(1), 30)
     loops, cpu_before_s = control_worker.loops, time.process_time()
     assert control_client.events(1.5) == []
     cpu_s = time.process_time() - cpu_before_s
@@ -132,7 +132,7 @@ def test_replies_and_events_may_come_from_any_thread(control_worker: Any, contro
     subscribed(control_worker, control_client)
     threads = [
         threading.Thread(
-            target=lambda s=s: [control_worker.server.publish(events.StreamOpened(s, i)) for i in range(100)]
+            target=lambda s=s: [control_worker.server.publish(worker_events.StreamOpened(s, i)) for i in range(100)]
         )
         for s in range(4)
     ]
@@ -142,7 +142,7 @@ def test_replies_and_events_may_come_from_any_thread(control_worker: Any, contro
     while len(got) < 400:
         new = control_client.events(30)
         assert new
-        got += [event for event in new if isinstance(event, events.StreamOpened)]
+        got += [event for event in new if isinstance(event, worker_events.StreamOpened)]
     for stream_id in range(4):
         assert [e.epoch for e in got if e.stream_id == stream_id] == list(range(100))
     for thread in threads:
@@ -163,7 +163,7 @@ def test_after_close_a_client_says_so(control_worker: Any, keys: SimpleNamespace
     client = ControlClient(control_worker.report, keys.server.public, keys.client)
     client.close()
     client.close()
-    for use in (lambda: client.request(commands.Ping(1)), client.events):
+    for use in (lambda: client.request(worker_commands.Ping(1)), client.events):
         with pytest.raises(ChannelError) as caught:
             use()
         assert caught.value.code == "closed"
@@ -181,7 +181,7 @@ def test_servers_and_clients_leave_no_descriptor_and_no_thread(
         made = launch()
         talking = ControlClient(made.report, keys.server.public, keys.client)
         silent = ControlClient(made.report, keys.server.public, new_key_pair())
-        talking.request(commands.Ping(1), 30)
+        talking.request(worker_commands.Ping(1), 30)
         talking.close()
         silent.close()
         made.stop()
@@ -200,15 +200,15 @@ def test_nothing_holds_up_the_end_of_a_process() -> None:
     """Requests and replies on their way to nobody, and no close: the interpreter still ends."""
     program = (
         "from mirage_lsd.shared.channel.channel import *\n"
-        "from mirage_lsd.shared.messages import commands, events\n"
+        "from mirage_lsd.shared.messages import worker_commands, worker_events\n"
         "a, b = new_key_pair(), new_key_pair()\n"
         "server = ControlServer(LaunchConfig('/n', 'b', a.public, a.secret, b.public))\n"
         "client = ControlClient(LaunchReport(server.control_port, server.events_port, 1), a.public, b)\n"
         "try:\n"
-        "    client.request(commands.Ping(1), 0.2)\n"
+        "    client.request(worker_commands.Ping(1), 0.2)\n"
         "except ChannelTimeout:\n"
-        "    server.publish(events.Done())\n"
-        "    server.reply(Request(b'gone', 1, None), events.Done())\n"
+        "    server.publish(worker_events.Done())\n"
+        "    server.reply(Request(b'gone', 1, None), worker_events.Done())\n"
         "    server.receive(0)\n"
         "    print('ending')\n"
     )

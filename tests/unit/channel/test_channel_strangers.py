@@ -19,7 +19,7 @@ from mirage_lsd.shared.channel.channel import MAX_TRANSPORT_BYTES, ControlClient
 from mirage_lsd.shared.channel.curve import KeyPair, decode_key, zap_answer
 from mirage_lsd.shared.channel.endpoints import LaunchConfig, LaunchReport
 from mirage_lsd.shared.errors import ChannelError
-from mirage_lsd.shared.messages import commands, events
+from mirage_lsd.shared.messages import worker_commands, worker_events
 
 
 @pytest.mark.parametrize("stranger", ["no keys", "own keys", "wrong server key", "server's own key"])
@@ -36,10 +36,10 @@ def test_a_stranger_gets_nothing(
     asking = raw_socket(zmq.DEALER, control_worker.report.control_port, own[stranger], server_key)
     listening = raw_socket(zmq.SUB, control_worker.report.events_port, own[stranger], server_key)
     listening.subscribe(b"")
-    asking.send(wire.encode(commands.Ping(1), 1))
+    asking.send(wire.encode(worker_commands.Ping(1), 1))
     deadline = time.monotonic() + 1.0
     while time.monotonic() < deadline:
-        control_worker.server.publish(events.Done())
+        control_worker.server.publish(worker_events.Done())
         assert not asking.poll(20) and not listening.poll(20)
     counters = control_worker.server.counters
     assert counters["denied_key"] + counters["failed_handshake"] > 0, "the attempt must be counted"
@@ -52,7 +52,7 @@ def test_a_stranger_does_not_stop_the_rightful_client(
     raw_socket(zmq.DEALER, control_worker.report.control_port, new_key_pair(), keys.server.public).send(b"x")
     with socket.create_connection(("127.0.0.1", control_worker.report.control_port)) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\n\r\n" + os.urandom(500))
-        assert control_client.request(commands.Ping(1), 30) == events.Pong(1, 1)
+        assert control_client.request(worker_commands.Ping(1), 30) == worker_events.Pong(1, 1)
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,14 @@ def test_what_is_no_message_gets_a_typed_reply_and_is_counted(
         asking.send(data)
         assert asking.poll(30_000)
         got_id, reply = wire.decode(asking.recv())
-        assert (got_id, type(reply), reply.code) == (request_id, events.ErrorReply, code)
+        assert (got_id, type(reply), reply.code) == (request_id, worker_events.ErrorReply, code)
         assert control_worker.server.counters[code] == count
     asking.send_multipart([b"two", b"frames"])
     assert asking.poll(30_000)
     assert wire.decode(asking.recv())[1].code == "malformed"
-    asking.send(wire.encode(commands.Ping(3), 8))
+    asking.send(wire.encode(worker_commands.Ping(3), 8))
     assert asking.poll(30_000)
-    assert wire.decode(asking.recv()) == (8, events.Pong(3, 1))
+    assert wire.decode(asking.recv()) == (8, worker_events.Pong(3, 1))
 
 
 def test_a_flood_of_garbage_is_survived(
@@ -96,8 +96,8 @@ def test_a_flood_of_garbage_is_survived(
     for i in range(5000):
         flooding.send(os.urandom(i % 300))
         if i % 500 == 0:
-            assert control_client.request(commands.Ping(i), 30) == events.Pong(i, 1)
-    assert control_client.request(commands.Ping(1), 30) == events.Pong(1, 1)
+            assert control_client.request(worker_commands.Ping(i), 30) == worker_events.Pong(i, 1)
+    assert control_client.request(worker_commands.Ping(1), 30) == worker_events.Pong(1, 1)
     assert control_worker.server.counters["malformed"] > 1000
 
 
@@ -107,7 +107,7 @@ def test_a_monstrous_message_costs_its_sender_the_connection_only(
     monster = raw_socket(zmq.DEALER, control_worker.report.control_port, keys.client, keys.server.public)
     monster.send(bytes(MAX_TRANSPORT_BYTES + 1))
     assert not monster.poll(300)
-    assert control_client.request(commands.Ping(1), 30) == events.Pong(1, 1)
+    assert control_client.request(worker_commands.Ping(1), 30) == worker_events.Pong(1, 1)
 
 
 def test_keys_are_new_each_time_and_secrets_stay_out_of_sight() -> None:

@@ -14,7 +14,7 @@ from stranger import account, run_as
 from mirage_lsd.obs_script.host.control_block import ControlBlock
 from mirage_lsd.obs_script.processes.child_process import spawn
 from mirage_lsd.shared.channel.curve import KEY_CHARS
-from mirage_lsd.shared.channel.desk_address import DeskAddress
+from mirage_lsd.shared.channel.look_address import LookAddress
 from mirage_lsd.shared.channel.session_folder import SessionFolder
 from mirage_lsd.shared.doorbell.doorbell_fifo import FifoDoorbell
 from mirage_lsd.shared.doorbell.doorbell_semaphore import SemaphoreDoorbell
@@ -51,7 +51,7 @@ def test_every_file_of_a_session_is_made_for_its_user_alone(tmp_path: Path, no_u
     ring = Ring.create(session.path_of("ring"), 8, 8)
     block, sound = ControlBlock.create(session.path_of("block")), AudioRing.create(session.path_of("sound"))
     bells = [kind.create(session.path_of(kind.__name__)) for kind in (SemaphoreDoorbell, FifoDoorbell)]
-    DeskAddress(1, 2, KEY, KEY, KEY, 3).write(session.path_of("desk.json"))
+    LookAddress(1, 2, KEY, KEY, KEY, 3).write(session.path_of("looks.json"))
     child = spawn("/bin/true", str(tmp_path), session.path_of("log"))
     child.communicate()
     made = {path.name: stat.S_IMODE(path.stat().st_mode) for path in Path(session.path).iterdir()}

@@ -22,14 +22,14 @@ from mirage_lsd.obs_script.processes.line_process import LineProcess
 from mirage_lsd.obs_script.processes.worker_process import GIVEN_UP, WorkerProcess
 from mirage_lsd.shared import release
 from mirage_lsd.shared.channel.curve import KEY_CHARS
-from mirage_lsd.shared.channel.desk_address import DeskAddress
 from mirage_lsd.shared.channel.endpoints import EXIT_OTHER_RELEASE, LaunchConfig, LaunchReport
+from mirage_lsd.shared.channel.look_address import LookAddress
 from mirage_lsd.shared.doorbell.doorbell import Doorbell
 from mirage_lsd.shared.errors import OtherRelease, RequestRefused
 from mirage_lsd.shared.messages import gesture_lines, voice_lines
-from mirage_lsd.shared.messages.commands import PROTOCOL, Hello
 from mirage_lsd.shared.messages.gesture_lines import GestureLaunch
 from mirage_lsd.shared.messages.voice_lines import VoiceLaunch
+from mirage_lsd.shared.messages.worker_commands import PROTOCOL, Hello
 
 OTHER = "0.0.1+0123abcd"
 KEY = "0" * KEY_CHARS
@@ -158,16 +158,16 @@ def test_voice_and_gestures_of_another_release_end_for_good(tmp_path, other_pack
 def test_presets_of_another_release_leave_the_last_good_list(tmp_path: Path, other_package: Path) -> None:
     reader = PresetReader(InstallRecord(sys.executable), str(tmp_path))
     until(reader.step, "the presets")
-    good, reader._python, reader._seen = reader.found, str(other_package), ()
+    good, reader._python, reader._seen = reader.newest, str(other_package), ()
     until(reader.step, "the next list")
-    assert reader.found.presets == good.presets and "install.sh verify" in reader.found.problem
+    assert reader.newest.presets == good.presets and "install.sh verify" in reader.newest.problem
     reader.close()
 
 
-def test_a_desk_of_another_release_is_known_by_its_address(tmp_path: Path) -> None:
+def test_a_look_server_of_another_release_is_known_by_its_address(tmp_path: Path) -> None:
     """Other programs have no release: they are let in, and `ctl` says which one OBS runs."""
-    address = DeskAddress(1, 2, KEY, KEY, KEY, 3)
+    address = LookAddress(1, 2, KEY, KEY, KEY, 3)
     content = dataclasses.asdict(address)
-    assert DeskAddress.from_line(json.dumps(content | {"release": OTHER})).release == OTHER
+    assert LookAddress.from_line(json.dumps(content | {"release": OTHER})).release == OTHER
     with pytest.raises(OtherRelease):
-        DeskAddress.from_line(json.dumps(content | {"release": OTHER, "more": 1}))
+        LookAddress.from_line(json.dumps(content | {"release": OTHER, "more": 1}))

@@ -12,20 +12,16 @@ import time
 from pathlib import Path
 
 import pytest
-from worker_owner import WorkerOwner
 
 from mirage_lsd.obs_script.host import install_record
 from mirage_lsd.obs_script.host.install_record import InstallError, InstallRecord
 from mirage_lsd.obs_script.processes import child_process
-from mirage_lsd.shared.channel import desk_address, sandbox, session_folder
-from mirage_lsd.shared.channel.desk_address import FILE_NAME, DeskAddress
-from mirage_lsd.shared.channel.endpoints import LaunchConfig
+from mirage_lsd.shared.channel import look_address, sandbox, session_folder
+from mirage_lsd.shared.channel.look_address import FILE_NAME, LookAddress
 from mirage_lsd.shared.channel.sandbox import Sandbox
 from mirage_lsd.shared.channel.session_folder import SessionFolder
-from mirage_lsd.shared.doorbell.doorbell import Doorbell
-from mirage_lsd.shared.errors import EndpointError
 from mirage_lsd.shared.release import VERSION
-from mirage_lsd.shared.ring.memory_probe import ANSWER_AT, EXIT_NOT_SHARED, MemoryProbe, answer
+from mirage_lsd.shared.ring.memory_probe import EXIT_NOT_SHARED
 
 APP_ID = "com.obsproject.Studio"
 KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
@@ -89,15 +85,15 @@ def test_sessions_lie_where_the_host_sees_them_too(inside, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("place", [f"run/app/{APP_ID}", f"home/.var/app/{APP_ID}/cache"])
-def test_a_controller_on_the_host_finds_the_desk_of_a_sandbox(inside, tmp_path, monkeypatch, place) -> None:
-    monkeypatch.delenv(desk_address.ROOT_VARIABLE, raising=False)
+def test_a_controller_on_the_host_finds_the_look_store_of_a_sandbox(inside, tmp_path, monkeypatch, place) -> None:
+    monkeypatch.delenv(look_address.ROOT_VARIABLE, raising=False)
     root = tmp_path / place / f"mirage-lsd-{os.getuid()}"
     root.mkdir(mode=0o700)
     owned = SessionFolder.create(str(root))
     try:
-        address = DeskAddress(40001, 40002, KEY, KEY, KEY, 2)
+        address = LookAddress(40001, 40002, KEY, KEY, KEY, 2)
         address.write(owned.path_of(FILE_NAME))
-        assert desk_address.find() == address
+        assert look_address.find() == address
     finally:
         owned.close()
 
@@ -197,55 +193,3 @@ def test_a_refusal_is_told_with_what_to_type(inside, tmp_path) -> None:
     assert child_process.advice(1, str(log)) == ""
     log.write_text("Traceback ...\nValueError: no\n")
     assert child_process.advice(1, str(log)) == ""
-
-
-@pytest.fixture
-def bell(tmp_path):
-    bell = Doorbell.create(str(tmp_path / "bell"))
-    yield bell
-    bell.close()
-
-
-def test_the_probe_is_answered_by_whom_the_memory_reaches(tmp_path, bell) -> None:
-    probe = MemoryProbe(str(tmp_path), "probe", "bell")
-    assert not probe.answered
-    answer(str(tmp_path / "probe"), bell)
-    assert probe.answered
-    probe.close()
-    assert not (tmp_path / "probe").exists()
-
-
-def test_another_file_or_a_silent_doorbell_is_no_proof(tmp_path, bell) -> None:
-    with pytest.raises(EndpointError, match="doorbell") as silent:
-        answer(str(tmp_path / "probe"), bell)
-    assert silent.value.code == "not_shared"
-    bell.ring()
-    with pytest.raises(EndpointError, match="does not exist"):
-        answer(str(tmp_path / "probe"), bell)
-    probe = MemoryProbe(str(tmp_path), "probe", "bell")
-    os.unlink(tmp_path / "probe")
-    other = MemoryProbe(str(tmp_path), "probe", "bell")  # the same name, other memory
-    answer(str(tmp_path / "probe"), bell)
-    assert other.answered and not probe.answered
-    other._mapping.memory[ANSWER_AT] ^= 1
-    assert not other.answered
-    other.close()
-
-
-def test_a_worker_without_the_owner_s_memory_says_so(tmp_path, bell) -> None:
-    for doorbell, probe in (("none", ""), ("bell", "probe")):
-        launch = LaunchConfig(str(tmp_path), doorbell, KEY, KEY, KEY, probe=probe).to_line()
-        bell.ring()
-        says = f"print({launch!r}, end='', flush=True); import time; time.sleep(60)"
-        with subprocess.Popen([sys.executable, "-c", says], stdout=subprocess.PIPE) as owner:
-            ran = subprocess.run(WORKER, stdin=owner.stdout, capture_output=True)
-            owner.kill()
-        assert ran.returncode == EXIT_NOT_SHARED
-        assert b"OBS and the worker do not share memory" in ran.stderr
-
-
-def test_a_worker_let_go_by_a_living_owner_leaves_the_session_folder() -> None:
-    with WorkerOwner() as owner:
-        owner.process.stdin.close()
-        assert owner.process.wait(60) == 3
-        assert os.path.isdir(owner.folder.path)

@@ -14,7 +14,7 @@ import pytest
 
 from mirage_lsd.shared.channel import wire
 from mirage_lsd.shared.errors import FieldError, WireError
-from mirage_lsd.shared.messages import commands, events, fields
+from mirage_lsd.shared.messages import fields, worker_commands, worker_events
 from mirage_lsd.shared.messages.settings import StreamSettings
 
 CLASSES = wire.message_classes()
@@ -180,11 +180,11 @@ def test_the_request_id_survives_where_it_can_be_read() -> None:
 
 def test_a_message_of_exactly_the_limit_passes() -> None:
     data = PING.encode()
-    assert wire.decode(data + b" " * (wire.MAX_MESSAGE_BYTES - len(data))) == (5, commands.Ping(1))
+    assert wire.decode(data + b" " * (wire.MAX_MESSAGE_BYTES - len(data))) == (5, worker_commands.Ping(1))
 
 
 def test_brackets_inside_text_are_no_nesting() -> None:
-    message = commands.Shutdown('[[[[[[[[[[{{{{{{{{{{"\\"[[[[[[[[')
+    message = worker_commands.Shutdown('[[[[[[[[[[{{{{{{{{{{"\\"[[[[[[[[')
     assert wire.decode(wire.encode(message)) == (0, message)
 
 
@@ -210,12 +210,12 @@ def test_what_is_no_message_cannot_be_encoded() -> None:
             wire.encode(thing)
         assert caught.value.code == "unknown_message"
     with pytest.raises(WireError) as caught:
-        wire.encode(commands.GetStatus(), -1)
+        wire.encode(worker_commands.GetStatus(), -1)
     assert caught.value.code == "bad_field"
 
 
 def test_a_message_too_large_to_send_is_refused_by_its_sender() -> None:
-    report = events.Welcome(1, "1", 1, ("x" * 64,) * 256, ("漢" * 64,) * 256)
+    report = worker_events.Welcome(1, "1", 1, ("x" * 64,) * 256, ("漢" * 64,) * 256)
     with pytest.raises(WireError) as caught:
         wire.encode(report)
     assert caught.value.code == "oversized"
@@ -237,7 +237,7 @@ def test_a_message_too_large_to_send_is_refused_by_its_sender() -> None:
         ({"prompt": None}, "prompt"),
         ({"enabled": 1}, "enabled"),
         ({"seed": -1}, "seed"),
-        ({"max_fps_for_tests": float("inf")}, "max_fps_for_tests"),
+        ({"structure_lock": float("inf")}, "structure_lock"),
     ],
 )
 def test_settings_are_checked_when_they_are_made(arguments: dict, field: str) -> None:

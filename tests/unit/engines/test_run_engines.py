@@ -17,10 +17,10 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from drawn_pictures import moving_pictures
 from random_checkpoints import write_random_checkpoint
 from sd_files import change, cut, drop
 
-from mirage_lsd.worker.bench.pipeline import moving_pictures
 from mirage_lsd.worker.hosts import devices, v1_model
 from mirage_lsd.worker.programs.cli import main
 from mirage_lsd.worker.v1.checkpoint.hub import Hub

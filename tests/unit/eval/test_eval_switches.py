@@ -131,7 +131,7 @@ def test_the_runtime_plays_a_film_on_the_host(pool, monkeypatch):
 
     # What is held of the source is no part of the model's memory, and no switch turns it off.
     monkeypatch.setattr(PersonMemory, "__call__", lambda self, mask, picture, motion: mask)
-    monkeypatch.setattr(PersonMemory, "saw", lambda self, mask, background: None)
+    monkeypatch.setattr(PersonMemory, "observe", lambda self, mask, background: None)
 
     rng = np.random.default_rng(3)
     still = np.ascontiguousarray(np.kron(rng.integers(0, 256, (4, 8, 4)), np.ones((45, 40, 1))).astype(np.uint8))

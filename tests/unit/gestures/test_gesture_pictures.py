@@ -18,7 +18,7 @@ from hand_pictures import hand_picture
 from mirage_lsd.shared.clock import now_ns
 from mirage_lsd.shared.messages.gesture_lines import LINES, GestureLaunch, Ready, Seen, Watch
 from mirage_lsd.shared.messages.process_lines import Failed
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 from mirage_lsd.worker.senses.gestures.hand import HandFinder
 from mirage_lsd.worker.senses.gestures.signs import sign_of

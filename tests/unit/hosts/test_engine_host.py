@@ -8,9 +8,9 @@ import pytest
 from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.hosts import engine_host
 from mirage_lsd.worker.hosts.engine_host import EngineHost
+from mirage_lsd.worker.hosts.model_context import RESTED_FRAMES, ModelContext
 from mirage_lsd.worker.hosts.pace import BUDGET_MS, WINDOW_FRAMES
 from mirage_lsd.worker.models.graphs import GraphShapes
-from mirage_lsd.worker.stages.context import RESTED_FRAMES, ModelContext
 
 SOURCE_PX = (640, 360)
 MEDIUM, SMALL, TINY = GraphShapes((320, 192)), GraphShapes((224, 128)), GraphShapes((160, 96))
@@ -38,7 +38,7 @@ def test_a_named_size_is_taken_as_it_is(host):
 
 def test_another_size_waits_for_its_engine(host, monkeypatch):
     asked = []
-    monkeypatch.setattr(host, "prepare", lambda shapes: asked.append(shapes) or len(asked) > 1)
+    monkeypatch.setattr(host, "prepare_engine", lambda shapes: asked.append(shapes) or len(asked) > 1)
     assert host.shapes_for(*SOURCE_PX, "auto") == MEDIUM
     host.pace.size = "small"
     assert host.shapes_for(*SOURCE_PX, "auto") == MEDIUM and asked == [SMALL]
@@ -49,10 +49,10 @@ def test_another_size_waits_for_its_engine(host, monkeypatch):
 def test_slow_frames_change_the_size_of_automatic_streams_only(host):
     host.shapes_for(*SOURCE_PX, "auto")
     for _ in range(2 * WINDOW_FRAMES):
-        host.took(StreamSettings(working_size="medium"), SOURCE_PX, 3 * BUDGET_MS)
+        host.record_frame(StreamSettings(working_size="medium"), SOURCE_PX, 3 * BUDGET_MS)
     assert host.pace.size == "medium"
     for _ in range(WINDOW_FRAMES):
-        host.took(StreamSettings(), SOURCE_PX, 3 * BUDGET_MS)
+        host.record_frame(StreamSettings(), SOURCE_PX, 3 * BUDGET_MS)
     assert host.pace.size == "small"
     host.shapes_for(*SOURCE_PX, "auto")
     assert host.shapes_for(*SOURCE_PX, "medium") == MEDIUM
@@ -72,13 +72,13 @@ def test_an_engine_goes_when_no_stream_uses_its_size_and_two_newer_ones_are_ther
     del used
     host.load(SMALL)
     gc.collect()
-    assert host.prepare(TINY) and host.prepare(SMALL)
-    assert not host.prepare(MEDIUM), "and is loaded anew when it is asked for again"
+    assert host.prepare_engine(TINY) and host.prepare_engine(SMALL)
+    assert not host.prepare_engine(MEDIUM), "and is loaded anew when it is asked for again"
 
 
 def test_a_source_of_ever_another_shape_keeps_the_engine_that_runs(host, monkeypatch):
     asked = []
-    monkeypatch.setattr(host, "prepare", lambda shapes: asked.append(shapes) or shapes in host._engines)
+    monkeypatch.setattr(host, "prepare_engine", lambda shapes: asked.append(shapes) or shapes in host._engines)
     context = ModelContext(host)
     assert context.fit(*SOURCE_PX, "medium")
     context.run("decode")

@@ -22,7 +22,7 @@ def play(pace: Pace, took_ms: dict[str, float], frames: int, clock: Clock) -> li
     for _ in range(frames):
         frame_ms = took_ms[pace.size]
         clock.now_s += frame_ms / 1000
-        pace.took(pace.size, frame_ms)
+        pace.record(pace.size, frame_ms)
         if pace.size != sizes[-1]:
             sizes.append(pace.size)
     return sizes
@@ -45,7 +45,7 @@ def test_slow_frames_bring_it_down_step_by_step_and_no_further():
 def test_a_few_slow_frames_change_nothing():
     pace = Pace(Clock())
     for index in range(10 * WINDOW_FRAMES):
-        pace.took("medium", 500.0 if index % 25 == 0 else 20.0)
+        pace.record("medium", 500.0 if index % 25 == 0 else 20.0)
     assert pace.size == "medium"
 
 
@@ -54,7 +54,7 @@ def test_one_slow_frame_in_ten_is_too_many():
     pace = Pace(Clock())
     for index in range(LATE_WINDOWS * WINDOW_FRAMES):
         assert pace.size == "medium"
-        pace.took("medium", 1.2 * BUDGET_MS if index % 10 == 0 else 20.0)
+        pace.record("medium", 1.2 * BUDGET_MS if index % 10 == 0 else 20.0)
     assert pace.size == "small"
 
 
@@ -85,7 +85,7 @@ def load(pace: Pace, clock: Clock, factor: float, seconds: float) -> list[tuple[
     while clock.now_s < until_s:
         frame_ms = factor * idle_ms[pace.size] * (1 - 0.1 * pace.fewer)
         clock.now_s += frame_ms / 1000
-        pace.took(pace.size, frame_ms)
+        pace.record(pace.size, frame_ms)
         if (pace.size, pace.steps(3)) != states[-1]:
             states.append((pace.size, pace.steps(3)))
     return states
@@ -131,7 +131,7 @@ def test_the_text_says_what_is_going_on():
 def test_frames_of_another_size_say_nothing():
     pace = Pace(Clock())
     for _ in range(5 * WINDOW_FRAMES):
-        pace.took("small", 500.0)
+        pace.record("small", 500.0)
     assert pace.size == "medium"
 
 

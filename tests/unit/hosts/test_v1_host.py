@@ -13,17 +13,15 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from v1_streams import SETTINGS, OneModel, RingStream, new_host, pictures
+from v1_streams import OneModel, RingStream, new_host, pictures
 
-from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.messages.settings import TINY, V1, StreamSettings
-from mirage_lsd.worker.engines import EngineError
+from mirage_lsd.worker.engines.device.device import open_device
 from mirage_lsd.worker.engines.device.torch_engine import TorchEngine
 from mirage_lsd.worker.hosts import devices, v1_engines, v1_host, vram
-from mirage_lsd.worker.hosts.models_host import ModelsHost
-from mirage_lsd.worker.hosts.v1_engines import EngineLadder
-from mirage_lsd.worker.hosts.v1_host import OutOfVramError, V1Host, V1Options
-from mirage_lsd.worker.hosts.v1_loader import V1Loader
+from mirage_lsd.worker.hosts.v1_engines import EngineUpgrader
+from mirage_lsd.worker.hosts.v1_host import OutOfVramError
+from mirage_lsd.worker.v1.first_kernel import probe
 
 GPU = devices.Gpu("cuda:0", "NVIDIA Test", 12 * 10**9, "550.54", (12, 4))
 
@@ -57,7 +55,7 @@ class FailingOnce:
 
 
 def fail_at(stream: RingStream, graph: str) -> None:
-    program = stream.stream._carrier._context.program
+    program = stream.stream.pipeline.model.program
     program._launches = {key: FailingOnce(launch) if key[0] == graph else launch
                          for key, launch in program._launches.items()}  # fmt: skip
 
@@ -66,7 +64,7 @@ def fail_at(stream: RingStream, graph: str) -> None:
 def test_when_memory_runs_out_the_stream_goes_on_with_a_smaller_plan(host, tmp_path, graph):
     with RingStream(OneModel(host), tmp_path) as stream:
         stream.play(pictures(2))
-        before, plan = stream.stream._carrier._context.program, host.plan
+        before, plan = stream.stream.pipeline.model.program, host.plan
         fail_at(stream, graph)
         with pytest.raises(OutOfVramError, match="graphics memory ran out"):
             stream.send(pictures(1)[0])
@@ -75,7 +73,7 @@ def test_when_memory_runs_out_the_stream_goes_on_with_a_smaller_plan(host, tmp_p
         assert host.plan.name in host.text and "graphics memory ran out" in host.text
         shown = stream.play(pictures(3))
         assert len(shown) == 3 and np.abs(shown[-1].astype(int) - pictures(3)[-1]).mean() > 5
-        assert stream.stream._carrier._context.program is not before
+        assert stream.stream.pipeline.model.program is not before
 
 
 def test_after_the_smallest_plan_tiny_takes_over(host, tmp_path):
@@ -88,7 +86,7 @@ def test_after_the_smallest_plan_tiny_takes_over(host, tmp_path):
         stream.stream.reset()
         assert host.state == "failed" and "close other programs" in host.text
         assert not stream.send(pictures(1)[0])  # OneModel has no tiny: the source is shown
-        assert stream.stream.stages == []
+        assert stream.stream.pipeline is None
 
 
 def test_memory_that_runs_out_while_loading_is_met_with_a_smaller_plan(monkeypatch):
@@ -112,25 +110,25 @@ def test_a_card_whose_memory_is_full_at_the_start_is_no_matter_of_its_driver():
         raise RuntimeError("CUDA error: out of memory")
 
     with pytest.raises(devices.DeviceError, match="memory of NVIDIA Test is full") as caught:
-        v1_host._probe(v1_host.open_device("cpu"), GPU, full)
+        probe(open_device("cpu"), GPU, full)
     assert caught.value.code == "too_little_vram"
 
 
 def test_a_better_engine_takes_over_between_two_frames(host, tmp_path):
     with RingStream(OneModel(host), tmp_path) as stream:
         stream.play(pictures(2))
-        program = stream.stream._carrier._context.program
+        program = stream.stream.pipeline.model.program
         kept = program["kept_latent"]
         program.offer("better", program.bind(TorchEngine(program.graphs)))
         assert program.engine == "eager"
         stream.play(pictures(3)[2:])
         assert program.engine == "better" and program["kept_latent"] is kept
-        assert stream.stream._carrier._context.memory.frames == 3  # nothing of the past was lost
+        assert stream.stream.pipeline.model.memory.frames == 3  # nothing of the past was lost
 
 
 def test_an_engine_that_cannot_be_built_leaves_the_one_before(host, tmp_path):
     for name, reason in (("tensorrt", "needs an NVIDIA card"), ("compiled", r"needs a C\+\+ compiler")):
-        host._ladder = EngineLadder(name, host.note)
+        host._upgrader = EngineUpgrader(name, host.note)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PATH", "")
             with RingStream(OneModel(host), (tmp_path / name).mkdir() or tmp_path / name) as stream:
@@ -146,40 +144,40 @@ def test_a_named_tensorrt_that_is_not_installed_leaves_the_compiled_engine(tmp_p
 
     monkeypatch.setattr(v1_engines, "CompiledEngine", lambda graphs, lane_of: Compiled(graphs))
     host = new_host(precision="float32")
-    host._gpu = GPU  # as the ladder sees it; the program is on the CPU
-    host._ladder = EngineLadder("tensorrt", host.note)
+    host._gpu = GPU  # as the upgrader sees it; the program is on the CPU
+    host._upgrader = EngineUpgrader("tensorrt", host.note)
     with RingStream(OneModel(host), tmp_path) as stream:
         assert len(stream.play(pictures(2))) == 2
-        assert stream.stream._carrier.engine == "compiled"
+        assert stream.stream.pipeline.model.engine == "compiled"
     assert host.notes == ["tensorrt engine not used: TensorRT is not installed: pip install 'mirage-lsd[tensorrt]'"]
-    assert host._ladder.progress == ""
+    assert host._upgrader.progress == ""
 
 
 @pytest.mark.parametrize("error", [subprocess.CalledProcessError(1, "gcc"), AttributeError("no such call"),
                                    RuntimeError("CUDA error: out of memory")])  # fmt: skip
 def test_whatever_a_compiler_raises_is_a_reason_and_the_stream_goes_on(host, tmp_path, monkeypatch, error):
-    monkeypatch.setattr(EngineLadder, "_make", lambda *_: (_ for _ in ()).throw(error))
+    monkeypatch.setattr(EngineUpgrader, "_make", lambda *_: (_ for _ in ()).throw(error))
     told = []
-    host._ladder = EngineLadder("auto", host.note, told.append)
-    monkeypatch.setattr(host, "_rungs", lambda: ("compiled", "tensorrt"))
+    host._upgrader = EngineUpgrader("auto", host.note, told.append)
+    monkeypatch.setattr(host, "_better_engines", lambda: ("compiled", "tensorrt"))
     with RingStream(OneModel(host), tmp_path) as stream:
         stream.play(pictures(2))
-        host._ladder._jobs.put(None)
-        host._ladder.thread.join(30)
-        assert not host._ladder.thread.is_alive() and host._ladder.progress == ""
+        host._upgrader._jobs.put(None)
+        host._upgrader.thread.join(30)
+        assert not host._upgrader.thread.is_alive() and host._upgrader.progress == ""
         assert [note.partition(" ")[0] for note in host.notes] == ["compiled", "tensorrt"]
         assert len(stream.play(pictures(2))) == 2
     assert told[0] == "building the compiled engine, eager runs meanwhile"
 
 
 def test_an_engine_is_built_in_the_background_while_frames_go_on(host, tmp_path, monkeypatch):
-    host._ladder = EngineLadder("auto", host.note)
-    monkeypatch.setattr(host, "_rungs", lambda: ("onnx",))
+    host._upgrader = EngineUpgrader("auto", host.note)
+    monkeypatch.setattr(host, "_better_engines", lambda: ("onnx",))
     with RingStream(OneModel(host), tmp_path) as stream:
         engines = []
         for picture in pictures(24) * 20:
             stream.send(picture)
-            engines.append(stream.stream._carrier._context.program.engine)
+            engines.append(stream.stream.pipeline.model.program.engine)
             if engines[-1] == "onnx":
                 break
         assert engines[0] == "eager" and engines[-1] == "onnx", host.text
@@ -194,7 +192,7 @@ def test_onnx_runtime_shows_the_same_pictures_as_torch(tmp_path):
         (tmp_path / engine).mkdir()
         with RingStream(OneModel(made), tmp_path / engine) as stream:
             results.append(stream.play(pictures(3)))
-            assert stream.stream._carrier._context.program.engine == engine, made.text
+            assert stream.stream.pipeline.model.program.engine == engine, made.text
         made.close()
     for one, other in zip(*results, strict=True):
         assert np.abs(one.astype(int) - other).max() <= 2  # of 255: rounding
@@ -205,7 +203,7 @@ def test_half_precision_runs_every_graph(precision, tmp_path):
     made = new_host(precision=precision)
     with RingStream(OneModel(made), tmp_path, StreamSettings(model=V1, prompt="a red coat", steps=1)) as stream:
         shown = stream.play(pictures(2))
-        assert stream.stream._carrier._context.program["kv16"].dtype == getattr(torch, precision)
+        assert stream.stream.pipeline.model.program["kv16"].dtype == getattr(torch, precision)
         assert np.abs(shown[-1].astype(int) - pictures(2)[-1]).mean() > 5
     made.close()
 
@@ -213,116 +211,8 @@ def test_half_precision_runs_every_graph(precision, tmp_path):
 def test_numbers_that_are_none_end_with_a_fresh_start(host, tmp_path):
     with RingStream(OneModel(host), tmp_path) as stream:
         stream.play(pictures(2))
-        context = stream.stream._carrier._context
+        context = stream.stream.pipeline.model
         context.program["kept_latent"].fill_(float("nan"))
         stream.play(pictures(4))
         assert bool(torch.isfinite(context.program["kept_latent"]).all())
         assert "started afresh" in host.text
-
-
-def test_plans_follow_the_card():
-    def plan(gb: float) -> int:
-        return vram.plan_for(devices.Gpu("cuda:0", "Test", int(gb * 10**9), "1")).gb
-
-    assert [plan(gb) for gb in (7.5, 8.6, 12.9, 17.2, 25.8, 85)] == [8, 8, 12, 16, 24, 24]
-    with pytest.raises(devices.DeviceError, match=r"Test has 6.4 GB of memory, mirage-lsd-v1 needs 8") as caught:
-        plan(6.4)
-    assert caught.value.code == "too_little_vram"
-    assert vram.PLANS[3].allows("large") == "medium" and vram.PLANS[0].allows("large") == "large"
-    steps, count = vram.PLANS[0], 0
-    while (steps := vram.smaller(steps)) is not None:
-        count += 1
-    assert count == len(vram.PLANS) - 1
-
-
-@pytest.mark.parametrize(
-    ("options", "gpus", "words"),
-    [
-        ({"device": "cuda:3"}, (), "cuda:3 is not available"),
-        ({"device": "cuda:0"}, (GPU,), "without graphics card support" if not torch.version.cuda else "cannot run"),
-        ({"checkpoint": "random:nothing"}, (), "no architecture is called"),
-        ({"checkpoint": "/nowhere/at/all"}, (), "/nowhere/at/all"),
-    ],
-)
-def test_what_cannot_run_is_told(options, gpus, words):
-    made = V1Host(V1Options(**{"checkpoint": "random:tiny-random", "device": "cpu", **options}), gpus)
-    made.load_or_tell()
-    assert made.state == "failed" and words in made.text
-
-
-def test_an_engine_nobody_knows_is_refused():
-    with pytest.raises(EngineError, match="use auto, eager"):
-        V1Host(V1Options(engine="magic"))
-
-
-class Loader:
-    """A loader in a given state."""
-
-    def __init__(self, *given, state="loading", host=None):
-        self.given, self.state, self.host, self.text = given, state, host, f"{V1} text"
-        self.ready, self.dropped = state == "ready", False
-
-    def drop(self):
-        self.dropped = True
-
-
-class Tiny:
-    model, device, engine, ready, state, text = TINY, "cpu", "onnx", True, "ready", "ready"
-
-
-def models(**loader) -> ModelsHost:
-    return ModelsHost(Tiny(), (GPU,), lambda *given: Loader(*given, **loader))
-
-
-def test_what_stands_in_while_v1_loads():
-    settings = StreamSettings(model=V1, prompt="forest")
-    choice = models().choose(settings)
-    assert (choice.model, choice.v1) == (TINY, None) and choice.text == f"{V1} text; {TINY} runs meanwhile"
-    choice = models().choose(StreamSettings(model=V1, prompt="a castle in the style of Monet"))
-    assert choice.model == "" and choice.text.endswith("the source is shown meanwhile")
-    assert models(state="failed").choose(settings).text.endswith(f"{TINY} runs instead")
-    assert models(state="ready", host="v1").choose(settings).v1 == "v1"
-    assert models().choose(StreamSettings(prompt="forest")).model == TINY
-
-
-def test_a_device_that_is_not_there_leaves_tiny(tmp_path):
-    choice = models().choose(StreamSettings(model=V1, device="cuda:5", prompt="forest"))
-    assert choice.model == TINY and "cuda:5 is not available: this computer has cuda:0 NVIDIA Test" in choice.text
-    assert "runs on cpu only" in models().choose(StreamSettings(device="cuda:0")).text
-
-
-def test_one_checkpoint_at_a_time(monkeypatch):
-    host, now_s = models(state="ready", host="v1"), [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: now_s[0])
-    first, second = (StreamSettings(model=V1, checkpoint=name, prompt="forest") for name in ("a", "b"))
-    assert host.choose(first).v1 == "v1"
-    assert "one at a time" in host.choose(second).text and host.choose(first).v1 == "v1"
-    kept, now_s[0] = host.loader, 110.0  # nobody has asked for the first one for a while
-    assert host.choose(second).v1 == "v1" and kept.dropped and host.loader.given[:2] == ("b", "cuda:0")
-
-
-def test_devices_are_named_for_people():
-    assert models().devices() == ("auto", "cuda:0", "cpu")
-    assert models().device_names() == ("auto", "cuda:0 NVIDIA Test (12 GB)", "cpu")
-
-
-def test_v1_takes_any_words_and_tiny_its_own():
-    models().check(StreamSettings(model=V1, prompt="xyzzy"))
-    with pytest.raises(MirageError, match="xyzzy"):
-        models().check(StreamSettings(prompt="xyzzy"))
-
-
-def test_the_loader_tells_a_missing_pytorch(monkeypatch):
-    monkeypatch.setattr(devices, "installed_torch", lambda: ("", ""))
-    loader = V1Loader("", "cpu", (), None)
-    loader.wait()
-    assert loader.state == "failed" and "pip install 'mirage-lsd[gpu]'" in loader.text
-
-
-def test_the_loader_loads_in_the_background():
-    loader = V1Loader("random:tiny-random", "cpu", (), None)
-    assert loader.state in ("loading", "ready")
-    loader.wait()
-    assert loader.ready and loader.host.ready
-    loader.drop()
-    assert SETTINGS.model == V1

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from mirage_lsd.shared.messages.commands import ApplySettings, CloseStream, OpenStream, Ping, Shutdown
 from mirage_lsd.shared.messages.settings import StreamSettings
+from mirage_lsd.shared.messages.worker_commands import ApplySettings, CloseStream, OpenStream, Ping, Shutdown
 from mirage_lsd.worker.state import (
     StaleEpochError,
     StaleGenerationError,

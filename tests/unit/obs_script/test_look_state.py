@@ -13,7 +13,6 @@ from mirage_lsd.obs_script.looks.look_state import (
     LookError,
     LookState,
     apply,
-    put_back,
     renamed,
     with_filter,
     with_presets,
@@ -163,14 +162,12 @@ def test_refusals_change_nothing_and_say_what_there_is(state):
         apply(with_filter(LookState(), 1, "Camera/x", Look()), NextPreset())
 
 
-def test_a_look_the_worker_refused_is_put_back_and_out_of_the_history(state):
-    good = done(state, ApplyPreset("forest"))
-    bad = done(good, ApplyWords("xyzzy"))
-    back = put_back(bad, 1, bad.filters[1].look, good.filters[1].look)
-    assert words(back) == [("scene", "forest")]
-    assert words(done(back, Undo())) == []
-    newer = done(bad, ApplyPreset("rider"))
-    assert put_back(newer, 1, bad.filters[1].look, good.filters[1].look) == newer
+def test_a_look_that_is_not_admitted_is_in_no_history_and_leaves_the_others_theirs(state):
+    before = done(state, ApplyPreset("forest"))
+    after = apply(before, ApplyWords("xyzzy"), admit=lambda number, wish: before.filters[1] if number == 1 else wish)
+    assert (words(after, 1), words(after, 2)) == ([("scene", "forest")], [("scene", "forest"), ("prompt", "xyzzy")])
+    assert words(done(after, Undo()), 1) == []
+    assert apply(before, ApplyWords("xyzzy"), admit=lambda number, wish: before.filters[number]) == before
 
 
 def test_a_preset_that_is_edited_is_worn_in_its_new_words_and_a_deleted_one_stays_on(state):

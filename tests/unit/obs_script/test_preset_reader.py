@@ -34,7 +34,7 @@ def read(reader):
     while not reader.step():
         assert time.monotonic() < until_s, "no new list"
         time.sleep(0.02)
-    return reader.found
+    return reader.newest
 
 
 def test_the_shipped_ones_come_without_a_file_of_the_user(reader, mine):

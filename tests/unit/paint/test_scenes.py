@@ -12,7 +12,6 @@ from mirage_lsd.worker.models.looks import look_for
 from mirage_lsd.worker.paint import scenes
 from mirage_lsd.worker.paint.dye import dyes_for
 from mirage_lsd.worker.paint.scenes import SceneFileError, ScenePictures, cover, load_variant, put_behind, variants
-from mirage_lsd.worker.restyler import Restyler
 from mirage_lsd.worker.tracking.person_mask import PersonMask
 
 
@@ -71,22 +70,22 @@ def test_a_keyed_person_stands_before_the_scene_through_the_real_stages():
     astronaut = cv2.resize(pytest.importorskip("skimage.data").astronaut(), (320, 180), interpolation=cv2.INTER_AREA)
     alpha = (255 * (PersonMask()(astronaut) > 0.5)).astype(np.uint8)
     source = np.dstack([astronaut[..., ::-1] * (alpha > 0)[..., None], alpha])
-    restyler, settings = Restyler(EngineHost()), StreamSettings(prompt="forest", working_size="small")
-    shown = [restyler(source, settings) for _ in range(3)][-1]
-    restyler.close()
+    pipeline, settings = EngineHost().new_pipeline(), StreamSettings(prompt="forest", working_size="small")
+    shown = [pipeline.restyle(source, settings) for _ in range(3)][-1]
+    pipeline.flush()
     dyes = dyes_for(look_for(settings).conditions, settings.seed)
     forest = ScenePictures().fitted(dyes.scene, dyes.variant, (320, 180))
     assert (shown[..., 3] == 255).all()
     gone = cv2.erode((alpha == 0).astype(np.uint8), np.ones((9, 9))) > 0
     assert np.abs(shown[..., :3].astype(int) - forest)[gone].mean() < 2
-    kept = restyler_without_a_scene(source)
+    kept = shown_without_a_scene(source)
     assert np.array_equal(kept[..., 3], alpha), "without a scene, what was keyed stays keyed"
 
 
-def restyler_without_a_scene(source: np.ndarray) -> np.ndarray:
-    restyler = Restyler(EngineHost())
-    shown = restyler(source, StreamSettings(prompt="red hoodie", working_size="small"))
-    restyler.close()
+def shown_without_a_scene(source: np.ndarray) -> np.ndarray:
+    pipeline = EngineHost().new_pipeline()
+    shown = pipeline.restyle(source, StreamSettings(prompt="red hoodie", working_size="small"))
+    pipeline.flush()
     return shown
 
 

@@ -33,7 +33,7 @@ def test_presets_are_read_with_and_without_a_byte_order_mark(encoding: str, tmp_
 
 OTHERS = [("utf-16", "is saved as UTF-16; save it as UTF-8"), ("utf-16-le", "is saved as UTF-16"),
           ("utf-16-be", "is saved as UTF-16"), ("utf-32", "is saved as UTF-32"),
-          ("cp1252", "is not UTF-8 in line 2; save it as UTF-8")]  # fmt: skip
+          ("cp1252", "is not UTF-8 in line 2; save it as UTF-8")]
 
 
 @pytest.mark.parametrize(("encoding", "told"), OTHERS)

@@ -12,9 +12,9 @@ import time
 import cv2
 import numpy as np
 import pytest
+from drawn_pictures import moving_pictures
 
 import mirage_lsd
-from mirage_lsd.worker.bench.pipeline import moving_pictures
 from mirage_lsd.worker.programs import pictures as sources
 
 COUNT = 3

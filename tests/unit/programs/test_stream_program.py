@@ -15,10 +15,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from drawn_pictures import moving_pictures
 from obs_display import Display, _Xlib
 
 import mirage_lsd
-from mirage_lsd.worker.bench.pipeline import moving_pictures
 
 FRAMES = 3
 

@@ -12,12 +12,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from drawn_pictures import moving_pictures
 
-from mirage_lsd.worker.bench.pipeline import moving_pictures
+from mirage_lsd.worker.bench.footage import footage
 from mirage_lsd.worker.presets import presets
 from mirage_lsd.worker.presets.presets import load_library
 from mirage_lsd.worker.programs import cli, thumbnails
 from mirage_lsd.worker.programs.cli import main
+from mirage_lsd.worker.stage_order import TINY_STAGES, v1_stages
 
 COMMAND = str(Path(sys.executable).with_name("mirage-lsd"))
 
@@ -66,12 +68,24 @@ def test_a_prompt_is_checked_before_any_work(clip, tmp_path, capsys):
 
 def test_the_pipeline_benchmark_reports_every_stage(tmp_path):
     report = tmp_path / "report.json"
-    assert main(["bench", "pipeline", "--frames", "3", "--size", "320x180", "--json", str(report)]) == 0
+    assert main(["bench", "pipeline", "--frames", "12", "--size", "320x180", "--json", str(report)]) == 0
     figures = json.loads(report.read_text(encoding="utf-8"))
     assert {"fps", "p50_ms", "p95_ms", "p99_ms", "stages", "rss_mb_start", "rss_mb_end"} <= set(figures)
-    stages = ["upload", "flow", "encode", "condition", "denoise", "decode", "upscale", "fade", "download"]
+    stages = ["upload", *(stage.name for stage in TINY_STAGES), "download"]
     assert sorted(figures["stages"]) == sorted(stages)
     assert sum(figures["stages"][name]["p50_ms"] for name in stages) <= 1.5 * figures["p50_ms"]
+
+
+def test_a_clip_that_is_none_cannot_be_played(tmp_path, capsys):
+    (tmp_path / "no.mp4").write_bytes(b"no film")
+    assert main(["bench", "pipeline", "--clip", str(tmp_path / "no.mp4")]) == 2
+    assert "cannot be read as a film" in capsys.readouterr().err
+
+
+def test_the_benchmark_plays_forth_and_back_and_fills_the_size(clip):
+    played = footage(clip, (200, 100))
+    assert {picture.shape for picture in played} == {(100, 200, 4)} and len(played) == 2 * FRAMES - 2
+    assert np.array_equal(played[1], played[-1]) and not np.array_equal(played[0], played[1])
 
 
 @pytest.fixture
@@ -184,7 +198,7 @@ def test_the_pipeline_benchmark_measures_v1(tmp_path):
     command += ["--frames", "2", "--size", "96x72", "--diffusion-size", "64x64", "--json", str(report)]
     assert main(command) == 0
     figures = json.loads(report.read_text(encoding="utf-8"))
-    stages = ["upload", "flow", "encode", "condition", "denoise", "decode", "upscale", "fade", "download"]
+    stages = ["upload", *(stage.name for stage in v1_stages(None)), "download"]
     assert sorted(figures["stages"]) == sorted(stages)
     assert (figures["engine"], figures["diffusion_size"], figures["vram_peak_mb"]) == ("eager", "64x64", None)
     assert figures["floor"]["gflop_by_graph"]["denoise"] > 0 and figures["floor"]["floor_ms"] > 0

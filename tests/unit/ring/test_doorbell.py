@@ -15,6 +15,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from mirage_lsd.shared.doorbell.doorbell_event import EventDoorbell
@@ -75,12 +76,14 @@ def test_another_process_wakes_this_one(bell) -> None:
 def test_this_process_wakes_another_that_sleeps_without_cpu(bell) -> None:
     process = start("wait", bell)
     assert process.stdout.readline() == "waiting\n"
-    time.sleep(1.5)
+    waiter = psutil.Process(process.pid)
+    counts = [waiter.num_ctx_switches()]
+    while len(counts) < 50 and counts[-3:] != counts[-1:] * 3:  # a second look, and a third, find it asleep since
+        time.sleep(0.5)
+        counts.append(waiter.num_ctx_switches())
+    assert counts[-3:] == counts[-1:] * 3, "it must sleep, not poll"
     bell.ring()
-    woken, cpu_s = process.stdout.readline().split()
-    process.communicate(timeout=30)
-    assert woken == "True"
-    assert float(cpu_s) < 0.3, "it must sleep, not poll"
+    assert process.communicate(timeout=30)[0] == "True\n"
 
 
 def test_a_ringer_that_is_killed_at_full_speed_harms_nobody(bell) -> None:
@@ -124,13 +127,15 @@ def test_no_ring_is_lost_between_two_waits(bell) -> None:
 
 
 def test_other_threads_run_while_one_waits(bell) -> None:
-    thread = threading.Thread(target=bell.wait, args=(30,))
+    woken: list[bool] = []
+    thread = threading.Thread(target=lambda: woken.append(bell.wait(30)))
     thread.start()
-    started = time.monotonic()
+    time.sleep(0.1)
     sum(range(1_000_000))
-    assert time.monotonic() - started < 20, "the wait must not hold the GIL"
+    assert woken == [], "the wait must not hold the GIL"
     bell.ring()
     thread.join()
+    assert woken == [True]
 
 
 @posix
@@ -189,9 +194,8 @@ def main(task: str, kind: str, path: str) -> None:
     while task == "flood":
         opened.ring()
     if task == "wait":
-        cpu_before = time.process_time()
         print("waiting", flush=True)
-        print(opened.wait(60), time.process_time() - cpu_before, flush=True)
+        print(opened.wait(60), flush=True)
 
 
 if __name__ == "__main__":

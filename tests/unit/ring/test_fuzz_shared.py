@@ -16,9 +16,9 @@ from mirage_lsd.shared.channel import wire
 from mirage_lsd.shared.channel.endpoints import LaunchConfig, LaunchReport
 from mirage_lsd.shared.doorbell.doorbell import Doorbell
 from mirage_lsd.shared.errors import DoorbellError, EndpointError, RingError, WireError
-from mirage_lsd.shared.messages import commands
+from mirage_lsd.shared.messages import worker_commands
 from mirage_lsd.shared.messages.settings import StreamSettings
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 
 RING_CODES = {"not_a_ring", "wrong_version", "truncated", "wrong_size", "bad_geometry", "not_permitted"}
@@ -133,9 +133,9 @@ def test_random_damage_to_good_messages() -> None:
     chance, outcomes = random.Random(5), set()
     settings = StreamSettings(prompt='red "leather" jacket \\ é', strength=0.5)
     good = [
-        wire.encode(commands.ApplySettings(1, 2, settings), 3),
-        wire.encode(commands.OpenStream(1, 2, "in", "out"), 2**62),
-        wire.encode(commands.Hello(1, "obs"), 0),
+        wire.encode(worker_commands.ApplySettings(1, 2, settings), 3),
+        wire.encode(worker_commands.OpenStream(1, 2, "in", "out"), 2**62),
+        wire.encode(worker_commands.Hello(1, "obs"), 0),
     ]
     for _ in range(20_000):
         data = bytearray(chance.choice(good))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mirage_lsd.shared.errors import RingError
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 
 HEADER, PIXELS = FrameHeader(1, 1001, 16, 8, 64), bytes(16 * 8 * 4)

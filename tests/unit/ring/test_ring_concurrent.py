@@ -19,7 +19,7 @@ import pytest
 
 from mirage_lsd.shared.channel.session_folder import SessionFolder
 from mirage_lsd.shared.errors import TornFrame
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 
 SIZES_PX = [(8, 8), (4, 6), (8, 2), (1, 7)]
@@ -54,7 +54,6 @@ def write_until_stdin_closes(path: str) -> dict[str, int]:
         for _ in range(1000):
             n += 1
             ring.write(*make_frame(n))
-    ring.mark_done()
     return {"writes": n}
 
 

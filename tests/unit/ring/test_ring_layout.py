@@ -6,13 +6,16 @@ The Lua half reads and writes these offsets itself; a change here needs a new la
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import struct
 from pathlib import Path
 
 import pytest
 
 from mirage_lsd.shared.errors import RingError
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring import ring_layout as layout
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
 
 SLOT_BYTES = 8192  # 128 + 40 * 30 * 4 = 4928, rounded up to 4096
@@ -66,11 +69,6 @@ def test_a_slot_being_written_has_an_odd_sequence(ring: Ring) -> None:
     assert (at(ring, "Q", 4096), at(ring, "Q", 64)) == (1, 0)
     ring.commit()
     assert (at(ring, "Q", 4096), at(ring, "Q", 64)) == (2, 1)
-
-
-def test_the_writer_done_flag(ring: Ring) -> None:
-    ring.mark_done()
-    assert at(ring, "I", 48) == 1
 
 
 def test_a_frame_written_by_hand_as_the_lua_half_does_is_read(ring: Ring) -> None:
@@ -170,3 +168,17 @@ def test_a_writer_that_damages_its_header_later_cannot_mislead_an_open_reader(ri
     ring.buffer[8:40] = b"\xff" * 32
     assert len(reader.newest().pixels) == 4800
     reader.close()
+
+
+def test_the_lua_half_has_every_field_where_python_has_it(checkout) -> None:
+    """Numbers of two files; that the halves understand each other is test_lua_ring.py's."""
+    lua = (checkout / "obs_script/render/memory/ring.lua").read_text(encoding="utf-8")
+    words, halves = (dict(re.findall(r"(\w+) = (\d+)", re.search(rf"local {name} = {{(.*?)}}", lua, re.S).group(1)))
+                     for name in ("at", "half"))
+    offset, places = layout.FIELDS_OFFSET, {"sequence": 0}
+    for field, letter in zip(dataclasses.fields(FrameHeader), layout.FRAME_STRUCT.format[1:], strict=True):
+        places[field.name], offset = offset, offset + struct.calcsize("=" + letter)
+    found = {name: int(place) * 8 for name, place in words.items()}
+    assert found | {name: int(place) * 4 for name, place in halves.items()} == places
+    sizes = re.search(r"local LAYOUT_VERSION, HEADER_BYTES, SLOT_HEADER_BYTES = (\d+), (\d+), (\d+)", lua).groups()
+    assert [*map(int, sizes)] == [layout.LAYOUT_VERSION, layout.HEADER_BYTES, layout.SLOT_HEADER_BYTES]

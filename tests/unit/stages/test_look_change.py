@@ -5,12 +5,9 @@ from __future__ import annotations
 
 import cv2
 import pytest
+from tiny_stream import jobs_of
 
 from mirage_lsd.shared.messages.settings import StreamSettings
-from mirage_lsd.worker.hosts.engine_host import EngineHost
-from mirage_lsd.worker.pipelines import build
-from mirage_lsd.worker.restyler import header_for
-from mirage_lsd.worker.stages.base import Job
 
 SAME, OTHER = (StreamSettings(prompt=prompt, working_size="tiny") for prompt in ("red hoodie", "blue dress"))
 
@@ -24,14 +21,6 @@ def portrait():
 
 
 def test_the_layer_of_the_look_before_is_forgotten_and_nothing_else(portrait):
-    stages = build("lsd", EngineHost())
-    seen = []
-    for frame_id, settings in enumerate((SAME, SAME, OTHER, OTHER)):
-        job = Job(header_for(portrait, frame_id), settings, 0, portrait)
-        for stage in stages:
-            job = stage(job)
-        seen.append({name: job.tensors[name] is not None for name in ("last_buffers", "warped")})
-    for stage in stages:
-        stage.flush()
-    assert [one["last_buffers"] for one in seen] == [False, True, False, True]
-    assert [one["warped"] for one in seen] == [False, True, True, True]
+    pasts = [job.past for job in jobs_of([(portrait, settings) for settings in (SAME, SAME, OTHER, OTHER)])]
+    assert [past.buffers is not None for past in pasts] == [False, True, False, True]
+    assert [past.latent is not None for past in pasts] == [False, True, True, True]

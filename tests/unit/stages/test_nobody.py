@@ -14,7 +14,6 @@ from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.models.looks import look_for
 from mirage_lsd.worker.paint.dye import dyes_for
 from mirage_lsd.worker.paint.scenes import ScenePictures
-from mirage_lsd.worker.restyler import Restyler
 
 SIZE_PX = 640, 360
 PEOPLE = os.environ.get("MIRAGE_LSD_PEOPLE", "")
@@ -79,9 +78,9 @@ def host() -> EngineHost:
 
 
 def played(host: EngineHost, frames: list[np.ndarray], prompt: str = "red jacket") -> list[np.ndarray]:
-    restyler, settings = Restyler(host), StreamSettings(prompt=prompt, working_size="small")
-    shown = [restyler(frame, settings).copy() for frame in frames]
-    restyler.close()
+    pipeline, settings = host.new_pipeline(), StreamSettings(prompt=prompt, working_size="small")
+    shown = [pipeline.restyle(frame, settings).copy() for frame in frames]
+    pipeline.flush()
     return shown
 
 

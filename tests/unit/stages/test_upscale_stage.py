@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The upscale stage where a look uncovers the background: what was seen there is shown, and forgotten at a cut."""
-
-from types import SimpleNamespace
+"""Upscale and composite where a look uncovers the background: what was seen there is shown, and forgotten at a cut."""
 
 import cv2
 import numpy as np
 
+from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.models.conditions import parse_conditions
 from mirage_lsd.worker.paint.clean_plate import SEEN_FRAMES
 from mirage_lsd.worker.paint.dye import dyes_for
+from mirage_lsd.worker.stages.base import EditLayer, Encoded, FrameMotion, Job, LookTokens, Past, Working
+from mirage_lsd.worker.stages.composite import Composite
 from mirage_lsd.worker.stages.upscale import Upscale
 
 WIDE, HIGH = 160, 96
@@ -20,7 +21,7 @@ CELLS = (HIGH // 8, WIDE // 8)
 class Uncovers:
     """Stands in for the model: a layer that shows what is behind, wherever the person is."""
 
-    def run(self, graph: str, buffers: np.ndarray, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+    def run(self, graph: str, buffers: np.ndarray, **_inputs: np.ndarray) -> dict[str, np.ndarray]:
         assert graph == "upscale"
         mask = np.zeros((1, 3, HIGH, WIDE), np.float32)
         mask[:, 1] = buffers[:, 7]
@@ -33,20 +34,25 @@ def person(left: int) -> np.ndarray:
     return mask
 
 
-def shown(stage: Upscale, mask: np.ndarray, cut: bool = False) -> np.ndarray:
+def shown(stage: Composite, mask: np.ndarray, cut: bool = False) -> np.ndarray:
     """The picture u8 [h,w,3] BGR that the stage makes of a green person before the wall."""
     frame = np.where(mask[..., None] > 0, np.uint8((20, 200, 30)), WALL)
     buffers = np.zeros((1, 8, HIGH, WIDE), np.float32)
     buffers[0, 7] = cv2.dilate(mask, np.ones((9, 9)))
     background = 1.0 - cv2.resize(mask, CELLS[::-1], interpolation=cv2.INTER_AREA)
-    tensors = {"dyes": dyes_for(parse_conditions("long hair")), "strength": 1.0, "source": None, "buffers": buffers,
-               "working": cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), "person_mask": mask[None, None],
-               "surface": np.zeros((1, 3, HIGH // 4, WIDE // 4), np.float32),
-               "regions": np.repeat(background[None, None], 8, axis=1)}
+    regions = np.repeat(background[None, None], 8, axis=1)
+    surface, grey = np.zeros((1, 3, HIGH // 2, WIDE // 2), np.float32), np.zeros((HIGH, WIDE), np.uint8)
+    tokens = {name: np.zeros(1, np.float32) for name in ("tokens", "pooled", "region_tokens")}
+    features = {name: np.zeros(1, np.float32) for name in ("s8", "s16", "s32", "x4")}
+    job = Job(None, StreamSettings(), cv2.cvtColor(frame, cv2.COLOR_BGR2BGRA))
+    job.working = Working(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
+    job.encoded = Encoded(mask[None, None], regions=regions, surface=surface, **features)
+    job.look = LookTokens(**tokens, dyes=dyes_for(parse_conditions("long hair")), strength=1.0, changed=False)
+    job.past = Past(None, {}, {}, np.zeros((1, 2), np.float32), surface, None)
+    job.edit = EditLayer(None, buffers)
     if not cut:
-        tensors["flow"] = np.zeros((1, 2, *CELLS), np.float32)
-    job = SimpleNamespace(source=cv2.cvtColor(frame, cv2.COLOR_BGR2BGRA), tensors=tensors, output=None)
-    return stage(job).output[..., :3].copy()
+        job.motion = FrameMotion(np.zeros((1, 2, *CELLS), np.float32), np.zeros((1, 1, *CELLS), np.float32), grey, grey)
+    return stage(Upscale(Uncovers())(job)).output[..., :3].copy()
 
 
 def wrong(picture: np.ndarray) -> float:
@@ -54,19 +60,19 @@ def wrong(picture: np.ndarray) -> float:
 
 
 def test_what_was_seen_is_shown_and_forgotten_at_a_cut():
-    kept, cut = Upscale(Uncovers()), Upscale(Uncovers())
+    kept, cut = Composite(), Composite()
     for stage in (kept, cut):
         for _ in range(SEEN_FRAMES):
             shown(stage, person(16))
     assert wrong(shown(kept, person(96))) < 3
-    fresh = shown(Upscale(Uncovers()), person(96))
+    fresh = shown(Composite(), person(96))
     assert wrong(fresh) > 20
     assert np.array_equal(shown(cut, person(96), cut=True), fresh)
 
 
 def test_a_reset_stage_starts_afresh():
-    stage = Upscale(Uncovers())
+    stage = Composite()
     for _ in range(SEEN_FRAMES):
         shown(stage, person(16))
     stage.reset()
-    assert np.array_equal(shown(stage, person(96)), shown(Upscale(Uncovers()), person(96)))
+    assert np.array_equal(shown(stage, person(96)), shown(Composite(), person(96)))

@@ -3,18 +3,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
+from mirage_lsd.shared.errors import FieldError
+from mirage_lsd.shared.messages import settings
 from mirage_lsd.shared.messages.settings import StreamSettings
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
-from mirage_lsd.worker.pipelines import PIPELINES, UnknownPipelineError, build
+from mirage_lsd.worker.stage_order import PIPELINES, TINY_STAGES, v1_stages
 from mirage_lsd.worker.stages.base import Job
-from mirage_lsd.worker.stages.download import put
-from mirage_lsd.worker.stages.flow import is_scene_cut, to_tensor
-from mirage_lsd.worker.stages.upload import Upload
+from mirage_lsd.worker.stages.preprocess import is_scene_cut, to_tensor
+from mirage_lsd.worker.transport import HostTransport
 
 SETTINGS = StreamSettings()
 
@@ -38,10 +41,10 @@ def ring(tmp_path):
 def test_upload_takes_the_newest_and_keeps_its_own_copy(ring):
     for frame_id in (1, 2, 3):
         ring.write(header(frame_id, picture(frame_id)), picture(frame_id))
-    number, job = Upload().take(ring, 1, SETTINGS, 7)
+    number, job = HostTransport().take(ring, 1, SETTINGS, 7)
     for frame_id in (4, 5, 6, 7):  # laps every slot
         ring.write(header(frame_id, picture(frame_id)), picture(frame_id))
-    assert (number, job.header.frame_id, job.generation) == (3, 3, 7)
+    assert (number, job.header.frame_id, job.header.generation) == (3, 3, 7)
     assert job.header.received_ns > 0
     assert np.array_equal(job.source, picture(3))
 
@@ -51,11 +54,11 @@ def test_upload_drops_the_padding_of_rows(ring):
     padded = np.zeros((33, 256), np.uint8)
     padded[:, : 61 * 4] = source.reshape(33, -1)
     ring.write(header(1, source, stride_bytes=256), padded)
-    assert np.array_equal(Upload().take(ring, 0, SETTINGS, 0)[1].source, source)
+    assert np.array_equal(HostTransport().take(ring, 0, SETTINGS, 0)[1].source, source)
 
 
 def test_upload_finds_nothing_new_twice(ring):
-    upload = Upload()
+    upload = HostTransport()
     assert upload.take(ring, 0, SETTINGS, 0) is None
     ring.write(header(1, picture(1)), picture(1))
     number, _ = upload.take(ring, 0, SETTINGS, 0)
@@ -63,8 +66,11 @@ def test_upload_finds_nothing_new_twice(ring):
 
 
 def test_download_keeps_the_source_frames_times(ring):
-    job = Job(header(9, picture(1)), SETTINGS, 4, picture(1), output=picture(2))
-    finished_ns = put(ring, job)
+    job = Job(replace(header(9, picture(1)), generation=4), SETTINGS, picture(1), output=picture(2))
+    transport = HostTransport()
+    transport.send(ring, job)
+    ((finished, finished_ns),) = transport.collect(ring)
+    assert finished is job and transport.collect(ring) == []
     shown = ring.newest()
     assert (shown.header.frame_id, shown.header.timestamp_ns, shown.header.mapped_ns) == (9, 1000, 2000)
     assert (shown.header.generation, shown.header.finished_ns) == (4, finished_ns)
@@ -88,7 +94,15 @@ def test_the_tensor_is_rgb_between_0_and_1():
 
 
 def test_the_order_of_the_lsd_pipeline():
-    names = [stage.name for stage in PIPELINES["lsd"]]
-    assert names == ["flow", "encode", "condition", "denoise", "decode", "upscale", "fade"]
-    with pytest.raises(UnknownPipelineError, match="passthrough, lsd"):
-        build("nope", None)
+    names = [stage.name for stage in TINY_STAGES]
+    assert names == ["preprocess", "flow", "encode", "condition", "warp", "denoise", "decode", "upscale", "composite",
+                     "fade"]  # fmt: skip
+    assert set(PIPELINES) == set(settings.PIPELINES)
+    with pytest.raises(FieldError, match="passthrough"):
+        StreamSettings(pipeline="nope")
+
+
+def test_v1_passes_the_same_stages_but_composites_in_its_upscale():
+    pytest.importorskip("torch")
+    names = [stage.name for stage in v1_stages(None)]
+    assert names == [stage.name for stage in TINY_STAGES if stage.name != "composite"]

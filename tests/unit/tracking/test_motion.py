@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 
 from mirage_lsd.shared.messages.settings import StreamSettings
+from mirage_lsd.worker.history import History
+from mirage_lsd.worker.hosts.model_host import Passthrough
 from mirage_lsd.worker.models.graphs import GraphShapes
+from mirage_lsd.worker.pipeline import Pipeline, header_for
 from mirage_lsd.worker.stages.base import Job
-from mirage_lsd.worker.stages.context import History
-from mirage_lsd.worker.stages.flow import Flow, shrunk
+from mirage_lsd.worker.stages.flow import Flow
+from mirage_lsd.worker.stages.preprocess import Preprocess, shrunk
 from mirage_lsd.worker.tracking.motion import Motion
 from mirage_lsd.worker.tracking.reduced import reduced
+from mirage_lsd.worker.transport import HostTransport
 
 
 def textured(seed: int = 0) -> np.ndarray:
@@ -42,16 +46,13 @@ def test_motion_is_searched_at_one_size(working_px):
     assert np.abs(small.astype(int) - expected).mean() < 2
 
 
-class OneSize:
-    """A context whose working size stays, as for sources of nearly the same aspect."""
+class OneSize(Passthrough):
+    """A model whose working size stays, as for sources of nearly the same aspect."""
 
     shapes = GraphShapes((192, 128))
 
     def __init__(self):
         self.history, self.ran = History(), []
-
-    def fit(self, *_size) -> bool:
-        return False
 
     def begin_mask(self, _working) -> None:
         pass
@@ -61,17 +62,18 @@ class OneSize:
 
     def run(self, graph, **inputs):
         self.ran.append((graph, inputs["guess"].shape))
-        return {"flow": inputs["guess"]}
+        return {"flow": inputs["guess"], "occlusion": inputs["guess"][:, :1]}
 
 
 def test_a_source_of_another_shape_starts_afresh():
     """The nets' size may stay while the size that motion is searched at changes; then nothing may be compared."""
     context, picture = OneSize(), cv2.cvtColor(textured(), cv2.COLOR_GRAY2BGRA)
-    flow = Flow(context)
+    pipeline = Pipeline(context, context, (Preprocess(context), Flow(context)), HostTransport())
     for size_px, frames in (((640, 412), 2), ((576, 412), 2)):
         context.history.latent = np.zeros(1)
         for _ in range(frames):
-            flow(Job(None, StreamSettings(), 0, cv2.resize(picture, size_px)))
+            frame = cv2.resize(picture, size_px)
+            pipeline.run(Job(header_for(frame, 1), StreamSettings(), frame))
             context.history.latent = np.zeros(1)
     assert context.ran == [("flow", (1, 2, 16, 24))] * 2
 

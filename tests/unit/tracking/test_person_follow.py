@@ -86,7 +86,7 @@ def test_somebody_far_away_is_cut_out_better_once_they_were_seen(small_person):
     picture, true = small_person
     follow, nowhere = PersonFollower(), np.ones((ROWS, COLUMNS), np.float32)
     first = follow(picture)
-    follow.saw(first, nowhere)
+    follow.observe(first, nowhere)
     second = follow(picture)
     assert error(second, true) < 0.7 * error(first, true)
     follow.reset()
@@ -96,13 +96,13 @@ def test_somebody_far_away_is_cut_out_better_once_they_were_seen(small_person):
 def test_who_else_comes_is_found_within_a_second(small_person):
     picture, true = small_person
     follow, nowhere = PersonFollower(), np.ones((ROWS, COLUMNS), np.float32)
-    follow.saw(follow(picture), nowhere)
+    follow.observe(follow(picture), nowhere)
     two = picture.copy()
     two[:, :150] = picture[:, 150:300]
     seen = []
     for _ in range(LOOK_EVERY):
         mask = follow(two)
-        follow.saw(mask, nowhere)
+        follow.observe(mask, nowhere)
         seen.append(float(mask[:, :150].mean()))
     assert max(seen[:-1]) < 0.1 * float(true[:, 150:300].mean())
     assert seen[-1] > 0.5 * float(true[:, 150:300].mean()) and follow(two)[:, :150].mean() > 0.5 * seen[-1]
@@ -125,7 +125,7 @@ def test_a_stream_follows_its_person_until_the_scene_is_cut(small_person):
 def test_a_mask_is_nothing_outside_of_its_box(small_person):
     picture, _ = small_person
     follow = PersonFollower()
-    follow.saw(follow(picture), np.ones((ROWS, COLUMNS), np.float32))
+    follow.observe(follow(picture), np.ones((ROWS, COLUMNS), np.float32))
     box: PersonBox = follow._box
     mask = follow(picture).copy()
     assert box.cut(mask).max() > 0.9

@@ -32,7 +32,7 @@ def picture_of(columns: slice = COLUMNS, person: int = 60) -> np.ndarray:
 def told(mask: np.ndarray, background: np.ndarray = UNPARSED, picture: np.ndarray | None = None) -> PersonMemory:
     """A memory that has seen one frame."""
     memory, picture = PersonMemory(), picture_of() if picture is None else picture
-    memory.saw(memory(mask, picture, None), background)
+    memory.observe(memory(mask, picture, None), background)
     return memory
 
 
@@ -53,8 +53,8 @@ def test_what_is_held_fades_unless_it_is_parsed_as_a_person():
     background[2:6, 6:13] = 0.1
     for _ in range(40):
         held, kept = memory(HEADLESS, picture_of(), STILL), parsed(HEADLESS, picture_of(), STILL)
-        memory.saw(held, UNPARSED)
-        parsed.saw(kept, background)
+        memory.observe(held, UNPARSED)
+        parsed.observe(kept, background)
     assert held[HEAD, COLUMNS].mean() < 0.1
     assert kept[24:40, 60:92].min() > 0.8
 
@@ -69,9 +69,9 @@ def test_nothing_is_held_where_something_was_hidden_nor_after_a_cut():
     hidden[2] = 1.0
     memory = told(mask_of())
     assert np.array_equal(memory(HEADLESS, picture_of(), hidden), HEADLESS)
-    memory.saw(mask_of(), UNPARSED)
+    memory.observe(mask_of(), UNPARSED)
     assert np.array_equal(memory(HEADLESS, picture_of(), None), HEADLESS)
-    memory.saw(mask_of(), UNPARSED)
+    memory.observe(mask_of(), UNPARSED)
     memory.reset()
     assert np.array_equal(memory(HEADLESS, picture_of(), STILL), HEADLESS)
 
@@ -93,7 +93,7 @@ def test_outlines_that_tremble_do_not_grow():
         aside = t % 2
         mask = mask_of(columns=slice(COLUMNS.start + aside, COLUMNS.stop + aside))
         held = memory(mask, picture_of(), STILL)
-        memory.saw(held, UNPARSED)
+        memory.observe(held, UNPARSED)
         areas.append(held.sum() / mask.sum())
     assert max(areas) < 1.02
 

@@ -66,7 +66,7 @@ def test_the_header_keeps_the_source_frames_times(stream):
 
 
 def context_of(stream) -> V1Context:
-    return stream.stream._carrier._context
+    return stream.stream.pipeline.model
 
 
 def test_the_past_is_used_until_a_cut_and_the_old_looks_caches_end_with_it(stream):
@@ -109,16 +109,10 @@ def test_buffers_never_move(stream):
 
 def traced(host, separate: bool = True) -> list:
     trace: list = []
-    stages, carrier = host.new_stream(options=ProgramOptions(separate, trace=trace))
-    from mirage_lsd.shared.ring.frame import FrameHeader
-
-    for number, picture in enumerate(pictures(4)):
-        header = FrameHeader(number + 1, 0, picture.shape[1], picture.shape[0], picture.shape[1] * 4)
-        job = carrier._upload.take_picture(picture, header, SETTINGS)
-        for stage in stages:
-            job = stage(job)
-        carrier.fetch(job)
-    carrier.flush()
+    pipeline = host.new_pipeline(options=ProgramOptions(separate, trace=trace))
+    for picture in pictures(4):
+        pipeline.restyle(picture, SETTINGS)
+    pipeline.flush()
     return trace
 
 
@@ -130,11 +124,10 @@ def test_every_shared_buffer_is_guarded_by_events(host):
 
 def test_the_next_frames_flow_does_not_wait_for_this_frames_upscale_or_diffusion(host):
     trace = traced(host)
-    flows, upscales, decodes = (launches(trace, *of) for of in (("flow", "flow"), ("upscale", "upscale"),
-                                                                ("decode", "diffusion")))  # fmt: skip
-    # Two launches of the flow stage a frame (ingest, flow), but one on the first.
+    ingests, flows, upscales, decodes = (launches(trace, *of) for of in (
+        ("preprocess", "flow"), ("flow", "flow"), ("upscale", "upscale"), ("decode", "diffusion")))  # fmt: skip
     for frame in (1, 2, 3):
-        ingest, flow = flows[2 * frame - 1], flows[2 * frame]
+        ingest, flow = ingests[frame], flows[frame - 1]  # no flow on the first frame
         for launch in (ingest, flow):
             assert not is_after(trace, launch, upscales[frame - 1])
             assert not is_after(trace, launch, decodes[frame - 1])
@@ -203,4 +196,4 @@ def test_memory_stays_flat(stream):
         stream.play(pictures(24))
         grown.append(process.memory_info().rss - before)
     assert min(grown) < 3_000_000, grown
-    assert stream.stream._carrier._context.program.lanes.spans == []
+    assert stream.stream.pipeline.model.program.lanes.spans == []

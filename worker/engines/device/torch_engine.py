@@ -16,12 +16,12 @@ from collections.abc import Callable
 
 import torch
 
+from mirage_lsd.shared.errors import MirageError, reason_of
 from mirage_lsd.worker.engines import EngineError
 from mirage_lsd.worker.engines.cache import default_cache_dir
 from mirage_lsd.worker.engines.device.capture import CapturePlace, capture
 from mirage_lsd.worker.engines.device.device import ran_out_of_memory
 from mirage_lsd.worker.engines.device.graph_set import GraphSet, Launch, Tensors, checked
-from mirage_lsd.worker.processes.foreign import FOREIGN_ERRORS, reason_of
 
 # What the compiler makes is kept there and not in a temporary folder, so that the next start finds it. Set before the
 # compiler is imported, which writes down its own choice.
@@ -105,7 +105,9 @@ class CompiledEngine(CapturedEngine):
             with warnings.catch_warnings(), torch._dynamo.config.patch(_COMPILER_LIMITS):
                 warnings.simplefilter("ignore")  # the compiler warns about its own settings
                 return super().bind(graph, inputs, outputs)
-        except FOREIGN_ERRORS as error:
+        except MirageError:
+            raise
+        except Exception as error:  # a compiler may raise anything: a reason for another engine
             if ran_out_of_memory(error):
                 raise
             raise EngineError(f"torch.compile cannot build graph {graph!r}: {reason_of(error)}",

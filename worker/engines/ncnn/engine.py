@@ -34,7 +34,7 @@ ELSEWHERE = "condition"
 # These have many channels in small pictures: Winograd's weights for 6x6 and 4x4 tiles are 7 and 4 times the 3x3 ones,
 # and to fetch them takes longer than the arithmetic they save (160x96: 10 % of `encode`'s time, 25 MB).
 SMALL_TILES = ("encode", "motion", "denoise")
-BESIDE_THE_MASK = ("flow", "warp")  # these leave a core to the person mask (stages/context.py)
+BESIDE_THE_MASK = ("flow", "warp")  # these leave a core to the person mask (hosts/model_context.py)
 
 
 class NcnnEngine:

@@ -20,7 +20,7 @@ import numpy as np
 from mirage_lsd.shared.errors import MirageError, TornFrame
 from mirage_lsd.shared.messages.gesture_lines import LINES, GestureLaunch, Ready, Seen, Watch
 from mirage_lsd.shared.messages.process_lines import Failed, LineMessage
-from mirage_lsd.shared.ring.frame import BYTES_PER_PIXEL
+from mirage_lsd.shared.ring.frame_header import BYTES_PER_PIXEL
 from mirage_lsd.shared.ring.ring import Ring
 from mirage_lsd.worker.processes.line_process import run
 from mirage_lsd.worker.senses.gestures.hand import HandFinder

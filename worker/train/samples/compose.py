@@ -7,6 +7,7 @@ about (before or after the change), so what words do not name is never painted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -22,7 +23,7 @@ from mirage_lsd.worker.train.samples.folds import folded, sample_folds
 from mirage_lsd.worker.train.samples.prints import printed, sample_light_field, sample_print
 from mirage_lsd.worker.train.samples.segment import sample_masks
 from mirage_lsd.worker.train.samples.true_flow import AROUND_CELLS, true_flow
-from mirage_lsd.worker.train.samples.views import CLOSEST, View, sample_view
+from mirage_lsd.worker.train.samples.views import CLOSEST, Backdrop, View, sample_view
 from mirage_lsd.worker.train.world.paint import multiplier, shares
 
 SHAPE_SHARE, SHAPE_TRIES = 0.75, 24  # so often a sample is looked for whose outlines change
@@ -146,26 +147,27 @@ class _Shot:
     flow: np.ndarray
 
 
+class _Cloth(NamedTuple):
+    """How what the source wears looks beyond its dyes; what a sample does not have is None."""
+
+    print: Any
+    light: np.ndarray | None
+    folds: Any
+
+
 class _Stage:
     """What stays the same over the frames of one sample: background, drift, faults, dyes."""
 
     def __init__(self, part: World, rng: np.random.Generator, view: View):
         self.part, self.rng, self.view = part, rng, view
         width, height = view.size_px
-        self.background = np.asarray(part.backgrounds[int(rng.integers(len(part.backgrounds)))])
-        if rng.random() < 0.5:
-            self.background = self.background[:, ::-1]
-        if rng.random() < 0.25:
-            self.background = cv2.GaussianBlur(np.ascontiguousarray(self.background), (0, 0), float(rng.uniform(1, 4)))
-        self.drift = rng.normal(0, 1.0, 2) if rng.random() < 0.4 else np.zeros(2)
-        self.zoom = float(rng.uniform(0.75, 1.0)) * min(384 / width, 224 / height) * 0.9
-        self.corner = rng.uniform(0, 1, 2) * (384 - width * self.zoom, 224 - height * self.zoom)
+        self.backdrop = Backdrop(part.backgrounds, rng, view.size_px)
         self.photometry = degrade.sample_photometry(rng).table()
         self.webcam = degrade.sample_webcam(rng)
         self.masks = sample_masks(rng, width, height)
         self.extras, self.worn = vary_extras(rng), sample_worn(rng)
-        self.print, self.light = sample_print(rng, part.backgrounds), sample_light_field(rng, view.size_px)
-        self.folds = sample_folds(rng)
+        print_, light = sample_print(rng, part.backgrounds), sample_light_field(rng, view.size_px)
+        self.cloth = _Cloth(print_, light, sample_folds(rng))
         places = part.scenes.reshape(-1, *part.scenes.shape[2:])
         self.place = cv2.resize(np.asarray(places[int(rng.integers(len(places)))]), view.size_px,
                                 interpolation=cv2.INTER_AREA)
@@ -173,10 +175,10 @@ class _Stage:
     def source(self, clip: int, look: int, frame: int, t: int) -> _Source:
         worn = self._look(clip, look, frame)
         cloth = albedo(self.worn.cloth, np.ascontiguousarray(worn.surface[..., :2]))
-        cloth = printed(cloth, self.print, worn.surface)
+        cloth = printed(cloth, self.cloth.print, worn.surface)
         factor = multiplier(shares(worn.labels), cloth, self.worn.lower, self.worn.hair) * self.extras[worn.labels]
         colored = cv2.multiply(worn.rgb, factor.astype(np.float32), dtype=cv2.CV_8U)
-        behind = cv2.LUT(self._background(t), self.photometry)
+        behind = cv2.LUT(self.backdrop.at(t), self.photometry)
         clean = over(cv2.LUT(colored, self.photometry), worn.person, behind)
         picture = self.webcam.apply(clean, self.rng)
         mask = self.masks.of(picture, worn.person, worn.labels == HAIR)[..., None]
@@ -201,10 +203,10 @@ class _Stage:
         if view.mirrored:
             surface[..., 0] *= -1
         rgb = np.ascontiguousarray(rgba[..., :3])
-        if self.light is not None:
-            rgb = cv2.multiply(rgb, self.light, dtype=cv2.CV_8U)
-        if self.folds is not None:
-            rgb = folded(rgb, self.folds, surface, shares(labels)[..., :2].sum(2))
+        if self.cloth.light is not None:
+            rgb = cv2.multiply(rgb, self.cloth.light, dtype=cv2.CV_8U)
+        if self.cloth.folds is not None:
+            rgb = folded(rgb, self.cloth.folds, surface, shares(labels)[..., :2].sum(2))
         return _Look(rgb, labels, np.ascontiguousarray(rgba[..., 3]), surface)
 
     def _layer(self, edit: Edit, alpha: np.ndarray, undyed: np.ndarray, asked: _Look, source: _Source) -> np.ndarray:
@@ -215,15 +217,9 @@ class _Stage:
         planes = [undyed.astype(np.float32) / 255.0, alpha[..., None], dyes, scene[..., None]]
         return np.concatenate(planes, axis=2)
 
-    def _background(self, t: int) -> np.ndarray:
-        left, top = self.corner - self.drift * t * self.zoom
-        matrix = np.float32([[self.zoom, 0, left], [0, self.zoom, top]])
-        return cv2.warpAffine(self.background, matrix, self.view.size_px, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                              borderMode=cv2.BORDER_REFLECT)
-
     def flow(self, clip: int, frame: int, person: np.ndarray, around: int = 0) -> np.ndarray:
         """See true_flow.py."""
-        return true_flow(np.asarray(self.part.flow[clip, frame]), self.view, person, self.drift, around)
+        return true_flow(np.asarray(self.part.flow[clip, frame]), self.view, person, self.backdrop.drift, around)
 
 
 def _behind(source: _Source) -> np.ndarray:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Crop, zoom, tilt and mirror of one training sample. Called by compose.py on loader threads. Pure numpy/OpenCV.
+"""Crop, zoom, tilt and mirror of one training sample, and what is behind the person.
+
+Called by compose.py on loader threads. Pure numpy/OpenCV.
 
 Invariant: a view is the same for all looks and frames of a sample.
 """
@@ -90,3 +92,26 @@ def tilted(matrix: np.ndarray, angle: float, size_px: tuple[int, int]) -> np.nda
     turn = np.float32([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     middle = np.float32(size_px) / 2.0
     return np.column_stack([matrix[:, :2] @ turn, matrix[:, 2] + matrix[:, :2] @ (middle - turn @ middle)])
+
+
+class Backdrop:
+    """drift: pixels a frame, f64 [2]."""
+
+    def __init__(self, backgrounds: np.ndarray, rng: np.random.Generator, size_px: tuple[int, int]):
+        self._size_px = size_px
+        self._picture = np.asarray(backgrounds[int(rng.integers(len(backgrounds)))])
+        if rng.random() < 0.5:
+            self._picture = self._picture[:, ::-1]
+        if rng.random() < 0.25:
+            self._picture = cv2.GaussianBlur(np.ascontiguousarray(self._picture), (0, 0), float(rng.uniform(1, 4)))
+        self.drift = rng.normal(0, 1.0, 2) if rng.random() < 0.4 else np.zeros(2)
+        width, height = size_px
+        self._zoom = float(rng.uniform(0.75, 1.0)) * min(384 / width, 224 / height) * 0.9
+        self._corner = rng.uniform(0, 1, 2) * (384 - width * self._zoom, 224 - height * self._zoom)
+
+    def at(self, t: int) -> np.ndarray:
+        """u8 [H,W,3] in frame t."""
+        left, top = self._corner - self.drift * t * self._zoom
+        matrix = np.float32([[self._zoom, 0, left], [0, self._zoom, top]])
+        return cv2.warpAffine(self._picture, matrix, self._size_px, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                              borderMode=cv2.BORDER_REFLECT)

@@ -8,16 +8,19 @@ of graphics memory) or model: then the program is made anew.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from mirage_lsd.shared.messages.settings import StreamSettings
-from mirage_lsd.worker.v1.frame.look import PromptLook, prompt_look
+from mirage_lsd.worker.engines.device.device import ran_out_of_memory
+from mirage_lsd.worker.v1.frame.look import prompt_look
 from mirage_lsd.worker.v1.frame.masks import PersonMasks
 from mirage_lsd.worker.v1.frame.program import FrameProgram, ProgramOptions
+from mirage_lsd.worker.v1.frame.stream_prompt import StreamPrompt
 from mirage_lsd.worker.v1.graphs.noise import NoiseSource
 from mirage_lsd.worker.v1.graphs.schedule import StepPlan
 from mirage_lsd.worker.v1.graphs.shapes import SdShapes
@@ -43,24 +46,27 @@ class Memory:
 
 
 class V1Context:
-    """live: masks may be a frame old. options: for the program (benchmarks and tests)."""
+    """live: masks may be a frame old, and a prompt that is being read is waited for by no frame. options: for the
+    program (benchmarks and tests)."""
 
     def __init__(self, host: V1Host, live: bool = True, options: ProgramOptions | None = None) -> None:
         self.host = host
         self.memory = Memory()
         self.masks = PersonMasks(live)
-        self.prompts = host.new_prompts()
+        self.prompt = StreamPrompt(host.new_prompts(), live)
         self.program: FrameProgram | None = None
         self.shapes: SdShapes | None = None
         self.noise: NoiseSource | None = None
-        self.look = PromptLook("", prompt_look(StreamSettings()).control)
         self.plan: StepPlan | None = None
         self._options = options or ProgramOptions()
         self._fitted: object = None
         self._seeded: object = None
-        self._tokens: torch.Tensor | None = None
-        self._new_tokens: torch.Tensor | None = None
-        self._told = ""
+        self._must_forget = False
+
+    @property
+    def engine(self) -> str:
+        """What runs the frame under way."""
+        return self.program.engine
 
     def begin(self, width_px: int, height_px: int, settings: StreamSettings) -> FrameProgram:
         """The program for a frame of this size, with the frame begun; made now when the size is new."""
@@ -69,25 +75,26 @@ class V1Context:
             self._drop_program()
             self.shapes = self.host.shapes_for(width_px, height_px, settings.working_size)
             self.program = self.host.new_program(self.shapes, self._options)
-            self._fitted, self._seeded, self._tokens = fitted, None, None
-            self.memory.forget()
+            self.prompt.copy_again()
+            self._fitted, self._seeded, self._must_forget = fitted, None, True
         if self._seeded != settings.seed:
             self.noise, self._seeded = NoiseSource(settings.seed, self.shapes), settings.seed
         if not self.program.begin_frame():
             self.host.note("the picture was not a number; the stream started afresh")
-            self.memory.forget()
-        self._follow_prompt(prompt_look(settings))
-        self.plan = self.look.control.plan(self.host.schedule, settings.steps, self.host.config)
+            self._must_forget = True
+        if self.prompt.follow(prompt_look(settings), self.host.note):
+            self.memory.caches = self.memory.anchor = False
+        self.plan = self.prompt.look.control.plan(self.host.schedule, settings.steps, self.host.config)
         return self.program
 
-    def take_tokens(self) -> torch.Tensor | None:
-        """Tokens that are not in the program's buffer yet, or None."""
-        tokens, self._new_tokens = self._new_tokens, None
-        return tokens
+    def fit(self, width_px: int, height_px: int, working_size: str) -> bool:
+        """Whether `begin`, which upload has called, made a new program or met a picture that was none."""
+        must_forget, self._must_forget = self._must_forget, False
+        return must_forget
 
     def numbers(self) -> dict[str, np.ndarray]:
         """The small inputs of the frame under way."""
-        control, plan, memory = self.look.control, self.plan, self.memory
+        control, plan, memory = self.prompt.look.control, self.plan, self.memory
         steps, timesteps = np.zeros((5, 1, plan.steps.shape[1]), np.float32), np.zeros((5, 1), np.float32)
         steps[: len(plan.steps), 0], timesteps[: len(plan.timesteps), 0] = plan.steps, plan.timesteps
         history = np.array([[memory.caches, memory.anchor]], np.float32)
@@ -102,29 +109,25 @@ class V1Context:
         }
 
     def forget(self) -> None:
-        """A cut, a seek, a failed frame: the next frame starts afresh."""
+        """Drops the stream's past. The pipeline's to call."""
         self.memory.forget()
         self.masks.reset()
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Turns running out of memory into the host's OutOfVramError."""
+        try:
+            yield
+        except RuntimeError as error:
+            if not ran_out_of_memory(error):
+                raise
+            raise self.host.out_of_memory(error) from None  # the traceback would keep what must be freed
 
     def release(self) -> None:
         """Gives everything back."""
         self._drop_program()
         self.masks.close()
-        self.prompts.close()
-
-    def _follow_prompt(self, look: PromptLook) -> None:
-        """Another prompt's first frame does without the caches, which would drag the old look along."""
-        self.prompts.request(look.prompt)
-        read, tokens = self.prompts.current()
-        if look.prompt and not read:  # the first prompt is still being read: the source, untouched
-            look = replace(look, control=replace(look.control, strength=0.0))
-        if tokens is not self._tokens:
-            self._tokens = self._new_tokens = tokens
-            self.memory.caches = self.memory.anchor = False
-        if self.prompts.error not in ("", self._told):
-            self._told = self.prompts.error
-            self.host.note(self._told)
-        self.look = look
+        self.prompt.close()
 
     def _drop_program(self) -> None:
         if self.program is not None:

@@ -62,11 +62,11 @@ class FrameProgram:
         self.lanes.settle()
         self._offered: tuple[str, Launches] | None = None
 
-    def bind(self, engine: DeviceEngine, told: Callable[[str], None] = lambda graph: None) -> Launches:
-        """Every graph over this program's buffers, for both turns where they differ. told: before each graph."""
+    def bind(self, engine: DeviceEngine, notify: Callable[[str], None] = lambda graph: None) -> Launches:
+        """Every graph over this program's buffers, for both turns where they differ. notify: called before each."""
         launches: Launches = {}
         for graph in FRAME_GRAPHS:
-            told(graph)
+            notify(graph)
             spec = self.graphs.specs[graph]
             names = (*inputs_of(spec).values(), *outputs_of(spec).values())
             for turn in (0, 1):
@@ -96,11 +96,11 @@ class FrameProgram:
 
     def watch(self, stage: str, name: str) -> None:
         """Queues a look at a buffer, whether it is finite: two frames later `begin_frame` tells, and no one waits."""
-        told = self._finite[self.turn]
+        is_finite = self._finite[self.turn]
         watched = self[name]
 
         def work() -> None:
-            told.copy_(torch.isfinite(watched).all(), non_blocking=True)
+            is_finite.copy_(torch.isfinite(watched).all(), non_blocking=True)
 
         self.do("diffusion", stage, work, reads=[name])
 
@@ -148,10 +148,10 @@ class FrameProgram:
         return [torch.zeros(like.shape, dtype=like.dtype, pin_memory=pinned) for _ in (0, 1)]
 
     def _number_specs(self) -> list[TensorSpec]:
-        found = {tensor.name: tensor for graph in FRAME_GRAPHS for tensor in self.graphs.specs[graph].inputs
-                 if tensor.name in NUMBERS}  # fmt: skip
-        tables = [TensorSpec(f"{name}_table", (TABLE_STEPS, *found[name].shape)) for name in ("step", "timestep")]
-        return [*found.values(), *tables]
+        inputs = {tensor.name: tensor for graph in FRAME_GRAPHS for tensor in self.graphs.specs[graph].inputs
+                  if tensor.name in NUMBERS}  # fmt: skip
+        tables = [TensorSpec(f"{name}_table", (TABLE_STEPS, *inputs[name].shape)) for name in ("step", "timestep")]
+        return [*inputs.values(), *tables]
 
     def _make_buffers(self) -> dict[str, torch.Tensor]:
         made: dict[str, torch.Tensor] = {}

@@ -18,7 +18,7 @@ from mirage_lsd.worker.models.graphs import GraphSpec
 
 FRAME_GRAPHS = ("ingest", "flow", "encode", "warp", "start", "denoise", "decode", "upscale")
 LANE_OF = {"ingest": "flow", "flow": "flow", "upscale": "upscale"}  # the others: diffusion
-STAGE_OF = {"ingest": "flow", "warp": "condition", "start": "denoise"}  # whose time it is; the others: their own
+STAGE_OF = {"ingest": "preprocess", "start": "denoise"}  # whose time it is; the others: their own
 TURNS = ("#now", "#before")
 
 _ELSEWHERE = {

@@ -1,60 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""condition: the prompt's tokens, and the stream's hidden state moved to where this frame needs it.
+"""condition: the prompt's tokens.
 
-Writes buffers tokens, flow, occlusion, fresh, noise, warped_latent, warped_noise and the caches c8.., kv8... Called
-by the pipeline's thread. Invariants: a prompt still being read leaves the last one's tokens; with the first frame
-of another prompt the caches of the old look are not used.
+Writes buffer tokens. Called by the pipeline's thread. Invariant: a prompt still being read leaves the last one's
+tokens.
 """
 
 from __future__ import annotations
 
-from mirage_lsd.worker.stages.base import Job
+from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.v1.frame.context import V1Context
-from mirage_lsd.worker.v1.frame.wiring import inputs_of, is_cache
 
 
-class Condition:
-    """Runs the warp; the past itself lies in the program's buffers."""
+class Condition(Stage[V1Context]):
+    """Copies tokens only when they are others."""
 
     name = "condition"
 
-    def __init__(self, context: V1Context) -> None:
-        self._context = context
-
     def __call__(self, job: Job) -> Job:
-        context, program = self._context, self._context.program
-        self._take_tokens()
-        program.stage_in("diffusion", self.name, "fresh", context.noise.fresh())
-        if context.memory.latent:
-            program.copy(self.name, [("moved#now", "flow"), ("hidden#now", "occlusion")])
-            program.run("warp")
-            program.copy(self.name, [("warped_noise", "noise")])
-        else:
-            self._start_afresh()
-        return job
-
-    def reset(self) -> None:
-        """Forgets the stream's hidden state; the tokens stay."""
-        self._context.forget()
-
-    def flush(self) -> None:
-        """The buffers belong to the program."""
-
-    def _take_tokens(self) -> None:
-        program, tokens = self._context.program, self._context.take_tokens()
+        program, tokens = self._context.program, self._context.prompt.take_tokens()
         if tokens is not None:
             target = program["tokens"]
             program.do("diffusion", self.name, lambda: target.copy_(tokens, non_blocking=True), writes=["tokens"])
-
-    def _start_afresh(self) -> None:
-        program = self._context.program
-        caches = [name for name in inputs_of(program.graphs.specs["denoise"]).values() if is_cache(name)]
-        zeroed = [*caches, "warped_latent", "flow"]
-
-        def work() -> None:
-            for name in zeroed:
-                program[name].zero_()
-            program["occlusion"].fill_(1.0)
-            program["noise"].copy_(program["fresh"])
-
-        program.do("diffusion", self.name, work, ["fresh"], [*zeroed, "occlusion", "noise"])
+        return job

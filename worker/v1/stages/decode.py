@@ -6,17 +6,14 @@ Writes buffer picture#now. Called by the pipeline's thread. Stateless.
 
 from __future__ import annotations
 
-from mirage_lsd.worker.stages.base import Job, StatelessStage
+from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.v1.frame.context import V1Context
 
 
-class Decode(StatelessStage):
+class Decode(Stage[V1Context]):
     """Runs the tiny autoencoder's decoder."""
 
     name = "decode"
-
-    def __init__(self, context: V1Context) -> None:
-        self._context = context
 
     def __call__(self, job: Job) -> Job:
         self._context.program.run("decode")

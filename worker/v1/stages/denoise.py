@@ -7,18 +7,15 @@ every step reads the same warped caches; what the last step leaves is the next f
 
 from __future__ import annotations
 
-from mirage_lsd.worker.stages.base import Job
+from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.v1.frame.context import ANCHOR_EVERY_FRAMES, V1Context
 from mirage_lsd.worker.v1.graphs.graphs import anchor_names
 
 
-class Denoise:
+class Denoise(Stage[V1Context]):
     """Runs one captured graph for every step; its numbers are copied in between."""
 
     name = "denoise"
-
-    def __init__(self, context: V1Context) -> None:
-        self._context = context
 
     def __call__(self, job: Job) -> Job:
         program, steps = self._context.program, len(self._context.plan.timesteps)
@@ -31,13 +28,6 @@ class Denoise:
         program.watch(self.name, "kept_latent")
         self._remember()
         return job
-
-    def reset(self) -> None:
-        """Forgets the stream's hidden state."""
-        self._context.forget()
-
-    def flush(self) -> None:
-        """The buffers belong to the program."""
 
     def _choose_step(self, number: int) -> None:
         program = self._context.program

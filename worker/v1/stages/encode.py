@@ -9,35 +9,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage_lsd.worker.stages.base import Job
+from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.v1.frame.context import V1Context
 from mirage_lsd.worker.v1.graphs.shapes import PERSON_MASK_PX
 
 _EVERYWHERE = np.ones(PERSON_MASK_PX[::-1], np.float32)
 
 
-class Encode:
+class Encode(Stage[V1Context]):
     """Runs the encoder; the person segmenter only where the edit is limited to a region."""
 
     name = "encode"
-
-    def __init__(self, context: V1Context) -> None:
-        self._context = context
 
     def __call__(self, job: Job) -> Job:
         context, program = self._context, self._context.program
         program.numbers.fill(program.turn, context.numbers())
         turn = program.turn
         program.do("diffusion", self.name, lambda: program.numbers.upload(turn), writes=program.numbers.views)
-        everywhere = context.look.control.region == "everything"
-        mask = _EVERYWHERE if everywhere else context.masks.latest(job.tensors["small"])
+        everywhere = context.prompt.look.control.region == "everything"
+        mask = _EVERYWHERE if everywhere else context.masks.latest(job.working.rgb)
         program.stage_in("diffusion", self.name, "person_mask", np.ascontiguousarray(mask, np.float32))
         program.run("encode")
         return job
-
-    def reset(self) -> None:
-        """The next frame gets a mask of its own."""
-        self._context.masks.reset()
-
-    def flush(self) -> None:
-        """The masks belong to the context."""

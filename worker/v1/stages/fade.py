@@ -11,22 +11,20 @@ import torch
 from torch.nn import functional as F
 
 from mirage_lsd.worker.models.nets.blocks import warp_by_flow
-from mirage_lsd.worker.stages.base import Job
+from mirage_lsd.worker.stages.base import Job, Stage
+from mirage_lsd.worker.timing import NS_PER_MS
 from mirage_lsd.worker.v1.frame.context import V1Context
-
-NS_PER_MS = 1_000_000
-
 
 OLD = "old_picture"
 
 
-class Fade:
+class Fade(Stage[V1Context]):
     """Remembers which look was shown; the pictures stay on the device."""
 
     name = "fade"
 
     def __init__(self, context: V1Context) -> None:
-        self._context = context
+        super().__init__(context)
         self._look: object = None
         self._shown: object = None
         self._last_ns = self._began_ns = 0
@@ -47,9 +45,7 @@ class Fade:
         """A new size, another scene or a stream that starts afresh: there is nothing to fade from."""
         self._fading, self._shown = False, None
 
-    def flush(self) -> None:
-        """Forgets what was shown; the picture belongs to the program."""
-        self.reset()
+    flush = reset  # the picture belongs to the program
 
     def _begin(self) -> None:
         program = self._context.program

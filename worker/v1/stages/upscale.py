@@ -7,21 +7,18 @@ strength 0 the output is the source, bit by bit.
 
 from __future__ import annotations
 
-from mirage_lsd.worker.stages.base import Job, StatelessStage
+from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.v1.frame.context import V1Context
 
 
-class Upscale(StatelessStage):
+class Upscale(Stage[V1Context]):
     """Runs the super-resolution graph; the next frame's flow may run beside it."""
 
     name = "upscale"
 
-    def __init__(self, context: V1Context) -> None:
-        self._context = context
-
     def __call__(self, job: Job) -> Job:
         program = self._context.program
-        program.stage_in("copy_in", "upload", "strength#now", self._context.look.control.strength_input())
+        program.stage_in("copy_in", "upload", "strength#now", self._context.prompt.look.control.strength_input())
         program.run("upscale")
         job.output = program["output#now"]
         return job

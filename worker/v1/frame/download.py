@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from mirage_lsd.shared.ring.ring import Ring
 from mirage_lsd.worker.engines.device.device import Device, as_tensor
 from mirage_lsd.worker.engines.device.lanes import Spans
 from mirage_lsd.worker.stages.base import Job
+from mirage_lsd.worker.transport import Finished, output_header
 from mirage_lsd.worker.v1.frame.program import FrameProgram
 
 MAX_UNDER_WAY = 2
@@ -59,7 +60,7 @@ class DeviceDownload:
         self._leaving.append(Leaving(job, program, f"output#{program.turn}", program.lanes.take_spans()))
         self._start_first(ring)
 
-    def collect(self, ring: Ring) -> list[tuple[Job, int]]:
+    def collect(self, ring: Ring) -> list[Finished]:
         """Commits what is done, as (job, when in monotonic ns)."""
         done = []
         while self._leaving:
@@ -87,9 +88,7 @@ class DeviceDownload:
             return
         frame = self._leaving[0]
         output = frame.program.buffers[frame.buffer]
-        height_px, width_px, channels = output.shape
-        header = replace(frame.job.header, width_px=width_px, height_px=height_px, stride_bytes=width_px * channels,
-                         generation=frame.job.generation)  # fmt: skip
+        header = output_header(frame.job, tuple(output.shape))
         slot = as_tensor(np.frombuffer(ring.begin_write(header), np.uint8)).view(output.shape)
         frame.copied = frame.program.do(
             "copy_out", self.name, lambda: slot.copy_(output, non_blocking=True), reads=[frame.buffer]

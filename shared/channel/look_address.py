@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a running desk listens and the keys to it: one private file, desk.json, in OBS's session folder.
+"""Where a running look store listens and the keys to it: one private file, looks.json, in OBS's session folder.
 
 Written by the OBS half, read by controllers of the same user. Invariants: the file is made with mode 0600 inside a
 0700 folder, so only this user (and what this user trusts) can command the looks; keys are new in every launch, so
@@ -17,16 +17,16 @@ from mirage_lsd.shared.channel import session_folder
 from mirage_lsd.shared.channel.curve import KeyPair
 from mirage_lsd.shared.channel.endpoints import LaunchLine, LaunchReport
 from mirage_lsd.shared.errors import EndpointError
-from mirage_lsd.shared.messages.commands import PROTOCOL
 from mirage_lsd.shared.messages.fields import integer, key, string
+from mirage_lsd.shared.messages.worker_commands import PROTOCOL
 from mirage_lsd.shared.release import MAX_RELEASE_CHARS, RELEASE
 
-FILE_NAME = "desk.json"
+FILE_NAME = "looks.json"
 ROOT_VARIABLE = "MIRAGE_LSD_SESSION_ROOT"
 
 
 @dataclass(frozen=True)
-class DeskAddress(LaunchLine):
+class LookAddress(LaunchLine):
     """Ports on the loopback interface, the CURVE keys (Z85) a controller needs, OBS's process id and the release that
     it runs. Controllers of other releases, and other programs, are let in: each message is checked for itself."""
 
@@ -61,19 +61,19 @@ class DeskAddress(LaunchLine):
             raise EndpointError(f"{path} cannot be made: {error.strerror}", "cannot_create") from error
 
 
-def find(pid: int = 0) -> DeskAddress:
-    """The desk of the OBS started last by this user, or of the OBS with this process id.
+def find(pid: int = 0) -> LookAddress:
+    """The look store of the OBS started last by this user, or of the OBS with this process id.
 
     Raises EndpointError (not_found, not_private, malformed, other_release).
     """
     paths = running()
     if not paths:
         raise EndpointError("no OBS with the Mirage LSD script is running: start OBS first", "not_found")
-    found = [_read(path) for path in (paths if pid else paths[:1])]
-    for one in found:
-        if pid in (0, one.pid):
-            return one
-    there = ", ".join(str(one.pid) for one in found)
+    addresses = [_read(path) for path in (paths if pid else paths[:1])]
+    for address in addresses:
+        if pid in (0, address.pid):
+            return address
+    there = ", ".join(str(address.pid) for address in addresses)
     raise EndpointError(f"process {pid} is no OBS with the Mirage LSD script: there is {there}", "not_found")
 
 
@@ -86,8 +86,8 @@ def running() -> list[str]:
     return sorted(alive, key=os.path.getmtime, reverse=True)
 
 
-def _read(path: str) -> DeskAddress:
+def _read(path: str) -> LookAddress:
     if hasattr(os, "getuid") and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
         raise EndpointError(f"{path} can be read by others: restart OBS to get new keys", "not_private")
     with open(path, encoding="utf-8-sig") as file:
-        return DeskAddress.from_line(file.read())
+        return LookAddress.from_line(file.read())

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The desk's door to other programs: look commands in, replies and the event stream out, over ZeroMQ with CURVE.
+"""Serves the look store to other programs: look commands in, replies and events out, over ZeroMQ with CURVE.
 
-A thread of its own owns the sockets (shared/channel/channel.py) from start() to stop(); the desk calls back from any
-thread, which only queues. Invariants: only holders of the key in desk.json get in; a controller cannot pose as a
+A thread of its own owns the sockets (shared/channel/channel.py) from start() to stop(); the look store calls back from
+any thread, which only queues. Invariants: only holders of the key in looks.json get in; a controller cannot pose as a
 hotkey; a slow or rude controller costs nobody else anything.
 
 The interface, for any language with ZeroMQ and CURVE: connect a DEALER to control_port and a SUB to events_port with
-the keys in desk.json. Messages are those of shared/channel/wire.py. In go Hello, GetLooks, GetPresets, Talk and the
+the keys in looks.json. Messages are those of shared/channel/wire.py. In go Hello, GetLooks, GetPresets, Talk and the
 commands of shared/messages/look_commands.py; back come Done, LooksReport, PresetPage, LookDone and ErrorReply; on the
 SUB socket are the broadcasts of shared/messages/look_events.py, none missed from the first Joined that is heard there.
 A look command is answered when the worker draws the look, so every frame OBS shows after that wears it or a newer one.
@@ -19,15 +19,15 @@ import os
 import threading
 from typing import Any, Callable
 
-from mirage_lsd.obs_script.looks.desk import Desk
-from mirage_lsd.shared.channel.desk_address import FILE_NAME, DeskAddress
+from mirage_lsd.obs_script.looks.look_store import LookStore
 from mirage_lsd.shared.channel.endpoints import LaunchConfig
+from mirage_lsd.shared.channel.look_address import FILE_NAME, LookAddress
 from mirage_lsd.shared.channel.session_folder import SessionFolder
 from mirage_lsd.shared.errors import MirageError, WireError
-from mirage_lsd.shared.messages.commands import PROTOCOL, Hello
-from mirage_lsd.shared.messages.events import MAX_TEXT_CHARS, Done, ErrorReply
 from mirage_lsd.shared.messages.look_commands import MAX_ORIGIN_CHARS, GetLooks, GetPresets, LookCommand, Talk
 from mirage_lsd.shared.messages.look_events import PRESETS_A_PAGE, Joined, PresetPage
+from mirage_lsd.shared.messages.worker_commands import PROTOCOL, Hello
+from mirage_lsd.shared.messages.worker_events import MAX_TEXT_CHARS, Done, ErrorReply
 
 TRUSTED_ORIGINS = ("voice", "gesture")
 """Our own processes may use these names; any other controller is "ctl:name"."""
@@ -35,28 +35,28 @@ MAX_CLIENTS = 256
 STOP_WITHIN_S = 2.0
 
 
-class DeskServer:
+class LookServer:
     """Raises MirageError when no port is free or the address cannot be written. zmq must be importable."""
 
-    def __init__(self, desk: Desk, session: SessionFolder, on_talk: Callable[[bool], None]) -> None:
+    def __init__(self, looks: LookStore, session: SessionFolder, on_talk: Callable[[bool], None]) -> None:
         from mirage_lsd.shared.channel.channel import (  # zmq may be missing: then nobody is here
             ControlServer,
             new_key_pair,
         )
 
         server, client = new_key_pair(), new_key_pair()
-        self._desk, self._on_talk = desk, on_talk
+        self._looks, self._on_talk = looks, on_talk
         self._server = ControlServer(LaunchConfig(session.path, FILE_NAME, server.public, server.secret, client.public))
         ports = self._server.control_port, self._server.events_port
-        address = DeskAddress(*ports, server.public, client.public, client.secret, os.getpid())
+        address = LookAddress(*ports, server.public, client.public, client.secret, os.getpid())
         address.write(session.path_of(FILE_NAME))
         self._names: dict[bytes, str] = {}
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="mirage-desk", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="mirage-looks", daemon=True)
 
     def start(self) -> None:
         """Answer controllers from now on."""
-        self._desk.on_event(self.publish)
+        self._looks.on_event(self.publish)
         self._thread.start()
 
     def publish(self, event: Any) -> None:
@@ -94,22 +94,22 @@ class DeskServer:
         if isinstance(command, Hello):
             return self._hello(request.client, command)
         if isinstance(command, GetLooks):
-            return self._desk.report()
+            return self._looks.report()
         if isinstance(command, GetPresets):
-            presets = list(self._desk.state.presets.values())
+            presets = list(self._looks.state.presets.values())
             return PresetPage(len(presets), tuple(presets[command.first : command.first + PRESETS_A_PAGE]))
         if isinstance(command, Talk):
             self._on_talk(command.held)
             return Done()
         if isinstance(command, LookCommand):
             signed = dataclasses.replace(command, origin=self._origin(request.client, command.origin))
-            self._desk.submit(signed).done(lambda answer: self._reply(request, answer))
+            self._looks.submit(signed).done(lambda answer: self._reply(request, answer))
             return None
-        raise MirageError(f"{type(command).__name__} is for the worker, not for the desk", "unknown_message")
+        raise MirageError(f"{type(command).__name__} is for the worker, not for the look server", "unknown_message")
 
     def _hello(self, client: bytes, command: Hello) -> Done:
         if command.protocol != PROTOCOL:
-            text = f"the desk speaks protocol {PROTOCOL}, {command.client_name} speaks {command.protocol}"
+            text = f"the look server speaks protocol {PROTOCOL}, {command.client_name} speaks {command.protocol}"
             raise MirageError(f"{text}: use one release on both sides", "wrong_protocol")
         if len(self._names) >= MAX_CLIENTS:
             self._names.pop(next(iter(self._names)))

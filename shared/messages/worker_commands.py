@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands: what the OBS half asks of the worker. Each is answered by one event of events.py.
+"""Worker commands: what the OBS half asks of the worker. Each is answered by one event of worker_events.py.
 
 Built by the asking side, decoded by the worker's control thread (wire.py). Invariant: an instance is valid.
 Every dataclass here is a message; its name on the wire is its class name in snake_case.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirage_lsd.shared.messages.fields import check, integer, nested, string
+from mirage_lsd.shared.messages.fields import Checked, integer, nested, string
 from mirage_lsd.shared.messages.settings import MAX_NAME_CHARS, StreamSettings
 from mirage_lsd.shared.release import MAX_RELEASE_CHARS
 
@@ -17,15 +17,12 @@ PROTOCOL = 1
 MAX_RING_NAME_CHARS = 500
 
 
-class Command:
-    """Base of all commands; checks the fields."""
-
-    def __post_init__(self) -> None:
-        check(self)
+class WorkerCommand(Checked):
+    """Base of what the worker is asked."""
 
 
 @dataclass(frozen=True)
-class Hello(Command):
+class Hello(WorkerCommand):
     """First word of a client. Answer: Welcome, or ErrorReply if the protocols differ. release: the client's, by which
     the worker knows its own OBS half; "" for a program that is not part of this project."""
 
@@ -35,7 +32,7 @@ class Hello(Command):
 
 
 @dataclass(frozen=True)
-class OpenStream(Command):
+class OpenStream(WorkerCommand):
     """Serve a filter. stream_id names it for good; input_ring and output_ring are file names in the session
     folder; epoch is that of both rings. Sent again with a higher epoch it replaces the rings.
     Answer: StreamOpened."""
@@ -47,7 +44,7 @@ class OpenStream(Command):
 
 
 @dataclass(frozen=True)
-class CloseStream(Command):
+class CloseStream(WorkerCommand):
     """Stop serving a filter whose rings have this epoch. Answer: Done."""
 
     stream_id: int = integer(0)
@@ -55,7 +52,7 @@ class CloseStream(Command):
 
 
 @dataclass(frozen=True)
-class ApplySettings(Command):
+class ApplySettings(WorkerCommand):
     """From the next frame on use these settings; generation rises with every change. Answer: Done."""
 
     stream_id: int = integer(0)
@@ -64,19 +61,19 @@ class ApplySettings(Command):
 
 
 @dataclass(frozen=True)
-class GetStatus(Command):
+class GetStatus(WorkerCommand):
     """Answer: StatusReport."""
 
 
 @dataclass(frozen=True)
-class Ping(Command):
+class Ping(WorkerCommand):
     """Heartbeat. sent_ns: the sender's shared.clock time. Answer: Pong."""
 
     sent_ns: int = integer(0)
 
 
 @dataclass(frozen=True)
-class Shutdown(Command):
+class Shutdown(WorkerCommand):
     """End the worker; reason goes to its log. Answer: Done, sent before it ends."""
 
     reason: str = string(200, default="")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events: what the worker tells. Replies go to the asker under its request id, broadcasts to all under id 0.
+"""Worker events: what the worker tells. Replies go to the asker under its request id, broadcasts to all under id 0.
 
 Built by the worker, decoded by clients (wire.py). Invariant: an instance is valid. Every dataclass here is a
 message; its name on the wire is its class name in snake_case.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mirage_lsd.shared.messages.fields import check, flag, integer, nested_many, number, string, strings
+from mirage_lsd.shared.messages.fields import Checked, flag, integer, nested_many, number, string, strings
 
 MAX_WORD_CHARS = 64
 MAX_NAMES = 256
@@ -17,11 +17,8 @@ MAX_TEXT_CHARS = 2000
 MAX_STREAMS = 64
 
 
-class Event:
-    """Base of all events; checks the fields."""
-
-    def __post_init__(self) -> None:
-        check(self)
+class Event(Checked):
+    """Base of everything that is told over a control channel, by the worker or the look server."""
 
 
 @dataclass(frozen=True)

@@ -2,30 +2,24 @@
 """How v1's frames travel: one DMA from slot to device, queued stages, one DMA from device to slot.
 
 Called by the worker's loop thread. Invariants: rings are registered with the driver when first used and let go
-before they are unmapped, after every copy that touches them is done; see worker/carrier.py for the contract.
+before they are unmapped, after every copy that touches them is done; see worker/transport.py for the contract.
 """
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 
 from mirage_lsd.shared.messages.settings import StreamSettings
-from mirage_lsd.shared.ring.frame import FrameHeader
+from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
-from mirage_lsd.worker.carrier import Finished, Taken
 from mirage_lsd.worker.stages.base import Job
+from mirage_lsd.worker.transport import Finished, Taken
 from mirage_lsd.worker.v1.frame.context import V1Context
-from mirage_lsd.worker.v1.frame.guard import within_memory
-from mirage_lsd.worker.v1.frame.look import prompt_look
-from mirage_lsd.worker.v1.stages.download import DeviceDownload
-from mirage_lsd.worker.v1.stages.upload import DeviceUpload
-
-PROMPT_POLL_S = 0.002
+from mirage_lsd.worker.v1.frame.download import DeviceDownload
+from mirage_lsd.worker.v1.frame.upload import DeviceUpload
 
 
-class DeviceCarrier:
+class DeviceTransport:
     """At most two frames under way: while one is upscaled and copied out, the next one's flow is estimated."""
 
     def __init__(self, context: V1Context) -> None:
@@ -34,11 +28,6 @@ class DeviceCarrier:
         self._upload = DeviceUpload(context)
         self._download = DeviceDownload(self._device)
         self._registered: dict[str, np.ndarray | None] = {}
-
-    @property
-    def engine(self) -> str:
-        """What runs the frame under way."""
-        return self._context.program.engine
 
     @property
     def full(self) -> bool:
@@ -53,13 +42,11 @@ class DeviceCarrier:
     def take(self, ring: Ring, after: int, settings: StreamSettings, generation: int) -> Taken | None:
         """The newest frame after number `after`, on the device, as (its number, job)."""
         self._register(ring)
-        with within_memory(self._context.host):
-            return self._upload.take(ring, after, settings, generation)
+        return self._upload.take(ring, after, settings, generation)
 
     def take_picture(self, picture: np.ndarray, header: FrameHeader, settings: StreamSettings) -> Job:
         """A job for a picture uint8 [h, w, 4] BGRA in ordinary memory, which is copied before this returns."""
-        with within_memory(self._context.host):
-            return self._upload.take_picture(picture, header, settings)
+        return self._upload.take_picture(picture, header, settings)
 
     def fetch(self, job: Job) -> np.ndarray:
         """A job's finished picture in ordinary memory; waits for this frame alone."""
@@ -67,12 +54,6 @@ class DeviceCarrier:
         self._device.wait_on_host(program.lanes.written(f"output#{program.turn}"))
         program.end_frame()
         return job.output.cpu().numpy().copy() if job.output.device.type == "cpu" else job.output.cpu().numpy()
-
-    def wait_for_prompt(self, settings: StreamSettings) -> None:
-        """Returns once the settings' prompt is read, so that the next picture is in its look."""
-        prompts, prompt = self._context.prompts, prompt_look(settings).prompt
-        while not prompts.request(prompt) and not prompts.error:
-            time.sleep(PROMPT_POLL_S)
 
     def send(self, ring: Ring, job: Job) -> None:
         """Takes a job whose stages are queued; it is published when they are done."""
@@ -97,9 +78,8 @@ class DeviceCarrier:
         self._registered = {}
 
     def flush(self) -> None:
-        """Gives everything back, the context as well."""
+        """Gives everything back but the context."""
         self.release_rings()
-        self._context.release()
 
     def _register(self, ring: Ring) -> None:
         if ring.path not in self._registered:

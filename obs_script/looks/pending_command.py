@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A look command on its way to the worker, and the answer to whoever asked.
 
-Made and closed by the desk, under its lock. Invariant: the listener is called exactly once.
+Made and closed by the look store, under its lock. Invariant: the listener is called exactly once.
 """
 
 from __future__ import annotations
@@ -9,28 +9,26 @@ from __future__ import annotations
 import time
 from typing import Any, Callable
 
-from mirage_lsd.shared.messages.look_commands import LookCommand
-
 ANSWER_WITHIN_S = 3.0
 
 
-class Ticket:
-    """A command's way to the worker. `needs`: the revision each filter's look must be drawn at."""
+class PendingCommand:
+    """`needs`: the revision of each filter's look that the worker must have applied."""
 
-    def __init__(self, command: LookCommand, revision: int, needs: dict[int, int]) -> None:
-        self.command, self.revision, self.needs = command, revision, needs
+    def __init__(self, revision: int, needs: dict[int, int]) -> None:
+        self.revision, self.needs = revision, needs
         self.deadline = time.monotonic() + ANSWER_WITHIN_S
         self._answer: Any = None
         self._listener: Callable[[Any], None] | None = None
 
     def done(self, listener: Callable[[Any], None]) -> None:
-        """Call `listener` with the LookDone or ErrorReply, now or as soon as there is one, from any thread."""
+        """Call `listener` with the LookDone, now or as soon as there is one, from any thread."""
         self._listener = listener
         if self._answer is not None:
             listener(self._answer)
 
     def close(self, answer: Any) -> None:
-        """The desk's part: the answer is there."""
+        """The look store's part: the answer is there."""
         self._answer = answer
         if self._listener is not None:
             self._listener(answer)
