@@ -15,5 +15,5 @@ for argument in "$@"; do
   esac
 done
 python3 "$here/demo/demo_options.py" "$@" # a wrong command line is refused before anything is installed
-"$here/install.sh" install --checkout
+"$here/install.sh" install --checkout --extras demo
 exec "$here/../.venv/bin/python" -u "$here/demo/demo.py" "$@"

@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The screen an OBS is started on: the user's own, or a virtual one (Xvfb) where there is none.
 
-Used by obs_session.py. Run as a program it asks a window to close, as its close button would:
-`python obs_display.py DISPLAY PID`. That is a process of its own because Xlib ends the process it runs in
-when a window vanishes at the wrong moment.
+Used by obs_session.py from one thread. Invariant: a virtual screen lasts until close() and no longer.
 """
 
 from __future__ import annotations
 
-import ctypes as C
 import os
 import shutil
 import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-CLIENT_MESSAGE = 33
-ANY_PROPERTY_TYPE = 0
+import Xlib.display
+from Xlib import X
+from Xlib.error import XError
+from Xlib.protocol.event import ClientMessage
+
 MAIN_TITLE = "OBS "  # OBS 29.0.2 - Profile: ... - Scenes: ...
 
 
@@ -48,8 +49,13 @@ class Display:
 
     def ask_to_close(self, pid: int) -> bool:
         """Send the close message to the main window of process `pid`; False when it has no window."""
-        command = [sys.executable, __file__, self.name, str(pid)]
-        return subprocess.run(command, env={**os.environ, "PYTHONPATH": ""}, check=False).returncode == 0
+        display = Xlib.display.Display(self.name)
+        try:
+            return _close_windows_of(display, pid)
+        except XError:  # a window vanished at the wrong moment
+            return False
+        finally:
+            display.close()
 
     def _start_virtual(self, screen_px: tuple[int, int]) -> None:
         if shutil.which("Xvfb") is None:
@@ -78,83 +84,22 @@ class Display:
         self.name = f":{number}"
 
 
-class _ClientMessage(C.Structure):
-    _fields_ = [
-        ("type", C.c_int),
-        ("serial", C.c_ulong),
-        ("send_event", C.c_int),
-        ("display", C.c_void_p),
-        ("window", C.c_ulong),
-        ("message_type", C.c_ulong),
-        ("format", C.c_int),
-        ("l", C.c_long * 5),
-        ("pad", C.c_long * 16),
-    ]
+def _close_windows_of(display: Any, pid: int) -> bool:
+    """Asks as a window's close button does; False where the process has no main window."""
+    owner, protocols = display.intern_atom("_NET_WM_PID"), display.intern_atom("WM_PROTOCOLS")
+    asked = False
+    for window in _tree(display.screen().root):
+        found = window.get_full_property(owner, X.AnyPropertyType)
+        if found and pid in found.value and str(window.get_wm_name()).startswith(MAIN_TITLE):
+            please = [display.intern_atom("WM_DELETE_WINDOW"), X.CurrentTime, 0, 0, 0]
+            window.send_event(ClientMessage(window=window, client_type=protocols, data=(32, please)))
+            asked = True
+    display.sync()
+    return asked
 
 
-class _Xlib:
-    """The handful of Xlib calls that finding and closing a window takes."""
-
-    def __init__(self, display_name: str) -> None:
-        self.lib = C.CDLL("libX11.so.6")
-        self.lib.XOpenDisplay.restype = C.c_void_p
-        self.lib.XInternAtom.restype = C.c_ulong
-        self.lib.XDefaultRootWindow.restype = C.c_ulong
-        opened = self.lib.XOpenDisplay(display_name.encode())
-        if not opened:
-            raise ConnectionError(f"cannot open display {display_name}")
-        self.display = C.c_void_p(opened)
-
-    def atom(self, name: str) -> int:
-        return self.lib.XInternAtom(self.display, name.encode(), 0)
-
-    def words(self, window: int, name: str) -> list[int]:
-        """The 32-bit items of a property; empty when the window has none by that name."""
-        kind, bits, number, left = C.c_ulong(), C.c_int(), C.c_ulong(), C.c_ulong()
-        data = C.POINTER(C.c_ulong)()
-        self.lib.XGetWindowProperty(
-            self.display, C.c_ulong(window), C.c_ulong(self.atom(name)), C.c_long(0), C.c_long(64), 0,
-            C.c_ulong(ANY_PROPERTY_TYPE), C.byref(kind), C.byref(bits), C.byref(number), C.byref(left),
-            C.byref(data),
-        )
-        found = [data[i] for i in range(number.value)] if bits.value == 32 else []
-        if data:
-            self.lib.XFree(data)
-        return found
-
-    def title(self, window: int) -> str:
-        """The window's name; empty when it has none."""
-        name = C.c_char_p()
-        self.lib.XFetchName(self.display, C.c_ulong(window), C.byref(name))
-        return (name.value or b"").decode(errors="replace")
-
-    def tree(self, window: int) -> list[int]:
-        """A window and everything below it."""
-        root, parent, number = C.c_ulong(), C.c_ulong(), C.c_uint()
-        children = C.POINTER(C.c_ulong)()
-        found = (C.byref(root), C.byref(parent), C.byref(children), C.byref(number))
-        self.lib.XQueryTree(self.display, C.c_ulong(window), *found)
-        below = [children[i] for i in range(number.value)]
-        if children:
-            self.lib.XFree(children)
-        return [window] + [each for child in below for each in self.tree(child)]
-
-    def close_window(self, window: int) -> None:
-        event = _ClientMessage(type=CLIENT_MESSAGE, window=window, format=32)
-        event.message_type = self.atom("WM_PROTOCOLS")
-        event.l[0] = self.atom("WM_DELETE_WINDOW")
-        self.lib.XSendEvent(self.display, C.c_ulong(window), 0, C.c_long(0), C.byref(event))
-        self.lib.XSync(self.display, 0)
-
-
-def _close_windows_of(display_name: str, pid: int) -> bool:
-    x = _Xlib(display_name)
-    windows = x.tree(x.lib.XDefaultRootWindow(x.display))
-    main = [w for w in windows if pid in x.words(w, "_NET_WM_PID") and x.title(w).startswith(MAIN_TITLE)]
-    for window in main:
-        x.close_window(window)
-    return bool(main)
-
-
-if __name__ == "__main__":
-    sys.exit(0 if _close_windows_of(sys.argv[1], int(sys.argv[2])) else 1)
+def _tree(window: Any) -> Iterator[Any]:
+    """A window and everything below it."""
+    yield window
+    for child in window.query_tree().children:
+        yield from _tree(child)

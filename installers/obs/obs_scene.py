@@ -2,7 +2,8 @@
 """Scene collections for OBS Studio as typed values, and the JSON that OBS 29 and newer load.
 
 Used by the demo and by the tests in real OBS, before OBS starts; nothing here talks to a running OBS.
-Everything is a frozen value: build `Source`s and `Scene`s, put them in a `Collection`, call `to_obs()`.
+Everything is a frozen value: build `Source`s and `Scene`s, put them in a `Collection`, call `to_obs()`. What is not
+written is as OBS has it in a new source or scene.
 """
 
 from __future__ import annotations
@@ -26,14 +27,10 @@ def _common(source_id: str, versioned_id: str, name: str, settings: Mapping[str,
         "uuid": str(uuid.uuid4()),
         "settings": dict(settings),
         "enabled": True,
-        "flags": 0,
         "mixers": 0,
-        "hotkeys": {},
         "prev_ver": OBS_29,
         "private_settings": {},
         "sync": 0,
-        "volume": 1.0,
-        "muted": False,
     }
 
 
@@ -65,9 +62,6 @@ class Source:
         return {
             **base,
             "mixers": 255,
-            "monitoring_type": 0,
-            "deinterlace_mode": 0,
-            "balance": 0.5,
             "filters": [one.to_obs() for one in self.filters],
         }
 
@@ -88,25 +82,13 @@ class Item:
         bounded = self.bounds_width_px > 0
         return {
             "name": self.source,
-            "source_uuid": "",
             "id": number,
             "visible": self.visible,
-            "locked": False,
-            "rot": 0.0,
             "pos": {"x": self.x_px, "y": self.y_px},
             "scale": {"x": 1.0, "y": 1.0},
             "align": 5,  # left and top
             "bounds_type": self.bounds_type if bounded else BOUNDS_NONE,
-            "bounds_align": 0,
             "bounds": {"x": self.bounds_width_px, "y": self.bounds_height_px},
-            **{f"crop_{side}": 0 for side in ("left", "top", "right", "bottom")},
-            "group_item_backup": False,
-            "scale_filter": "disable",
-            "blend_method": "default",
-            "blend_type": "normal",
-            "show_transition": {"duration": 0},
-            "hide_transition": {"duration": 0},
-            "private_settings": {},
         }
 
 
@@ -162,12 +144,7 @@ class Collection:
             "sources": [one.to_obs() for one in (*self.sources, *self.scenes)],
             "groups": [],
             "quick_transitions": [],
-            "transitions": [],
             "current_transition": "Cut",
-            "transition_duration": 300,
-            "saved_projectors": [],
-            "preview_locked": False,
-            "scaling_enabled": False,
             "modules": {
                 "scripts-tool": [
                     {"path": str(script.path), "settings": dict(script.settings)} for script in self.scripts

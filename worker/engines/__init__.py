@@ -14,7 +14,7 @@ cache) and is not thread-safe: one thread, or one engine a thread.
 | ncnn     | ncnn, CPU                | no            | the default where it is installed: Winograd convolutions |
 | openvino | OpenVINO, CPU            | no            | the next one; fastest of those without Winograd |
 | onnx     | ONNX Runtime, CPU        | no            | the default otherwise |
-| eager    | torch, CPU or CUDA       | yes           | the reference; training; GPUs |
+| eager    | torch, CPU               | yes           | the reference; training |
 
 ncnn, openvino and onnx agree with eager fp32 within TOLERANCE (absolute, on values of about unit size).
 mirage-lsd-v1's engines work on tensors that stay on their device and keep another contract: graph_set.py.
@@ -30,7 +30,6 @@ from typing import Protocol
 import numpy as np
 
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.worker.models.config import TINY, TinyConfig
 from mirage_lsd.worker.models.graphs import GraphShapes, GraphSpec, graph_specs
 from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS
 
@@ -57,9 +56,9 @@ class Engine(Protocol):
 
 
 def create_engine(name: str, shapes: GraphShapes, weights: Path = DEFAULT_WEIGHTS, threads: int = 2,
-                  cache_dir: Path | None = None, config: TinyConfig = TINY) -> Engine:
+                  cache_dir: Path | None = None) -> Engine:
     """Make the named engine ("auto" chooses, and logs what and why in one line)."""
-    specs = graph_specs(shapes, config)
+    specs = graph_specs(shapes)
     if name == "auto":
         name, reason = choose_engine()
         _log.info("engine %s chosen: %s; %d threads", name, reason, threads)
@@ -68,7 +67,7 @@ def create_engine(name: str, shapes: GraphShapes, weights: Path = DEFAULT_WEIGHT
     if name == "eager":
         _require("torch", name)
         from mirage_lsd.worker.engines.device.eager import EagerEngine
-        return EagerEngine(specs, weights, threads, config)
+        return EagerEngine(specs, weights, threads)
     from mirage_lsd.worker.engines.cache import prepared_graphs
     folder = prepared_graphs(weights, cache_dir)
     _require(_PACKAGES[name], name)

@@ -21,11 +21,10 @@ class OpenVinoEngine:
 
     name = "openvino"
 
-    def __init__(self, specs: dict[str, GraphSpec], folder: Path, threads: int, precision: str = "f32"):
+    def __init__(self, specs: dict[str, GraphSpec], folder: Path, threads: int):
         self.specs = specs
         core = openvino.Core()
-        settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY",
-                    "INFERENCE_PRECISION_HINT": precision}
+        settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         self._requests = {name: _request(core, spec, folder / f"{name}.onnx", settings)
                           for name, spec in specs.items()}
 

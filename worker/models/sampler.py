@@ -84,12 +84,6 @@ def start_latent(noise: np.ndarray, timestep: float, previous: np.ndarray | None
     return (alpha * kept + sigma * noise).astype(np.float32, copy=False)
 
 
-def clean_estimate(latent: np.ndarray, velocity: np.ndarray, timestep: float) -> np.ndarray:
-    """The clean latent implied by a velocity at a time."""
-    alpha, sigma = alpha_sigma(timestep)
-    return alpha * latent - sigma * velocity
-
-
 def step(latent: np.ndarray, velocity: np.ndarray, timestep: float, next_timestep: float) -> np.ndarray:
     """One DDIM update from timestep to next_timestep (0 for the last: the clean estimate itself)."""
     alpha, sigma = alpha_sigma(timestep)

@@ -13,6 +13,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
 
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.worker.models.config import ARCHITECTURE
@@ -20,7 +21,6 @@ from mirage_lsd.worker.models.sampler import Schedule
 
 DATA_DIR = Path(__file__).parent / "data"
 DEFAULT_WEIGHTS = DATA_DIR / "mirage-lsd-tiny.safetensors"
-_HEADER_LIMIT_BYTES = 1 << 20
 
 
 class WeightsError(MirageError):
@@ -30,44 +30,21 @@ class WeightsError(MirageError):
 
 
 def load_weights(path: Path = DEFAULT_WEIGHTS) -> dict[str, np.ndarray]:
-    """Every tensor as float32 (integers as they are). Raises WeightsError."""
-    header, start, data = _read(path)
-    _check_architecture(header.get("__metadata__", {}), path)
-    tensors = {}
-    for name, entry in header.items():
-        if name != "__metadata__":
-            first, last = entry["data_offsets"]
-            raw = np.frombuffer(data, _DTYPES[entry["dtype"]], offset=start + first,
-                                count=(last - first) // np.dtype(_DTYPES[entry["dtype"]]).itemsize)
-            tensors[name] = raw.reshape(entry["shape"]).astype(np.float32)
-    return tensors
+    """Every tensor as float32. Raises WeightsError."""
+    try:
+        with safe_open(str(_there(path)), framework="numpy") as file:
+            _check_architecture(file.metadata() or {}, path)
+            return {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except SafetensorError as error:
+        raise WeightsError(f"the weights file {path} is damaged or cut short ({error}); reinstall Mirage LSD to get "
+                           "it again", "weights_truncated") from error
 
 
-_DTYPES = {"F16": "<f2", "F32": "<f4"}
-
-
-def _read(path: Path) -> tuple[dict, int, bytes]:
+def _there(path: Path) -> Path:
     if not path.is_file():
         raise WeightsError(f"the model's weights are missing: {path}; reinstall Mirage LSD (installers/install.py "
                            "repair) or make them with `mirage-lsd train`", "weights_missing")
-    data = path.read_bytes()
-    damaged = WeightsError(f"the weights file {path} is damaged or cut short ({len(data)} bytes); reinstall "
-                           "Mirage LSD to get it again", "weights_truncated")
-    if len(data) < 10:
-        raise damaged
-    size = struct.unpack_from("<Q", data)[0]
-    if not 2 <= size <= min(_HEADER_LIMIT_BYTES, len(data) - 8):
-        raise damaged
-    try:
-        header = json.loads(data[8 : 8 + size])
-        needed = 8 + size + max((entry["data_offsets"][1] for name, entry in header.items()
-                                 if name != "__metadata__"), default=0)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise damaged from error
-    if len(data) < needed or any(name != "__metadata__" and entry.get("dtype") not in _DTYPES
-                                 for name, entry in header.items()):
-        raise damaged
-    return header, 8 + size, data
+    return path
 
 
 def _check_architecture(metadata: dict, path: Path) -> None:
@@ -79,7 +56,7 @@ def _check_architecture(metadata: dict, path: Path) -> None:
 
 def weights_hash(path: Path = DEFAULT_WEIGHTS) -> str:
     """First 16 hex digits of the file's SHA-256: the key of compiled graphs."""
-    return hashlib.sha256(_read(path)[2]).hexdigest()[:16]
+    return hashlib.sha256(_there(path).read_bytes()).hexdigest()[:16]
 
 
 def load_schedule(path: Path = DEFAULT_WEIGHTS) -> Schedule:

@@ -11,8 +11,7 @@ from safetensors.torch import save_file
 
 from mirage_lsd.worker.v1.graphs.config import LATENT_CHANNELS, SMALL_RANDOM, SdConfig
 from mirage_lsd.worker.v1.graphs.schedule import TRAINED_STEPS, FewStepSchedule
-from mirage_lsd.worker.v1.nets.random_model import random_model
-from mirage_lsd.worker.v1.nets.taesd import TaesdConfig
+from mirage_lsd.worker.v1.nets.random_model import random_model, taesd_size
 from mirage_lsd.worker.v1.nets.temporal import is_temporal
 
 
@@ -22,7 +21,7 @@ def write_random_checkpoint(folder: Path, config: SdConfig = SMALL_RANDOM, seed:
     pretrained = {name: value for name, value in model.unet.state_dict().items() if not is_temporal(name)}
     for name, described, tensors in (
         ("unet", unet_description(config), pretrained),
-        ("vae", taesd_description(model.autoencoder.config), model.autoencoder.state_dict()),
+        ("vae", taesd_size(config), model.autoencoder.state_dict()),
     ):
         (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / name / "config.json").write_text(json.dumps(described, indent=1))
@@ -50,14 +49,6 @@ def unet_description(config: SdConfig) -> dict[str, Any]:
             "cross_attention_dim": config.token, "norm_num_groups": config.groups, "norm_eps": config.norm_eps,
             "use_linear_projection": config.linear_projection, "time_cond_proj_dim": config.guidance or None,
             "sample_size": 64}
-
-
-def taesd_description(config: TaesdConfig) -> dict[str, Any]:
-    """What vae/config.json says of this autoencoder."""
-    return {"_class_name": "AutoencoderTiny", "latent_channels": LATENT_CHANNELS, "act_fn": "relu",
-            "encoder_block_out_channels": [config.width] * len(config.encoder_blocks),
-            "decoder_block_out_channels": [config.width] * len(config.decoder_blocks),
-            "num_encoder_blocks": list(config.encoder_blocks), "num_decoder_blocks": list(config.decoder_blocks)}
 
 
 def schedule_description(schedule: FewStepSchedule, prediction: str) -> dict[str, Any]:

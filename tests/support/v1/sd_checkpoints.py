@@ -39,12 +39,11 @@ def write_reference_checkpoint(folder: Path, config: SdConfig, scheduler: object
     """A folder as a DiffusionPipeline saves it, part by part, with a tiny autoencoder."""
     unet_reference(config, seed).save_pretrained(folder / "unet")
     diffusers.AutoencoderTiny(**SMALL_TAESD).save_pretrained(folder / "vae")
-    size = text_size(config)
+    size = {**text_size(config), "hidden_act": "quick_gelu"}
     if config.linear_projection:  # a single file of Stable Diffusion 2 has 24, and uses these
-        size = replace(size, layers=23)
-    CLIPTextModel(CLIPTextConfig(vocab_size=size.vocabulary, hidden_size=config.token, num_hidden_layers=size.layers,
-                                 intermediate_size=size.inner, num_attention_heads=size.heads,
-                                 )).save_pretrained(folder / "text_encoder")
+        size["num_hidden_layers"] = 23
+    described = CLIPTextConfig(hidden_size=config.token, **size)
+    CLIPTextModel(described).save_pretrained(folder / "text_encoder")
     byte_tokenizer().save_pretrained(folder / "tokenizer")
     scheduler = scheduler or diffusers.LCMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
     scheduler.save_pretrained(folder / "scheduler")

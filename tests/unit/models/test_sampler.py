@@ -56,4 +56,4 @@ def test_torch_form_is_the_same():
         assert times[-1] <= sampler.uniform_timesteps(steps)[-1] + 1e-6
     latent, velocity = sampler.make_noise(1, (2, 3, 4, 4)), sampler.make_noise(2, (2, 3, 4, 4))
     found = schedule.clean_estimate(torch.from_numpy(latent), torch.from_numpy(velocity), torch.full((2,), 0.4))
-    np.testing.assert_allclose(found.numpy(), sampler.clean_estimate(latent, velocity, 0.4), atol=1e-6)
+    np.testing.assert_allclose(found.numpy(), sampler.step(latent, velocity, 0.4, 0.0), atol=1e-6)

@@ -20,10 +20,9 @@ from mirage_lsd.worker.v1.graphs.config import SD_CONFIGS, SdConfig
 from mirage_lsd.worker.v1.graphs.graphs import graph_specs
 from mirage_lsd.worker.v1.graphs.schedule import FewStepSchedule
 from mirage_lsd.worker.v1.graphs.shapes import SdShapes
-from mirage_lsd.worker.v1.nets.model import MirageV1, graph_modules
+from mirage_lsd.worker.v1.nets.model import MirageV1, graph_modules, load_tiny_nets
 from mirage_lsd.worker.v1.nets.random_model import taesd_size
 from mirage_lsd.worker.v1.nets.taesd import Taesd
-from mirage_lsd.worker.v1.nets.tiny_nets import load_tiny_nets
 from mirage_lsd.worker.v1.nets.unet import SdUNet
 
 HALF = "float16"

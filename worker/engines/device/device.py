@@ -14,7 +14,6 @@ import threading
 import time
 import warnings
 from collections.abc import Iterable
-from typing import Any, Protocol
 
 import numpy as np
 import psutil
@@ -27,45 +26,6 @@ _PORTABLE, _READ_ONLY = 1, 8
 ALLOCATOR = threading.Lock()
 # How CUDA's libraries tell that memory ran out, besides PyTorch's own OutOfMemoryError.
 _OUT_OF_MEMORY = ("out of memory", "ALLOC_FAILED")
-
-
-class Device(Protocol):
-    """What the pipeline needs of a processor. A lane is a queue of work that runs in order."""
-
-    torch_device: torch.device
-
-    def new_lane(self) -> Any: ...
-
-    def on(self, lane: Any) -> contextlib.AbstractContextManager: ...
-
-    def new_event(self, timed: bool = False) -> Any: ...
-
-    def record(self, event: Any, lane: Any) -> None: ...
-
-    def wait(self, lane: Any, event: Any) -> None: ...
-
-    def is_done(self, event: Any) -> bool: ...
-
-    def wait_on_host(self, event: Any) -> None: ...
-
-    def elapsed_ms(self, start: Any, end: Any) -> float: ...
-
-    def register_host(self, array: np.ndarray, writable: bool) -> bool: ...
-
-    def unregister_host(self, array: np.ndarray) -> None: ...
-
-    def used_bytes(self) -> int: ...
-
-    def give_back(self) -> None: ...
-
-    def chosen(self) -> contextlib.AbstractContextManager: ...
-
-    def settle(self, lanes: Iterable[Any]) -> None: ...
-
-
-def open_device(name: str) -> Device:
-    """The device called "cpu" or "cuda:N"."""
-    return CpuDevice() if name == "cpu" else CudaDevice(name)
 
 
 class CpuEvent:
@@ -194,6 +154,15 @@ class CudaDevice:
         done = torch.cuda.current_stream(self.torch_device).record_event()
         for lane in lanes:
             lane.wait_event(done)
+
+
+Device = CpuDevice | CudaDevice
+"""What the pipeline needs of a processor. A lane is a queue of work that runs in order."""
+
+
+def open_device(name: str) -> Device:
+    """The device called "cpu" or "cuda:N"."""
+    return CpuDevice() if name == "cpu" else CudaDevice(name)
 
 
 def ran_out_of_memory(error: BaseException) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The graphs in plain torch: the reference the other engines are held to, and the way to a GPU."""
+"""The graphs in plain torch: the reference the other engines are held to."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -7,44 +7,34 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mirage_lsd.worker.engines import EngineError, checked_inputs
-from mirage_lsd.worker.models.config import TINY, TinyConfig
+from mirage_lsd.worker.engines import checked_inputs
 from mirage_lsd.worker.models.graphs import GraphSpec
 from mirage_lsd.worker.models.nets.tiny import MirageTiny, graph_modules
 from mirage_lsd.worker.models.weights import WeightsError, load_weights
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
 
 class EagerEngine:
-    """See engines.Engine. `dtype` is the arithmetic's type; arrays in and out stay float32."""
+    """See engines.Engine."""
 
     name = "eager"
 
-    def __init__(self, specs: dict[str, GraphSpec], weights: Path, threads: int, config: TinyConfig = TINY,
-                 device: str = "cpu", dtype: str = "float32"):
-        if dtype not in DTYPES:
-            raise EngineError(f"unknown dtype {dtype!r}; use {', '.join(DTYPES)}", "bad_input")
+    def __init__(self, specs: dict[str, GraphSpec], weights: Path, threads: int):
         self.specs = specs
-        self._device = torch.device(device)
-        self._dtype = DTYPES[dtype]
-        if device == "cpu":
-            torch.set_num_threads(threads)
-        self._modules = graph_modules(load_model(weights, config).to(self._device, self._dtype))
+        torch.set_num_threads(threads)
+        self._modules = graph_modules(load_model(weights))
 
     def run(self, graph_name: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         spec = self.specs[graph_name]
-        arrays = [torch.from_numpy(array).to(self._device) for array in checked_inputs(spec, inputs)]
-        arrays = [array.to(self._dtype) if array.is_floating_point() else array for array in arrays]
+        arrays = [torch.from_numpy(array) for array in checked_inputs(spec, inputs)]
         with torch.inference_mode():
             results = self._modules[graph_name](*arrays)
         results = results if isinstance(results, tuple) else (results,)
-        return {name: value.float().cpu().numpy() for name, value in zip(spec.output_names, results, strict=True)}
+        return {name: value.numpy() for name, value in zip(spec.output_names, results, strict=True)}
 
 
-def load_model(weights: Path, config: TinyConfig = TINY) -> MirageTiny:
+def load_model(weights: Path) -> MirageTiny:
     """The torch model with the weights of a file, in evaluation mode."""
-    model = MirageTiny(config)
+    model = MirageTiny()
     tensors = {name: torch.from_numpy(value) for name, value in load_weights(weights).items()}
     wanted = {name: value for name, value in model.state_dict().items() if value.is_floating_point()}
     for name, value in wanted.items():

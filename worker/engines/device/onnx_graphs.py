@@ -20,6 +20,7 @@ from mirage_lsd.worker.engines import EngineError
 from mirage_lsd.worker.engines.device.graph_set import GraphSet, Launch, Tensors, checked
 
 OPSET = 17
+_THREADS = 2
 
 
 def export_graph(graphs: GraphSet, graph: str, folder: Path) -> Path:
@@ -49,13 +50,11 @@ class OnnxGraphs:
 
     name = "onnx"
 
-    def __init__(self, graphs: GraphSet, folder: Path | None = None, threads: int = 2) -> None:
-        """folder: where the files are or go; None: a temporary one."""
+    def __init__(self, graphs: GraphSet) -> None:
         if graphs.device.type != "cpu" or graphs.precision != "float32":
             raise EngineError("ONNX Runtime runs these graphs on the CPU in float32 only", "bad_input")
-        self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="mirage-lsd-onnx-")
-        self._graphs, self._threads = graphs, threads
-        self._folder = folder or Path(self._temporary.name)
+        self._folder = tempfile.TemporaryDirectory(prefix="mirage-lsd-onnx-")
+        self._graphs = graphs
         self._sessions: dict = {}
 
     def bind(self, graph: str, inputs: Tensors, outputs: Tensors) -> Launch:
@@ -75,8 +74,6 @@ class OnnxGraphs:
         from mirage_lsd.worker.engines.onnx import open_session  # the export alone needs no ONNX Runtime
 
         if graph not in self._sessions:
-            path = self._folder / f"{graph}.onnx"
-            if not path.is_file():
-                export_graph(self._graphs, graph, self._folder)
-            self._sessions[graph] = open_session(self._graphs.specs[graph], path, self._threads)
+            path = export_graph(self._graphs, graph, Path(self._folder.name))
+            self._sessions[graph] = open_session(self._graphs.specs[graph], path, _THREADS)
         return self._sessions[graph]

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -34,16 +34,6 @@ _WORKSPACE_BYTES = 2 << 30  # else TensorRT may plan with all of the card's memo
 Progress = Callable[[str, float], None]  # graph name, share done 0..1
 
 
-class Builder(Protocol):
-    """What is needed of TensorRT: plans out of ONNX files, and launches out of plans."""
-
-    def build(self, onnx: Path, timing_cache: Path, progress: Callable[[float], None]) -> bytes: ...
-
-    def open(self, plan: bytes) -> Any: ...
-
-    def bind(self, engine: Any, tensors: Tensors) -> Launch: ...
-
-
 class TensorRtEngine:
     """See graph_set.DeviceEngine. Raises EngineError saying why TensorRT cannot be used; the caller keeps what it has.
 
@@ -53,7 +43,7 @@ class TensorRtEngine:
     name = "tensorrt"
 
     def __init__(self, graphs: GraphSet, gpu: Gpu, store: EngineStore, progress: Progress = lambda graph, share: None,
-                 cancelled: Callable[[], bool] = lambda: False, builder: Builder | None = None) -> None:
+                 cancelled: Callable[[], bool] = lambda: False, builder: TensorRtBuilder | None = None) -> None:
         self._graphs, self._gpu, self._store, self._progress = graphs, gpu, store, progress
         self._builder = builder or TensorRtBuilder()
         self._engines: dict[str, Any] = {}

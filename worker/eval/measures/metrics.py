@@ -34,11 +34,6 @@ def distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.sqrt(((first - second) ** 2).sum(axis=2))
 
 
-def changed(before: np.ndarray, after: np.ndarray, threshold: float = CHANGED_DELTA_E) -> np.ndarray:
-    """bool [H,W]: where two u8 BGR pictures differ visibly."""
-    return distance(lab(before), lab(after)) > threshold
-
-
 def iou(first: np.ndarray, second: np.ndarray) -> float:
     """Intersection over union of two bool masks; 1 when both are empty."""
     union = int(np.count_nonzero(first | second))

@@ -7,8 +7,6 @@ Invariant: clip i of a seed and length is the same whatever the number of clips.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,8 +29,7 @@ class ClipRenderer:
     """Body, tailor and renderer of this process; makes test clips of two looks. One per process at a time."""
 
     def __init__(self) -> None:
-        with canvas(WIDTH_PX, HEIGHT_PX):
-            self._world = World()
+        self._world = World((WIDTH_PX, HEIGHT_PX))
 
     def clip(self, seed: int, index: int, frames: int) -> tuple[list[dict], list[list[render.Drawn]]]:
         """Words and drawings of the worn and the asked look, [look][frame], at 640x360 with square pixels.
@@ -77,8 +74,7 @@ class Stage:
 
     def __call__(self, look: int, t: int) -> render.Drawn:
         self.renderer.set(**self.person, **paint.look_uniforms(self.looks[look]))
-        with canvas(WIDTH_PX, HEIGHT_PX):
-            return self.renderer.draw(self.pieces[look], t, self.camera, self.light)
+        return self.renderer.draw(self.pieces[look], t, self.camera, self.light)
 
 
 def dyed(shot: render.Drawn, words: dict) -> render.Drawn:
@@ -91,14 +87,3 @@ def is_worth_asking(shot: render.Drawn, task: Task) -> bool:
     """Whether enough of what is asked for is in the picture."""
     label = UPPER_LABEL if task.changes_outfit else HAIR_LABEL
     return float(np.mean(shot.labels == label)) >= (LEAST_GARMENT if task.changes_outfit else LEAST_HAIR)
-
-
-@contextmanager
-def canvas(width_px: int, height_px: int) -> Iterator[None]:
-    """The world's renderer at another size than the training data's (which its module holds as constants)."""
-    before = render.WIDTH_PX, render.HEIGHT_PX
-    render.WIDTH_PX, render.HEIGHT_PX = width_px, height_px
-    try:
-        yield
-    finally:
-        render.WIDTH_PX, render.HEIGHT_PX = before

@@ -24,8 +24,7 @@ from mirage_lsd.worker.programs.films.planes import keep_samples, turned
 EXACT = (Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
          | Interpolation.FULL_CHR_H_INP)  # fmt: skip
 # ITU-T H.273's numbers, as ffmpeg has them.
-RGB, BT709, UNSPECIFIED, BT2020_CONSTANT = 0, 1, 2, 10
-BT601 = 5
+BT709, UNSPECIFIED, BT601 = 1, 2, 5
 MATRICES = {BT709: 1, 4: 4, BT601: 5, 6: 5, 7: 7, 9: 9}  # to swscale's
 HDR = {16: "PQ", 18: "HLG"}
 HD_HEIGHT_PX = 720  # from here on untagged films are taken to be BT.709, as players do

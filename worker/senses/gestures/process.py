@@ -30,7 +30,7 @@ log = logging.getLogger("mirage_lsd.worker.senses.gestures")
 SEARCH_EVERY_S, FOLLOW_EVERY_S = 0.3, 0.11
 MAX_SHARE = 0.2
 LONG_SIDE_PX = 640
-MS_PER_S, NS_PER_MS = 1000, 1e6
+NS_PER_MS = 1e6
 
 
 class RingPictures:

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The voice process's loop: sound in, the owner's lines in, events out; presets are read again when their file changes.
 
-Runs on the process's main thread. Invariant: a bad preset file or line never ends it; the last good presets stay.
+Runs on the process's main thread, started by __main__.py: the owner, the OBS half or the CLI, writes one launch line
+(voice_lines.VoiceLaunch) to standard input and reads events, one JSON object a line, from standard output. It keeps
+OBS's own priority: it works for a moment after a phrase, and at a lower one a busy machine answers seconds later.
+Invariants: that of worker/processes/line_process.py; a bad preset file or line never ends it, the last good presets
+stay.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ from mirage_lsd.shared.messages.voice_lines import (
 )
 from mirage_lsd.shared.ring.audio_ring import AudioRing
 from mirage_lsd.worker.presets import presets
+from mirage_lsd.worker.processes.line_process import run
 from mirage_lsd.worker.senses.voice.engines.engine import farewell, load
 from mirage_lsd.worker.senses.voice.intents import SpokenPreset, spoken_presets
 from mirage_lsd.worker.senses.voice.listener import Listener, Manner
@@ -176,3 +181,8 @@ class VoiceService:
     def _stamps_now(self) -> tuple[int, ...]:
         """When each file was written last; 0 for one that is missing, as editors replace files."""
         return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in self._files)
+
+
+def main() -> int:
+    """Runs the process; returns its exit status."""
+    return run(LINES, lambda line, tell: VoiceService(VoiceLaunch.from_line(line), tell))

@@ -25,11 +25,11 @@ FLOW_STEP_PX = 4
 class World:
     """Body model, tailor and renderer of this process; makes clips."""
 
-    def __init__(self) -> None:
+    def __init__(self, size_px: tuple[int, int] = (WIDTH_PX, HEIGHT_PX)) -> None:
         self.body = Body()
         anatomy = build_anatomy(self.body)
         self.tailor, self.hairdresser = Tailor(self.body, anatomy), Hairdresser(self.body, anatomy)
-        self.renderer = Renderer()
+        self.renderer = Renderer(size_px)
 
     def clip(self, seed: tuple[int, ...], looks_count: int = 3, frames: int = 3) -> dict:
         """One clip: layers u8 [V,T,H,W,4] (undyed), labels u8 [V,T,H,W], surface f16 [V,T,H,W,3], flow f16

@@ -102,7 +102,7 @@ def _second(rng: np.random.Generator, main: Color, pattern: str) -> Color:
     return tuple(second)
 
 
-def _dress_up(rng: np.random.Generator, base: Look | None = None) -> dict:
+def _dress_up(rng: np.random.Generator) -> dict:
     upper = str(rng.choice(UPPER))
     pattern = _pattern(rng, upper)
     main = sample_color(rng)

@@ -81,7 +81,7 @@ def sample_light(rng: np.random.Generator) -> Light:
 class Renderer:
     """Owns the GL context, the program and the framebuffer."""
 
-    def __init__(self) -> None:
+    def __init__(self, size_px: tuple[int, int] = (WIDTH_PX, HEIGHT_PX)) -> None:
         import moderngl  # only generation needs GL
 
         self.gl = moderngl.create_standalone_context(backend="egl", require=330)
@@ -92,7 +92,8 @@ class Renderer:
         )
         self.programs: dict[tuple, object] = {}
         self.uniforms: dict[str, object] = {}
-        size = (WIDTH_PX * SUPER, HEIGHT_PX * SUPER)
+        self.size_px = size_px
+        size = (size_px[0] * SUPER, size_px[1] * SUPER)
         self.targets = [
             self.gl.texture(size, 4),
             self.gl.texture(size, 4),
@@ -194,7 +195,8 @@ class Renderer:
         samples = total[..., 3:] / 255
         rgba = np.concatenate([total[..., :3] / np.maximum(samples, 1), total[..., 3:] / SUPER**2], -1)
         motion = _box(self._plane(2, np.float32, 4)) / np.maximum(samples, 1)
-        flow = motion[..., :2] * (WIDTH_PX / 2, -HEIGHT_PX / 2) if want_flow else np.zeros_like(motion[..., :2])
+        half = self.size_px[0] / 2, -self.size_px[1] / 2
+        flow = motion[..., :2] * half if want_flow else np.zeros_like(motion[..., :2])
         one = coded[::SUPER, ::SUPER]
         arm = one[..., :1].astype(np.float32) * (ARM_SPAN / 255) - 1
         surface = extended(np.concatenate([motion[..., 2:], arm], -1), one[..., 3] > 0)
@@ -202,7 +204,8 @@ class Renderer:
 
     def _plane(self, index: int, dtype: type, channels: int) -> np.ndarray:
         raw = np.frombuffer(self.targets[index].read(), dtype)
-        return raw.reshape(HEIGHT_PX * SUPER, WIDTH_PX * SUPER, channels)[::-1]
+        width_px, height_px = self.size_px
+        return raw.reshape(height_px * SUPER, width_px * SUPER, channels)[::-1]
 
 
 def extended(values: np.ndarray, known: np.ndarray) -> np.ndarray:

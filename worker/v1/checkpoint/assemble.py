@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mirage_lsd.worker.v1.checkpoint import single_file
 from mirage_lsd.worker.v1.checkpoint.hub import Hub
 from mirage_lsd.worker.v1.checkpoint.licences import Ask
-from mirage_lsd.worker.v1.checkpoint.load import ModelRequest, require
+from mirage_lsd.worker.v1.checkpoint.load import ModelRequest
 from mirage_lsd.worker.v1.checkpoint.locate import (
     ORIGINAL_TAESD,
     TEXT,
@@ -36,11 +37,10 @@ from mirage_lsd.worker.v1.graphs.schedule import FewStepSchedule
 from mirage_lsd.worker.v1.nets.adapters import load_adapters
 from mirage_lsd.worker.v1.nets.blocks import SelfAttention
 from mirage_lsd.worker.v1.nets.lora import fuse_lora
-from mirage_lsd.worker.v1.nets.model import MirageV1, ModelInfo
-from mirage_lsd.worker.v1.nets.taesd import Taesd, TaesdConfig, from_original
+from mirage_lsd.worker.v1.nets.model import MirageV1, ModelInfo, load_tiny_nets
+from mirage_lsd.worker.v1.nets.taesd import REAL, Taesd, from_original
 from mirage_lsd.worker.v1.nets.temporal import CrossFrameGate, is_temporal, temporal_convs
 from mirage_lsd.worker.v1.nets.text import build_text_encoder, deduced_text_config, load_tokenizer
-from mirage_lsd.worker.v1.nets.tiny_nets import load_tiny_nets
 from mirage_lsd.worker.v1.nets.unet import SdUNet
 
 
@@ -108,9 +108,6 @@ def _from_folder(folder: Path, request: ModelRequest) -> Parts:
 
 def _from_single(path: Path, request: ModelRequest, hub: Hub) -> Parts:
     """The parts of a single .safetensors file; the tokenizer, which it does not hold, from request.tokenizer."""
-    require("diffusers")
-    from mirage_lsd.worker.v1.checkpoint import single_file  # after asking: it imports diffusers, which takes a second
-
     tensors = read_tensors(path, getattr(torch, request.dtype))
     prediction = "epsilon" if request.prediction == "auto" else request.prediction
     net = single_file.unet_tensors(tensors)
@@ -133,7 +130,7 @@ def _autoencoder(checkpoint: Path, request: ModelRequest, hub: Hub, half: bool) 
     paths, dtype = halves if original else [weights_of(folder, stem, half)], getattr(torch, request.dtype)
     parts = [read_tensors(path, dtype) for path in paths]
     with torch.device("meta"):
-        autoencoder = Taesd(TaesdConfig() if original else TaesdConfig.from_diffusers(described))
+        autoencoder = Taesd(REAL if original else described)
     load_into(autoencoder, from_original(*parts) if original else parts[0], f"{folder} (autoencoder)")
     return autoencoder, paths
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mirage_lsd.worker.v1.checkpoint.hub import Hub
     from mirage_lsd.worker.v1.nets.model import MirageV1
 
-_PACKAGES = ("torch", "transformers", "huggingface_hub", "safetensors")
+_PACKAGES = ("torch", "diffusers", "transformers", "huggingface_hub", "safetensors")
 
 
 @dataclass(frozen=True)

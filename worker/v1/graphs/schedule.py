@@ -38,8 +38,7 @@ class StepPlan:
 class FewStepSchedule:
     """The checkpoint's noise levels and how few steps go through them.
 
-    original_steps, timestep_scaling: of the LCM distillation; final_alpha_one: DDIM's set_alpha_to_one; spacing:
-    "trailing" or "leading" (the latter with steps_offset).
+    original_steps, timestep_scaling: of the LCM distillation. DDIM's steps are spaced "trailing" and end at alpha 1.
     """
 
     kind: str = "lcm"
@@ -48,9 +47,6 @@ class FewStepSchedule:
     beta_schedule: str = "scaled_linear"
     original_steps: int = 50
     timestep_scaling: float = 10.0
-    final_alpha_one: bool = True
-    spacing: str = "trailing"
-    steps_offset: int = 0
 
     @classmethod
     def from_diffusers(cls, described: dict[str, Any], kind: str | None = None) -> FewStepSchedule:
@@ -82,7 +78,7 @@ class FewStepSchedule:
             following = int(times[i + 1]) if i + 1 < steps else None
             rows[i, [ALPHA, SIGMA]] = self.alpha_sigma(int(time))
             rows[i, RESIDUAL] = residual
-            self._fill(rows[i], i, int(time), following, steps)
+            self._fill(rows[i], i, int(time), following)
         alpha, sigma = self.alpha_sigma(int(times[0]))
         return StepPlan(times.astype(np.float32), rows, (alpha, sigma))
 
@@ -100,7 +96,7 @@ class FewStepSchedule:
             betas = np.linspace(self.beta_start**0.5, self.beta_end**0.5, TRAINED_STEPS) ** 2
         return np.cumprod(1.0 - betas)
 
-    def _fill(self, row: np.ndarray, number: int, time: int, following: int | None, steps: int) -> None:
+    def _fill(self, row: np.ndarray, number: int, time: int, following: int | None) -> None:
         """The kind's own numbers of one step."""
         if self.kind == "lcm":
             scaled = time * self.timestep_scaling
@@ -111,17 +107,7 @@ class FewStepSchedule:
                 row[NEXT_ALPHA], row[NOISE + number + 1] = self.alpha_sigma(following)
             return
         row[OUT] = 1.0
-        before = self._ddim_before(time, following, steps)
-        alpha, sigma = self.alpha_sigma(before) if before >= 0 else self._final()
-        row[NEXT_ALPHA], row[NEXT_SIGMA] = alpha, sigma
-
-    def _final(self) -> tuple[float, float]:
-        return (1.0, 0.0) if self.final_alpha_one else self.alpha_sigma(0)
-
-    def _ddim_before(self, time: int, following: int | None, steps: int) -> int:
-        if self.spacing == "leading":
-            return time - TRAINED_STEPS // steps
-        return -1 if following is None else following
+        row[NEXT_ALPHA], row[NEXT_SIGMA] = (1.0, 0.0) if following is None else self.alpha_sigma(following)
 
     def _lcm_times(self, steps: int, noise_level: float) -> np.ndarray:
         stride = TRAINED_STEPS // self.original_steps
@@ -130,8 +116,6 @@ class FewStepSchedule:
         return known[np.floor(np.linspace(0, len(known), num=steps, endpoint=False)).astype(np.int64)]
 
     def _ddim_times(self, steps: int, noise_level: float) -> np.ndarray:
-        if self.spacing == "leading":
-            return np.arange(steps)[::-1] * (TRAINED_STEPS // steps) + self.steps_offset
         highest = max(round(TRAINED_STEPS * noise_level), steps)
         return np.round(np.arange(highest, 0, -highest / steps))[:steps].astype(np.int64) - 1
 

@@ -13,13 +13,13 @@ from torch.nn import functional as F
 REFRESH = 0.04  # variance of fresh noise each frame: cells that motion has merged part again
 
 
-def moved(x: Tensor, flow: Tensor, mode: str = "bilinear") -> Tensor:
+def moved(x: Tensor, flow: Tensor) -> Tensor:
     """x [B,C,h,w] sampled at position + flow [B,2,h,w] (dx, dy in cells), edges repeated. Places are worked out in
     float32 whatever x is, since half precision could not tell neighbouring cells apart."""
     columns, rows = _places(flow)
     height, width = x.shape[2:]
     grid = torch.stack([(columns * (2.0 / max(width - 1, 1)) - 1.0), (rows * (2.0 / max(height - 1, 1)) - 1.0)], dim=3)
-    return F.grid_sample(x, grid.to(x.dtype), mode=mode, padding_mode="border", align_corners=True)
+    return F.grid_sample(x, grid.to(x.dtype), mode="bilinear", padding_mode="border", align_corners=True)
 
 
 def at_level(flow: Tensor, occlusion: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ Run by `unet.py`. Invariant: with no `Past` the arithmetic is that of diffusers'
 from __future__ import annotations
 
 import torch
+from diffusers.models.attention import FeedForward
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -74,29 +75,6 @@ class TokenAttention(nn.Module):
         return self.to_out[0](F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2))
 
 
-class GatedUnit(nn.Module):
-    """GEGLU: one half of a projection gates the other."""
-
-    def __init__(self, channels: int, inner: int):
-        super().__init__()
-        self.proj = nn.Linear(channels, 2 * inner)
-
-    def forward(self, x: Tensor) -> Tensor:
-        value, gate = self.proj(x).chunk(2, dim=-1)
-        return value * F.gelu(gate)
-
-
-class FeedForward(nn.Module):
-    """The transformer's two-layer net; index 1 of `net` is diffusers' dropout, which holds no tensors."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.net = nn.ModuleList([GatedUnit(channels, 4 * channels), nn.Identity(), nn.Linear(4 * channels, channels)])
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.net[2](self.net[0](x))
-
-
 class TransformerLayer(nn.Module):
     """Self-attention, attention to the prompt, feed-forward; x [B,N,C]."""
 
@@ -107,7 +85,7 @@ class TransformerLayer(nn.Module):
         self.norm2 = nn.LayerNorm(channels)
         self.attn2 = TokenAttention(channels, config.token, heads)
         self.norm3 = nn.LayerNorm(channels)
-        self.ff = FeedForward(channels)
+        self.ff = FeedForward(channels, activation_fn="geglu")
 
     def forward(self, x: Tensor, tokens: Tensor, past: Past | None) -> Tensor:
         x = x + self.attn1(self.norm1(x), past)
@@ -167,9 +145,9 @@ def as_map(x: Tensor, like: Tensor) -> Tensor:
     return x.transpose(1, 2).unflatten(2, like.shape[2:])
 
 
-def time_features(timestep: Tensor, width: int, shift: int = 0) -> Tensor:
+def time_features(timestep: Tensor, width: int) -> Tensor:
     """Sine features [B,width], float32, of times [B] in 0..999: cosines first."""
     half = width // 2
     places = torch.arange(half, dtype=torch.float32, device=timestep.device)
-    angles = timestep.float()[:, None] * torch.exp(places * (-9.210340371976184 / (half - shift)))[None]
+    angles = timestep.float()[:, None] * torch.exp(places * (-9.210340371976184 / half))[None]
     return torch.cat([angles.cos(), angles.sin()], dim=1)

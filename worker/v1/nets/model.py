@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from mirage_lsd.worker.engines.device.eager import load_model
+from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS
 from mirage_lsd.worker.v1.graphs.config import SdConfig
 from mirage_lsd.worker.v1.graphs.frames import IngestGraph, UpscaleGraph
 from mirage_lsd.worker.v1.graphs.graphs import anchor_names, cache_names, conv_cache_names, kv_cache_names
@@ -61,6 +63,12 @@ class MirageV1(nn.Module):
         for net in (self.flow, self.encoder):
             net.to(device, torch.float32)
         return self.eval()
+
+
+def load_tiny_nets() -> tuple[nn.Module, nn.Module]:
+    """LSD-tiny's shipped flow net and source encoder, which v1 sees motion and garments with, frozen. WeightsError."""
+    tiny = load_model(DEFAULT_WEIGHTS).requires_grad_(False)
+    return tiny.flow, tiny.encoder
 
 
 class TextGraph(nn.Module):

@@ -5,30 +5,19 @@ Needs torch and transformers, no network. Invariant: the same seed gives the sam
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from mirage_lsd.worker.v1.graphs.config import LCM_SD15, PROMPT_TOKENS, SD_TURBO, SMALL_RANDOM, SdConfig
 from mirage_lsd.worker.v1.graphs.schedule import FewStepSchedule
-from mirage_lsd.worker.v1.nets.model import MirageV1, ModelInfo
-from mirage_lsd.worker.v1.nets.taesd import Taesd, TaesdConfig
-from mirage_lsd.worker.v1.nets.tiny_nets import load_tiny_nets
+from mirage_lsd.worker.v1.nets.model import MirageV1, ModelInfo, load_tiny_nets
+from mirage_lsd.worker.v1.nets.taesd import REAL, Taesd
 from mirage_lsd.worker.v1.nets.unet import SdUNet
 
 _START, _END = 512, 513  # after every byte, alone and as a word's end
-SMALL_TAESD = TaesdConfig(width=16, encoder_blocks=(1, 1, 1, 1), decoder_blocks=(1, 1, 1, 1))
-
-
-@dataclass(frozen=True)
-class TextSize:
-    """Sizes of a CLIP text encoder."""
-
-    vocabulary: int = 49408
-    layers: int = 12
-    heads: int = 12
-    inner: int = 3072
-    act: str = "quick_gelu"
+SMALL_TAESD = {**REAL, **{f"{half}_block_out_channels": [16] * 4 for half in ("encoder", "decoder")},
+               **{f"num_{half}_blocks": [1] * 4 for half in ("encoder", "decoder")}}
 
 
 def random_model(config: SdConfig = SMALL_RANDOM, seed: int = 0, device: str = "cpu", dtype: str = "float32"
@@ -46,28 +35,26 @@ def random_model(config: SdConfig = SMALL_RANDOM, seed: int = 0, device: str = "
     return model.requires_grad_(False).placed(device, getattr(torch, dtype))
 
 
-def taesd_size(config: SdConfig) -> TaesdConfig:
+def taesd_size(config: SdConfig) -> dict[str, Any]:
     """The real TAESD for real U-Nets, a small one for small ones."""
-    return TaesdConfig() if config.widths[0] >= 320 else SMALL_TAESD
+    return REAL if config.widths[0] >= 320 else SMALL_TAESD
 
 
-def text_size(config: SdConfig) -> TextSize:
-    """The text encoder that goes with a U-Net."""
+def text_size(config: SdConfig) -> dict[str, Any]:
+    """The text encoder that goes with a U-Net, for CLIPTextConfig."""
     if config.token == LCM_SD15.token:
-        return TextSize()
+        return {"num_attention_heads": 12, "intermediate_size": 3072}
     if config.token == SD_TURBO.token:
-        return TextSize(layers=23, heads=16, inner=4096, act="gelu")
-    return TextSize(vocabulary=1024, layers=2, heads=2, inner=64)
+        return {"num_hidden_layers": 23, "num_attention_heads": 16, "intermediate_size": 4096, "hidden_act": "gelu"}
+    return {"vocab_size": 1024, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 
 
 def _text_encoder(config: SdConfig) -> torch.nn.Module:
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    size = text_size(config)
     described = CLIPTextConfig(
-        vocab_size=size.vocabulary, hidden_size=config.token, intermediate_size=size.inner, hidden_act=size.act,
-        num_hidden_layers=size.layers, num_attention_heads=size.heads, max_position_embeddings=PROMPT_TOKENS,
-        bos_token_id=_START, eos_token_id=_END, pad_token_id=_END)
+        hidden_size=config.token, max_position_embeddings=PROMPT_TOKENS, bos_token_id=_START, eos_token_id=_END,
+        pad_token_id=_END, **text_size(config))
     return CLIPTextModel(described)
 
 

@@ -8,28 +8,13 @@ them (config.temporal off, or past None) the arithmetic is that of diffusers' UN
 from __future__ import annotations
 
 import torch
+from diffusers.models.embeddings import TimestepEmbedding
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mirage_lsd.worker.v1.graphs.config import LATENT_CHANNELS, SdConfig
 from mirage_lsd.worker.v1.nets.blocks import Downsample, ResnetBlock, SpatialTransformer, Upsample, time_features
 from mirage_lsd.worker.v1.nets.temporal import Past, temporal_convs
-
-
-class TimeEmbedding(nn.Module):
-    """Time features, with the guidance embedding added before the net where the model has one."""
-
-    def __init__(self, features: int, width: int, guidance: int):
-        super().__init__()
-        self.linear_1 = nn.Linear(features, width)
-        self.linear_2 = nn.Linear(width, width)
-        if guidance:
-            self.cond_proj = nn.Linear(guidance, features, bias=False)
-
-    def forward(self, features: Tensor, guidance: Tensor | None) -> Tensor:
-        if guidance is not None:
-            features = features + self.cond_proj(guidance.to(features.dtype))
-        return self.linear_2(F.silu(self.linear_1(features)))
 
 
 class DownBlock(nn.Module):
@@ -103,7 +88,8 @@ class SdUNet(nn.Module):
         self.config = config
         levels = range(len(config.widths))
         self.conv_in = nn.Conv2d(LATENT_CHANNELS, config.widths[0], 3, padding=1)
-        self.time_embedding = TimeEmbedding(config.widths[0], 4 * config.widths[0], config.guidance)
+        self.time_embedding = TimestepEmbedding(config.widths[0], 4 * config.widths[0],
+                                                cond_proj_dim=config.guidance or None)
         self.down_blocks = nn.ModuleList(DownBlock(config, level) for level in levels)
         self.mid_block = MiddleBlock(config)
         self.up_blocks = nn.ModuleList(UpBlock(config, level) for level in reversed(levels))
@@ -116,6 +102,7 @@ class SdUNet(nn.Module):
         """latent [B,4,rows,columns], timestep [B] 0..999, tokens [B,77,D], guidance [B,G] -> prediction, and the
         features per level before its temporal convolution (level name -> [B,C,..]); kv's are collected by `past`."""
         dtype = self.conv_in.weight.dtype
+        guidance = None if guidance is None else guidance.to(dtype)
         time = self.time_embedding(time_features(timestep, self.config.widths[0]).to(dtype), guidance)
         x = self.conv_in(latent.to(dtype))
         left, kept = [x], {}

@@ -30,7 +30,6 @@ class Anatomy:
     eye_angle: np.ndarray
     smooth: sparse.csr_matrix
     smoother: sparse.csr_matrix
-    neck_loop: np.ndarray
 
 
 def _texture_mask(body: Body, name: str) -> np.ndarray:
@@ -94,11 +93,8 @@ def build_anatomy(body: Body) -> Anatomy:
     local = np.full(body.count, -1)
     local[tights] = np.arange(len(tights))
     adjacency = vertex_adjacency(local[body.faces["tights"]], len(tights))
-    canon = body.canon
-    neck = np.abs(canon[:, 2] - 0.52 - 0.5 * canon[:, 1]) < 0.02
-    loop = np.where(neck & (np.hypot(canon[:, 0], canon[:, 1]) < 0.11))[0]
     return Anatomy(
-        canon=canon,
+        canon=body.canon,
         arm=arm,
         around=around,
         lips=_texture_mask(body, "lips"),
@@ -107,5 +103,4 @@ def build_anatomy(body: Body) -> Anatomy:
         eye_angle=_eye_angles(body),
         smooth=_power(adjacency, 3),
         smoother=_power(adjacency, 9),
-        neck_loop=loop,
     )

@@ -10,7 +10,7 @@ import numpy as np
 from mirage_lsd.worker.train.world.looks import Look
 from mirage_lsd.worker.train.world.people.anatomy import Anatomy
 from mirage_lsd.worker.train.world.people.body import Body, Posed
-from mirage_lsd.worker.train.world.people.pieces import HAIR, HAT, LONG_HAIR, SOLID, Piece, index_table
+from mirage_lsd.worker.train.world.people.pieces import HAIR, HAT, LONG_HAIR, SOLID, Piece, index_table, pushed_out
 from mirage_lsd.worker.train.world.people.solids import HEAD_CENTRE, brim, glasses, headphones, sphere
 
 HEAD_FROM_M = 0.56
@@ -39,21 +39,8 @@ class Hairdresser:
         fringe = 0.0 if curly or look.hair in ("hat", "bun") else look.hair_shape[1]
         pieces = [self._cap(posed, HAIR, 3, volume, fringe, curly)]
         if look.hair == "long":
-            used, faces = self.cage
-            canon = self.anatomy.canon[used]
-            push = 0.004 + 0.006 * look.hair_shape[0]
-            normals = posed.normals[:, used]
-            pieces.append(
-                Piece(
-                    LONG_HAIR,
-                    3,
-                    posed.vertices[:, used] + push * normals,
-                    normals,
-                    canon,
-                    np.zeros((len(used), 4), np.float32),
-                    faces,
-                )
-            )
+            push, aux = 0.004 + 0.006 * look.hair_shape[0], np.zeros((len(self.cage[0]), 4))
+            pieces.append(pushed_out(LONG_HAIR, 3, posed, self.cage, self.anatomy.canon, aux, push))
         if look.hair == "bun":
             high = 0.45 + 0.55 * look.hair_shape[0]
             centre = HEAD_CENTRE + np.array([0, 0.115 - 0.06 * high, 0.05 + 0.075 * high])
@@ -68,7 +55,7 @@ class Hairdresser:
         self, posed: Posed, part: int, label: int, volume: float, fringe: float, curly: bool = False
     ) -> Piece:
         """The scalp pushed out from the head's centre by about volume metres."""
-        used, faces = self.scalp
+        used, _ = self.scalp
         canon = self.anatomy.canon[used]
         top = np.clip((canon[:, 2] - 0.66) / 0.1, 0.25, 1.3)
         grown = canon[:, 2] - np.maximum(0.612 + (0.05 - canon[:, 1]) * 0.80, 0.60)
@@ -83,16 +70,7 @@ class Hairdresser:
             ],
             1,
         )
-        normals = posed.normals[:, used]
-        return Piece(
-            part,
-            label,
-            posed.vertices[:, used] + normals * offset[None, :, None],
-            normals,
-            canon,
-            aux.astype(np.float32),
-            faces,
-        )
+        return pushed_out(part, label, posed, self.scalp, self.anatomy.canon, aux, offset[:, None])
 
     def _attached(
         self,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mirage_lsd.worker.train.world.people.body import Posed
+
 SKIN, EYE, SOLID, UPPER, LOWER, HAIR, LONG_HAIR, HAT, SHIRT, SHOE = range(10)
 
 
@@ -24,6 +26,16 @@ class Piece:
     faces: np.ndarray
     color: tuple[float, float, float] = (0.5, 0.5, 0.5)
     gloss: float = 0.05
+
+
+def pushed_out(
+    part: int, label: int, posed: Posed, table: tuple, canon: np.ndarray, aux: np.ndarray, by_m: object = 0.0, **more
+) -> Piece:
+    """Triangles of the body itself (table: see index_table), moved out along their normals: a number or f32 [n,1]."""
+    used, faces = table
+    normals = posed.normals[:, used]
+    vertices = posed.vertices[:, used] + normals * by_m
+    return Piece(part, label, vertices, normals, canon[used], aux.astype(np.float32), faces, **more)
 
 
 def index_table(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,7 @@ from mirage_lsd.worker.train.world.people.pieces import (
     UPPER,
     Piece,
     index_table,
+    pushed_out,
 )
 
 
@@ -39,17 +40,8 @@ class Tailor:
     def _plain(
         self, part: int, name: str, posed: Posed, label: int, aux: np.ndarray, **more: object
     ) -> Piece:
-        used, faces = self.tables[name]
-        return Piece(
-            part,
-            label,
-            posed.vertices[:, used],
-            posed.normals[:, used],
-            self.anatomy.canon[used],
-            aux[used].astype(np.float32),
-            faces,
-            **more,
-        )
+        table = self.tables[name]
+        return pushed_out(part, label, posed, table, self.anatomy.canon, aux[table[0]], **more)
 
     def skin_pieces(self, posed: Posed) -> list[Piece]:
         """Body, eyes, teeth and lashes; the same for every look with this expression."""
@@ -141,17 +133,8 @@ class Tailor:
         return pieces
 
     def _skirt(self, posed: Posed, part: int, look: Look) -> Piece:
-        used, faces = self.tables["skirt"]
-        canon = self.anatomy.canon[used]
-        flare = 0.008 + look.flare * np.clip(0.1 - canon[:, 2], 0, 0.6)
-        aux = np.tile(np.array([-1, 0, 1, 0], np.float32), (len(used), 1))
-        normals = posed.normals[:, used]
-        return Piece(
-            part,
-            4 if part == UPPER else 5,
-            posed.vertices[:, used] + normals * flare[None, :, None],
-            normals,
-            canon,
-            aux,
-            faces,
-        )
+        table = self.tables["skirt"]
+        height = self.anatomy.canon[table[0], 2:]
+        flare = 0.008 + look.flare * np.clip(0.1 - height, 0, 0.6)
+        aux = np.tile(np.array([-1, 0, 1, 0]), (len(height), 1))
+        return pushed_out(part, 4 if part == UPPER else 5, posed, table, self.anatomy.canon, aux, flare)
