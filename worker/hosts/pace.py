@@ -6,8 +6,8 @@ Owned by the engine host; called by the loading thread (`start`) and the worker'
 is made from the nets' own time at start; after that the frames' times decide: first the size, and at the smallest one
 the steps go down, and they come back the other way round. Invariant: a change is rare, since another size starts the
 stream's history afresh: down after two seconds of frames that are too slow, or four with more than one in twenty of
-them; up only after ten seconds with room to spare, and what proved too slow is not tried again for a minute, then two,
-then four.
+them, and at once and as far as need be where something else takes the processor; up only after ten seconds with room
+to spare, and what proved too slow is not tried again for a minute, then two, then four.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ STEP_SHARE = 0.15  # of a frame's time that a step more takes
 FEWER_AT_MOST = 2  # steps that are left out at most
 WINDOW_FRAMES, WINDOW_S, FEWEST_FRAMES = 48, 2.0, 8  # whichever of the first two is full first
 SLOW_SHARE = 1 / 20  # of a window's frames, the slowest, that may be over the budget
+FAR_TOO_SLOW, FEW_FRAMES = 2.5, 4  # times the budget, so many frames in a row: not worth a window
 LATE_WINDOWS = 2  # as many windows in a row with more such frames are too many
 WINDOWS_UNTIL_UP = 5
 BARRED_S, BARRED_AT_MOST_S = 60.0, 1920.0
@@ -75,8 +76,12 @@ class Pace:
         if not self._frames:
             self._began_s = now_s
         self._frames.append(frame_ms)
+        newest = list(self._frames)[-FEW_FRAMES:]
+        far_too_slow = len(newest) == FEW_FRAMES and min(newest) > FAR_TOO_SLOW * BUDGET_MS
+        if far_too_slow:
+            self._frames = deque(newest, WINDOW_FRAMES)  # what was before the machine got busy says nothing now
         timed_out = now_s - self._began_s >= WINDOW_S and len(self._frames) >= FEWEST_FRAMES
-        if len(self._frames) == WINDOW_FRAMES or timed_out:
+        if len(self._frames) == WINDOW_FRAMES or timed_out or far_too_slow:
             self._end_window()
 
     def _end_window(self) -> None:
@@ -84,11 +89,13 @@ class Pace:
         self._frames.clear()
         self.usual_ms, slow_ms = median(frames_ms), frames_ms[-1 - int(SLOW_SHARE * len(frames_ms))]
         self._late_windows = self._late_windows + 1 if slow_ms > BUDGET_MS else 0
-        less, more = self._less(), self._more()
+        less, more = self._less(self.size, self.fewer), self._more()
         if self.usual_ms > BUDGET_MS or self._late_windows >= LATE_WINDOWS:
             self._good_windows = 0
             if less is not None:
                 self._bar(self.size, self.fewer)
+                if self.usual_ms > FAR_TOO_SLOW * BUDGET_MS:
+                    less = self._what_fits(*less)
                 self._change(*less)
         elif more is not None and self._is_free(*more) and self._expected(*more) < ROOM_TO_SPARE * BUDGET_MS:
             self._good_windows += 1
@@ -97,12 +104,20 @@ class Pace:
         else:
             self._good_windows = 0
 
-    def _less(self) -> tuple[str, int] | None:
+    @staticmethod
+    def _less(size: str, fewer: int) -> tuple[str, int] | None:
         """The (size, fewer) that takes the next less time."""
-        place = AUTO_SIZES.index(self.size)
+        place = AUTO_SIZES.index(size)
         if place:
             return AUTO_SIZES[place - 1], 0
-        return (self.size, self.fewer + 1) if self.fewer < FEWER_AT_MOST else None
+        return (size, fewer + 1) if fewer < FEWER_AT_MOST else None
+
+    def _what_fits(self, size: str, fewer: int) -> tuple[str, int]:
+        """The most, from there down, that is expected to keep pace; else the least there is."""
+        while self._expected(size, fewer) > BUDGET_MS and (less := self._less(size, fewer)) is not None:
+            self._bar(size, fewer)
+            size, fewer = less
+        return size, fewer
 
     def _more(self) -> tuple[str, int] | None:
         """The (size, fewer) that takes the next more time."""

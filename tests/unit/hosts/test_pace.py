@@ -5,7 +5,15 @@ import pytest
 
 from mirage_lsd.worker.engines import thread_tuner
 from mirage_lsd.worker.engines.thread_tuner import ThreadTuner
-from mirage_lsd.worker.hosts.pace import BARRED_S, BUDGET_MS, LATE_WINDOWS, WINDOW_FRAMES, WINDOWS_UNTIL_UP, Pace
+from mirage_lsd.worker.hosts.pace import (
+    BARRED_S,
+    BUDGET_MS,
+    FEW_FRAMES,
+    LATE_WINDOWS,
+    WINDOW_FRAMES,
+    WINDOWS_UNTIL_UP,
+    Pace,
+)
 from mirage_lsd.worker.models.config import AUTO_SIZES
 
 
@@ -38,8 +46,20 @@ def test_the_first_guess_is_the_largest_that_fits(nets_ms, size):
 def test_slow_frames_bring_it_down_step_by_step_and_no_further():
     clock = Clock()
     pace = Pace(clock)
-    slow = dict.fromkeys(AUTO_SIZES, 3 * BUDGET_MS)
+    slow = dict.fromkeys(AUTO_SIZES, 2 * BUDGET_MS)
     assert play(pace, slow, 20 * WINDOW_FRAMES, clock) == ["medium", "small", "tiny"]
+
+
+def test_a_machine_that_is_taken_away_brings_it_down_at_once_and_it_comes_back_step_by_step():
+    clock = Clock()
+    pace = Pace(clock)
+    assert play(pace, dict.fromkeys(AUTO_SIZES, 20.0), 2 * WINDOW_FRAMES, clock) == ["medium"]
+    taken_away = {size: 30 * BUDGET_MS / (AUTO_SIZES.index(size) + 3) for size in reversed(AUTO_SIZES)}
+    assert play(pace, taken_away, FEW_FRAMES, clock) == ["medium", "tiny"]
+    assert pace.steps(3) == 1 and "busy" in pace.text(3)
+    quick = {"tiny": 8.0, "small": 12.0, "medium": 20.0}
+    assert play(pace, quick, 600 * WINDOW_FRAMES, clock) == ["tiny", "small", "medium"]
+    assert pace.steps(3) == 3
 
 
 def test_a_few_slow_frames_change_nothing():
@@ -96,7 +116,7 @@ def test_on_a_busy_machine_size_and_steps_go_down_and_come_back():
     pace = Pace(clock)
     down = [("medium", 3), ("small", 3), ("tiny", 3), ("tiny", 2), ("tiny", 1)]
     assert load(pace, clock, 1.0, 30) == down[:1]
-    assert load(pace, clock, 8.0, 40) == down
+    assert load(pace, clock, 8.0, 40) == [down[0], down[-1]]  # at once
     assert load(pace, clock, 1.0, 300) == down[::-1], "and no further"
 
 
