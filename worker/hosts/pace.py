@@ -46,6 +46,7 @@ class Pace:
         self._frames: deque[float] = deque(maxlen=WINDOW_FRAMES)
         self._began_s = 0.0
         self._good_windows = self._late_windows = 0
+        self._kept_pace = False  # at any time: at the start frames are slow because models are still being loaded
         self._barred: dict[object, tuple[float, float]] = {}  # (size, fewer) -> (until when, for how long)
 
     def start(self, size: str, nets_ms: float) -> None:
@@ -77,7 +78,7 @@ class Pace:
             self._began_s = now_s
         self._frames.append(frame_ms)
         newest = list(self._frames)[-FEW_FRAMES:]
-        far_too_slow = len(newest) == FEW_FRAMES and min(newest) > FAR_TOO_SLOW * BUDGET_MS
+        far_too_slow = self._kept_pace and len(newest) == FEW_FRAMES and min(newest) > FAR_TOO_SLOW * BUDGET_MS
         if far_too_slow:
             self._frames = deque(newest, WINDOW_FRAMES)  # what was before the machine got busy says nothing now
         timed_out = now_s - self._began_s >= WINDOW_S and len(self._frames) >= FEWEST_FRAMES
@@ -89,6 +90,7 @@ class Pace:
         self._frames.clear()
         self.usual_ms, slow_ms = median(frames_ms), frames_ms[-1 - int(SLOW_SHARE * len(frames_ms))]
         self._late_windows = self._late_windows + 1 if slow_ms > BUDGET_MS else 0
+        self._kept_pace = self._kept_pace or slow_ms <= BUDGET_MS
         less, more = self._less(self.size, self.fewer), self._more()
         if self.usual_ms > BUDGET_MS or self._late_windows >= LATE_WINDOWS:
             self._good_windows = 0

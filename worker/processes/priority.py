@@ -13,7 +13,7 @@ import sys
 import psutil
 
 log = logging.getLogger(__name__)
-PICTURE, GESTURES = 5, 10  # niceness; OBS's is 0, as a game's is
+PICTURE, GESTURES = 3, 10  # niceness; OBS's is 0, as a game's is
 
 
 def give_way(niceness: int) -> None:
