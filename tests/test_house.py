@@ -146,7 +146,7 @@ def test_no_import_cycle(trees: dict[str, ast.Module]) -> None:
 @pytest.mark.timeout(900)
 def test_a_static_reader_resolves_every_import(checkout: Path) -> None:
     """As an editor does it, from the checkout alone: pyright with the settings of pyproject.toml."""
-    command = [sys.executable, "-m", "pyright", "--outputjson"]
+    command = [sys.executable, "-m", "pyright", "--outputjson", "-p", "pyproject.toml"]
     environment = {**os.environ, "PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT": "1"}  # the release that is installed, no other
     ran = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True)
     assert '"errorCount": 0,' in ran.stdout, ran.stdout[-4000:] + ran.stderr[-1000:]
