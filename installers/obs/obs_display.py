@@ -47,11 +47,12 @@ class Display:
             self._xvfb.wait()
             self._xvfb = None
 
-    def ask_to_close(self, pid: int) -> bool:
-        """Send the close message to the main window of process `pid`; False when it has no window."""
+    def ask_to_close(self, pid: int | None, title: str = MAIN_TITLE) -> bool:
+        """Send the close message to the windows of process `pid` (None: of any) whose title begins so; False when there
+        are none."""
         display = Xlib.display.Display(self.name)
         try:
-            return _close_windows_of(display, pid)
+            return _close_windows_of(display, pid, title)
         except XError:  # a window vanished at the wrong moment
             return False
         finally:
@@ -84,13 +85,13 @@ class Display:
         self.name = f":{number}"
 
 
-def _close_windows_of(display: Any, pid: int) -> bool:
-    """Asks as a window's close button does; False where the process has no main window."""
+def _close_windows_of(display: Any, pid: int | None, title: str) -> bool:
+    """Asks as a window's close button does."""
     owner, protocols = display.intern_atom("_NET_WM_PID"), display.intern_atom("WM_PROTOCOLS")
     asked = False
     for window in _tree(display.screen().root):
-        found = window.get_full_property(owner, X.AnyPropertyType)
-        if found and pid in found.value and str(window.get_wm_name()).startswith(MAIN_TITLE):
+        pids = window.get_full_property(owner, X.AnyPropertyType)
+        if (pid is None or pids and pid in pids.value) and str(window.get_wm_name()).startswith(title):
             please = [display.intern_atom("WM_DELETE_WINDOW"), X.CurrentTime, 0, 0, 0]
             window.send_event(ClientMessage(window=window, client_type=protocols, data=(32, please)))
             asked = True

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from drawn_pictures import moving_pictures
-from obs_display import Display, _Xlib
+from obs_display import Display
 
 import mirage_lsd
 
@@ -77,23 +77,13 @@ def test_closing_the_window_ends_the_program() -> None:
     started = {"stderr": subprocess.PIPE, "text": True, "env": {**os.environ, "DISPLAY": display.name}}
     try:
         with subprocess.Popen([sys.executable, "-c", program], **started) as ran:
-            screen = _Xlib(display.name)
-            while not close_windows(screen, "Mirage LSD"):
+            while not display.ask_to_close(None, "Mirage LSD"):
                 assert ran.poll() is None
                 time.sleep(0.1)
             told = ran.communicate(timeout=60)[1]
     finally:
         display.close()
     assert ran.returncode == 0 and "Traceback" not in told, told
-
-
-def close_windows(screen: _Xlib, title: str) -> bool:
-    """Asks the windows of that title to close; whether there are any."""
-    windows = screen.tree(screen.lib.XDefaultRootWindow(screen.display))
-    found = [window for window in windows if screen.title(window) == title]
-    for window in found:
-        screen.close_window(window)
-    return bool(found)
 
 
 @pytest.mark.parametrize("name", ["README", "help"])
