@@ -96,7 +96,7 @@ class Pace:
             self._good_windows = 0
             if less is not None:
                 self._bar(self.size, self.fewer)
-                if self.usual_ms > FAR_TOO_SLOW * BUDGET_MS:
+                if self._kept_pace and self.usual_ms > FAR_TOO_SLOW * BUDGET_MS:
                     less = self._what_fits(*less)
                 self._change(*less)
         elif more is not None and self._is_free(*more) and self._expected(*more) < ROOM_TO_SPARE * BUDGET_MS:

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mirage_lsd.shared.errors import MirageError
+from mirage_lsd.worker.presets.text_file import read_text
 from mirage_lsd.worker.train.learning.replicas import Replicas
 
 RECIPE = Path(__file__).with_name("recipe.toml")
@@ -126,7 +127,7 @@ class Recipe:
 def read_recipe(path: Path = RECIPE) -> Recipe:
     """Raises TrainError."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_text(path))
         usual = {name: StageConfig.of(fields) for name, fields in table["stages"].items()}
         recipe = Recipe(table["name"], tuple(_step(step, usual) for step in table["step"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
