@@ -12,7 +12,7 @@ local SECOND_NS = 1e9
 local EARLY_NS = 2e6 -- a frame this much before its time counts as in time
 local COMPARE_EVERY_TICKS = 6
 local FRAMES_KEPT = 256
-local LONG_WAIT_NS, WAITS_AFTER_NS = 8e6, 10e9 -- a read-back that long; and for how long none waits after one
+local LONG_WAIT_NS, WAITS_AFTER_NS = 8e6, 60e9 -- a read-back that long; and for how long none waits after one
 local CAPTURES_A_RESULT = 2
 
 return function(native, rings, draw, ages)
