@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     parser = build_parser()
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.run not in (_train, _train_adapters, _ctl):
+    if rest and options.run not in (_train, _ctl):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest  # options that need torch (train) or take long to import (ctl) are read only where needed
     try:
@@ -141,8 +141,6 @@ def _add_v1(commands) -> None:
     models = commands.add_parser("models", help="list, fetch or check the checkpoints of mirage-lsd-v1")
     command.add_arguments(models)
     models.set_defaults(run=command.run)
-    train = commands.add_parser("train-adapters", add_help=False, help="train v1's temporal parts on your clips")
-    train.set_defaults(run=_train_adapters)
 
 
 def _add_eval(commands) -> None:
@@ -197,14 +195,6 @@ def _ctl(options) -> int:
     parser = argparse.ArgumentParser(prog="mirage-lsd ctl", description="Change and follow the looks in a running OBS.")
     ctl.add_arguments(parser)
     return ctl.run(parser.parse_args(options.rest))
-
-
-def _train_adapters(options) -> int:
-    from mirage_lsd.worker.train.v1 import adapters
-
-    parser = argparse.ArgumentParser(prog="mirage-lsd train-adapters")
-    adapters.add_arguments(parser)
-    return adapters.run(parser.parse_args(options.rest))
 
 
 def _eval(options) -> int:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,9 +24,7 @@ from mirage_lsd.worker.v1.checkpoint.errors import CheckpointError
 from mirage_lsd.worker.v1.checkpoint.hub import Hub
 from mirage_lsd.worker.v1.checkpoint.load import ModelRequest, load_v1
 from mirage_lsd.worker.v1.graphs.config import SMALL_RANDOM, TEMPORAL_OFF, SdConfig, SdConfigError
-from mirage_lsd.worker.v1.nets.adapters import save_adapters
 from mirage_lsd.worker.v1.nets.random_model import random_model
-from mirage_lsd.worker.v1.nets.temporal import is_temporal
 from mirage_lsd.worker.v1.nets.text import ClipTokens, encode_prompt
 
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
@@ -162,7 +159,7 @@ def test_a_file_of_something_else_is_told_plainly(folders, tmp_path: Path) -> No
         load(path, folders)
 
 
-@pytest.mark.parametrize("fault", ["other model", "other size", "half", "no lora", "cut", "adapters"])
+@pytest.mark.parametrize("fault", ["other model", "other size", "half", "no lora", "cut"])
 def test_a_wrong_lora_is_told_plainly(folders, tmp_path: Path, fault: str) -> None:
     plain = load(folders["sd15"], folders)
     tensors, path = lora_tensors(plain.unet, "kohya"), tmp_path / "x.safetensors"
@@ -178,27 +175,9 @@ def test_a_wrong_lora_is_told_plainly(folders, tmp_path: Path, fault: str) -> No
     save_file(tensors, path)
     if fault == "cut":
         cut(tmp_path, "x.safetensors")
-    if fault == "adapters":
-        save_adapters(plain.unet, path)
     with pytest.raises(CheckpointError) as refused:
         load(folders["sd15"], folders, lora=str(path))
     assert refused.value.code == ("checkpoint_truncated" if fault == "cut" else "lora_wrong")
-
-
-def test_adapters_come_back_and_only_to_their_own_net(folders, tmp_path: Path) -> None:
-    trained = load(folders["sd15"], folders)
-    with torch.no_grad():
-        for name, value in trained.unet.named_parameters():
-            if is_temporal(name):
-                value.copy_(torch.rand_like(value))
-    save_adapters(trained.unet, tmp_path / "a.safetensors")
-    again = load(folders["sd15"], folders, adapters=str(tmp_path / "a.safetensors"))
-    wanted, found = trained.unet.state_dict(), again.unet.state_dict()
-    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
-    for folder, options in (("sd21", {}), ("sd15", {"temporal": replace(SMALL_RANDOM.temporal, convs=False)})):
-        with pytest.raises(CheckpointError) as refused:
-            load(folders[folder], folders, adapters=str(tmp_path / "a.safetensors"), **options)
-        assert refused.value.code == "adapters_wrong"
 
 
 def test_a_random_checkpoint_is_the_random_model(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a located checkpoint to a whole `MirageV1`: reads each part, lays LoRA and adapters on it, places it.
+"""From a located checkpoint to a whole `MirageV1`: reads each part, lays LoRA on it, places it.
 
 Called by load.py on the loading thread. Tensors are given to the nets as they are read, so that a checkpoint is in
 memory once.
@@ -34,7 +34,6 @@ from mirage_lsd.worker.v1.checkpoint.registry import known_model
 from mirage_lsd.worker.v1.checkpoint.tensors import fingerprint, load_into, read_tensors
 from mirage_lsd.worker.v1.graphs.config import SdConfig
 from mirage_lsd.worker.v1.graphs.schedule import FewStepSchedule
-from mirage_lsd.worker.v1.nets.adapters import load_adapters
 from mirage_lsd.worker.v1.nets.blocks import SelfAttention
 from mirage_lsd.worker.v1.nets.lora import fuse_lora
 from mirage_lsd.worker.v1.nets.model import MirageV1, ModelInfo, load_tiny_nets
@@ -68,9 +67,6 @@ def assemble(request: ModelRequest, hub: Hub, ask: Ask | None) -> MirageV1:
         count = fuse_lora({"unet": parts.unet, "text": parts.text}, lora, request.lora_scale)
         notes.append(f"LoRA {request.lora} at {request.lora_scale:g} on {count} weights")
         parts.paths.append(lora)
-    if request.adapters:
-        load_adapters(parts.unet, Path(request.adapters))
-        parts.paths.append(Path(request.adapters))
     schedule = FewStepSchedule.from_diffusers(parts.scheduler, _schedule_kind(request, parts.unet.config))
     if schedule.kind == "ddim" and not request.lora and known_model(request.reference) is None:
         notes.append("this checkpoint may not be made for few steps: if pictures are blurred, add the LoRA lcm-lora")

@@ -28,7 +28,7 @@ class ModelRequest:
 
     reference: a known name, a folder, a .safetensors file or a hub id. autoencoder, tokenizer: the same, used where
     the checkpoint brings none that fits. lora: "lcm-lora", a file or a hub id, laid onto the weights at lora_scale.
-    adapters: a file of trained temporal parts. schedule: "lcm", "ddim" or "auto". prediction: "auto" (what the
+    schedule: "lcm", "ddim" or "auto". prediction: "auto" (what the
     checkpoint says; epsilon for single files), "epsilon" or "v_prediction". dtype: "float32" or "float16".
     """
 
@@ -37,7 +37,6 @@ class ModelRequest:
     tokenizer: str = DEFAULT_TOKENIZER
     lora: str = ""
     lora_scale: float = 1.0
-    adapters: str = ""
     schedule: str = "auto"
     prediction: str = "auto"
     device: str = "cpu"

@@ -20,22 +20,16 @@ _SAMPLES, _SAMPLE_BYTES = 64, 1 << 16
 
 def read_tensors(path: Path, dtype: torch.dtype | None = None) -> dict[str, Tensor]:
     """Every tensor of a file on the CPU, floating ones as dtype. Raises CheckpointError."""
-    return read_with_metadata(path, dtype)[0]
-
-
-def read_with_metadata(path: Path, dtype: torch.dtype | None = None) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The same, and what the file says of itself."""
     check_kind(path)
     try:
         with safe_open(str(path), framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-            metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"the weights file {path} is damaged or cut short ({error}); delete it and download it "
                               "again", "checkpoint_truncated") from error
     if dtype is not None:
         tensors = {name: value.to(dtype) if value.is_floating_point() else value for name, value in tensors.items()}
-    return tensors, metadata
+    return tensors
 
 
 def check_kind(path: Path) -> None:

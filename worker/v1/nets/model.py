@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """mirage-lsd-v1 as one torch module, and its graphs (graphs.py) as modules with flat tensors.
 
-Made by load.py or random_checkpoint.py; used by the engines, the export and the adapters' training.
+Made by load.py or random_checkpoint.py; used by the engines and the export.
 """
 from __future__ import annotations
 

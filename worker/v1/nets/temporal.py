@@ -83,7 +83,7 @@ def temporal_convs(config: SdConfig) -> nn.ModuleDict:
 
 
 def is_temporal(name: str) -> bool:
-    """Whether a tensor of the U-Net's state belongs to the temporal parts (the adapters), not to the checkpoint."""
+    """Whether a tensor of the U-Net's state belongs to the temporal parts, not to the checkpoint."""
     return name.startswith("temporal.") or ".gate." in name
 
 
