@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The colours of one person: their skin, as their own face shows it, and what they wear and their hair look like.
+
+Owned by the refine stage, one a stream, on the worker's loop thread. Colours are votes, weak on dark pictures and on
+skin-coloured cloth, and never decide alone. Invariant: memory is a few colour tables, however long the stream.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from mirage_lsd.worker.paint.detail.fine import FinePicture
+
+BINS, RANGES = (16, 32, 32), (0, 256) * 3  # L, a, b
+KEPT = 0.9  # what a table keeps from frame to frame
+FEWEST_PX = 40
+UNCERTAIN = np.float64([250.0, 16.0, 16.0])  # added to skin's variances: light differs from cheek to hand
+NEAR = 3.0  # squared distance up to which a colour is skin for sure
+OUTLIERS = 60.0  # sum of differences to the median from which on a face's pixel is not skin (brows, lips, glasses)
+
+
+class ColourTable:
+    """How frequent colours are in one kind of place. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._table = np.zeros(BINS, np.float32)
+
+    def observe(self, lab: np.ndarray, where: np.ndarray) -> None:
+        """Adds the colours of a picture u8 [h,w,3] where u8 [h,w] is not 0."""
+        counts = cv2.calcHist([lab], [0, 1, 2], where, BINS, RANGES)
+        total = float(counts.sum())
+        if total < FEWEST_PX:
+            return
+        now = _smoothed(counts / total)
+        self._table = now if not self._table.any() else KEPT * self._table + (1.0 - KEPT) * now
+
+    def frequency(self, lab: np.ndarray) -> np.ndarray:
+        """f32 [h,w] 0..1: 1 where the colour of u8 [h,w,3] is as frequent as the most frequent ones or an eighth."""
+        top = float(self._table.max())
+        if top <= 0.0:
+            return np.zeros(lab.shape[:2], np.float32)
+        seen = cv2.calcBackProject([lab], [0, 1, 2], self._table * np.float32(8.0 / top), RANGES, 255.0)
+        return seen.astype(np.float32) * np.float32(1.0 / 255.0)
+
+
+class SkinColour:
+    """The colour of one person's skin. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._median: np.ndarray | None = None
+        self._whitening = np.eye(3)
+
+    @property
+    def bgr(self) -> np.ndarray | None:
+        """float32 [3] 0..255, None before a face was seen."""
+        if self._median is None:
+            return None
+        return cv2.cvtColor(np.uint8(self._median)[None, None], cv2.COLOR_LAB2BGR)[0, 0].astype(np.float32)
+
+    def observe(self, lab: np.ndarray, face: np.ndarray) -> None:
+        """Takes the colours of a picture u8 [h,w,3] where u8 [h,w] is not 0: the inner face."""
+        pixels = lab[face > 0].astype(np.float64)
+        if len(pixels) < FEWEST_PX:
+            return
+        pixels = pixels[np.abs(pixels - np.median(pixels, axis=0)).sum(1) < OUTLIERS]
+        if len(pixels) < FEWEST_PX:
+            return
+        median, spread = np.median(pixels, axis=0), np.cov(pixels.T) + np.diag(UNCERTAIN)
+        if self._median is None:
+            self._median, self._spread = median, spread
+        else:
+            self._median = KEPT * self._median + (1.0 - KEPT) * median
+            self._spread = KEPT * self._spread + (1.0 - KEPT) * spread
+        self._whitening = np.linalg.cholesky(np.linalg.inv(self._spread)).T
+
+    def likeness(self, lab: np.ndarray) -> np.ndarray:
+        """u8 [h,w,3] -> f32 [h,w] 0..1: how much a colour is like this skin."""
+        if self._median is None:
+            return np.zeros(lab.shape[:2], np.float32)
+        place = np.column_stack([self._whitening, -self._whitening @ self._median])
+        away = cv2.transform(lab.astype(np.float32), place)
+        squared = cv2.transform(cv2.multiply(away, away), np.float32([[1.0, 1.0, 1.0]]))
+        return cv2.exp(np.minimum(NEAR - squared, 0.0) * np.float32(1.0 / 6.0))
+
+
+class PersonColours:
+    """skin, cloth (the upper garment worn), lower and hair of one stream. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Another scene."""
+        self.skin, self.cloth, self.lower, self.hair = SkinColour(), ColourTable(), ColourTable(), ColourTable()
+
+    def observe(self, picture: FinePicture, face: np.ndarray, sure: dict[str, np.ndarray]) -> None:
+        """face u8 [h,w]: the inner face; sure: u8 [h,w] by name (cloth, lower, hair), where the nets are sure of it."""
+        self.skin.observe(picture.lab, face)
+        for name, where in sure.items():
+            getattr(self, name).observe(picture.lab, where)
+
+
+def _smoothed(table: np.ndarray) -> np.ndarray:
+    """Neighbouring colours count, too: f32 [16,32,32]."""
+    rows = cv2.blur(table.reshape(BINS[0] * BINS[1], BINS[2]), (3, 1))
+    rows = cv2.blur(rows.reshape(BINS[0], BINS[1] * BINS[2]), (1, 3)).reshape(BINS)
+    middle = rows.transpose(1, 0, 2).reshape(BINS[1], -1)
+    return np.ascontiguousarray(cv2.blur(middle, (1, 3)).reshape(BINS[1], BINS[0], BINS[2]).transpose(1, 0, 2))

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fine picture: the source at a size at which its edges can be looked at within a few milliseconds.
+
+Made by the refine stage for each frame, around whoever is painted. Invariant: a small source is its own fine picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mirage_lsd.worker.tracking.reduced import reduced
+
+LONGEST_PX = 640
+STEP_PX = 8  # boxes end on multiples of it
+AROUND_PX = 24
+SMOOTH_PX = 1.0  # a webcam's noise is taken off before colours are compared
+
+Part = tuple[int, int, int, int]  # columns x0..x1 and rows y0..y1, as (x0, y0, x1, y1)
+
+
+@dataclass(frozen=True)
+class FinePicture:
+    """A box of the fine picture. size_px: (width, height) of the whole; box: in it. bgr u8 [h,w,3]; grey f32 [h,w]
+    0..1; lab u8 [h,w,3] in OpenCV's scaling, smoothed; scale: fine pixels a source pixel."""
+
+    size_px: tuple[int, int]
+    box: Part
+    bgr: np.ndarray
+    grey: np.ndarray
+    lab: np.ndarray
+    scale: float
+
+    def cut(self, plane: np.ndarray) -> np.ndarray:
+        """A plane f32 [h,w] of any size that shows the whole picture -> f32 [h,w] of the box."""
+        return scaled_box(plane, self.size_px, self.box)
+
+    def points(self, points_px: np.ndarray) -> np.ndarray:
+        """Points f32 [n,2] of the source in pixels of the box."""
+        return points_px * np.float32(self.scale) - np.float32(self.box[:2])
+
+
+def fine_size_px(width_px: int, height_px: int) -> tuple[int, int]:
+    """The size of the fine picture: a whole fraction of the source."""
+    parts = -(-max(width_px, height_px) // LONGEST_PX)
+    return max(1, round(width_px / parts)), max(1, round(height_px / parts))
+
+
+def fine_picture(source: np.ndarray, shown: np.ndarray) -> FinePicture | None:
+    """source u8 [H,W,4] BGRA; shown bool [h,w], any size: where it matters -> the box around it, None if nothing is."""
+    size_px = fine_size_px(source.shape[1], source.shape[0])
+    box = box_around(shown, size_px)
+    if box is None:
+        return None
+    x0, y0, x1, y1 = box
+    parts = source.shape[1] / size_px[0], source.shape[0] / size_px[1]
+    columns, rows = (slice(round(a * part), round(b * part)) for a, b, part in ((x0, x1, parts[0]), (y0, y1, parts[1])))
+    part = source[rows, columns]
+    small = part if part.shape[:2] == (y1 - y0, x1 - x0) else reduced(part, (x1 - x0, y1 - y0))
+    bgr = cv2.cvtColor(small, cv2.COLOR_BGRA2BGR)
+    grey = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY).astype(np.float32) * np.float32(1 / 255)
+    lab = cv2.cvtColor(cv2.GaussianBlur(bgr, (5, 5), SMOOTH_PX), cv2.COLOR_BGR2LAB)
+    return FinePicture(size_px, box, bgr, grey, lab, 1.0 / parts[0])
+
+
+def box_around(shown: np.ndarray, size_px: tuple[int, int]) -> Part | None:
+    """The box around what is shown, bool [h,w], in a picture of size_px, with some room."""
+    spans = []
+    for axis, full_px in ((0, size_px[0]), (1, size_px[1])):
+        places = np.flatnonzero(shown.any(axis))
+        if not places.size:
+            return None
+        ratio = full_px / shown.shape[1 - axis]
+        first = max(0, int(places[0] * ratio) - AROUND_PX) // STEP_PX * STEP_PX
+        last = min(full_px, -(-(int((places[-1] + 1) * ratio) + AROUND_PX) // STEP_PX) * STEP_PX)
+        spans.append((first, last))
+    (x0, x1), (y0, y1) = spans
+    return x0, y0, x1, y1
+
+
+def scaled_box(plane: np.ndarray, size_px: tuple[int, int], box: Part) -> np.ndarray:
+    """A plane [h,w(,c)] of the whole picture, scaled to size_px, inside a box, as cv2.resize would have it."""
+    x0, y0, x1, y1 = box
+    across, down = plane.shape[1] / size_px[0], plane.shape[0] / size_px[1]
+    place = np.float32([[across, 0, (x0 + 0.5) * across - 0.5], [0, down, (y0 + 0.5) * down - 0.5]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(plane, place, (x1 - x0, y1 - y0), flags=flags, borderMode=cv2.BORDER_REPLICATE)
