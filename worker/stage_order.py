@@ -11,6 +11,7 @@
     decode       latent → the edit layer at the working size
     upscale      layer + source → maps for any pixel of the full size
     track        faces and hands in the full-size source (found beside the nets, since flow)
+    refine       the maps at the fine size: what stays, edges, light and folds, as the source shows them
     composite    dyes, patterns, scene or background, light, laid on the full-size source
     fade         a new look over the old one
     download     transport.py: → output ring
@@ -31,6 +32,7 @@ from mirage_lsd.worker.stages.encode import Encode
 from mirage_lsd.worker.stages.flow import Flow
 from mirage_lsd.worker.stages.full_size.composite import Composite
 from mirage_lsd.worker.stages.full_size.fade import Fade
+from mirage_lsd.worker.stages.full_size.refine import Refine
 from mirage_lsd.worker.stages.full_size.track import Track
 from mirage_lsd.worker.stages.preprocess import Preprocess
 from mirage_lsd.worker.stages.upscale import Upscale
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 PASSTHROUGH, LSD = "passthrough", "lsd"
 PIPELINES = (PASSTHROUGH, LSD)  # passthrough: no stages, the source comes back
 
-TINY_STAGES = (Preprocess, Flow, Encode, Condition, Warp, Denoise, Decode, Upscale, Track, Composite, Fade)
+TINY_STAGES = (Preprocess, Flow, Encode, Condition, Warp, Denoise, Decode, Upscale, Track, Refine, Composite, Fade)
 
 
 def tiny_stages(context: ModelContext) -> list[Stage]:

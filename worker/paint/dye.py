@@ -14,6 +14,7 @@ import numpy as np
 from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.models.conditions import Conditions
 from mirage_lsd.worker.paint.cloth import NEUTRAL, UNTILED, Cloth, Color, standard_cloth
+from mirage_lsd.worker.paint.detail.folds import COTTON, MATERIALS, Material
 
 DEFAULT_SEED = StreamSettings().seed
 
@@ -31,11 +32,18 @@ class Dyes:
     scene: str | None = None
     light: str | None = None
     variant: int = 0
+    material: Material = COTTON
 
     @property
     def pattern(self) -> Cloth | None:
         """The upper garment's cloth where it changes from place to place."""
         return self.upper if self.upper is not None and self.upper.pattern not in UNTILED else None
+
+    @property
+    def uncovers(self) -> bool:
+        """Whether the look may show what was hidden: hair that goes, another shape of trousers or skirt. A garment
+        follows the outline of the old one."""
+        return self.hair is not None or self.lower is not None
 
     @property
     def glows(self) -> bool:
@@ -67,4 +75,5 @@ def dyes_for(conditions: Conditions, seed: int = DEFAULT_SEED) -> Dyes:
         scene=None if conditions.scene == "keep" else conditions.scene,
         light=None if conditions.light == "keep" else conditions.light,
         variant=variant,
+        material=MATERIALS.get(conditions.upper, COTTON),
     )

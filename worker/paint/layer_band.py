@@ -11,24 +11,47 @@ import cv2
 import numpy as np
 
 from mirage_lsd.worker.paint.cloth import HOT, NEUTRAL, albedo_u8, glow_of, hot
+from mirage_lsd.worker.paint.detail import folds
 from mirage_lsd.worker.paint.dye import Dyes
 from mirage_lsd.worker.paint.layer_box import Box, Part, cut
 
+RIM = 8.0  # times a layer's coverage: from an eighth on it is laid on the background, not on the old cloth
 UPPER, LOWER, HAIR, SCENE = range(4)  # channels of the shares
 
 
 @dataclass(frozen=True)
+class ClothLight:
+    """Light and folds taken from the source. mean f32 [h,w]: of the logarithm of its luminance over the cloth around;
+    trust f32 [h,w] 0..1: how far the difference to it is folds. See detail/folds.py."""
+
+    mean: np.ndarray
+    trust: np.ndarray
+
+
+@dataclass(frozen=True)
+class Rim:
+    """What shows under the edge of a layer instead of the source, where that is mixed with the old cloth. share f32
+    [h,w] 0..1; behind u8 [h,w,3] BGR."""
+
+    share: np.ndarray
+    behind: np.ndarray
+
+
+@dataclass(frozen=True)
 class LayerMaps:
-    """What the upscale graph gives, at the working size, and the body surface at any size.
+    """What the upscale graph gives, at the working size, or the refine stage, at the fine size, and the body surface
+    at any size.
 
     layer f32 [3,h,w] BGR 0..510; mask f32 [3,h,w] (detail, offset, slope); shares f32 [4,h,w] 0..1 (upper, lower,
-    hair, scene); surface f32 [h',w',2] canonical x and z in metres.
+    hair, scene); surface f32 [h',w',2] canonical x and z in metres; light: None for the nets' own.
     """
 
     layer: np.ndarray
     mask: np.ndarray
     shares: np.ndarray
     surface: np.ndarray
+    light: ClothLight | None = None
+    rim: Rim | None = None
 
 
 @dataclass(frozen=True)
@@ -68,12 +91,23 @@ class Band:
         if work.strength < 1.0:
             np.multiply(alpha, np.float32(work.strength), out=alpha)
         source, change = self._get("source", luma.shape), self._get("change", luma.shape)
+        if work.maps.rim is not None:
+            self._clear_rim(work.maps.rim, box, own, alpha)
         for below, above in zip(own, layer, strict=False):
             np.copyto(source, below)
             np.subtract(above, source, out=change)
             np.multiply(change, alpha, out=change)
             cv2.add(source, change, dst=below, dtype=cv2.CV_8U)
         cv2.merge(own, dst=cut(work.out, box.full))
+
+    def _clear_rim(self, rim: Rim, box: Box, own: list[np.ndarray], alpha: np.ndarray) -> None:
+        """Puts the background into the source's planes u8 [H,W] under the layer's edge, in place."""
+        share = self._scaled("share", cut(rim.share, box.near), box)
+        weight = np.minimum(np.float32(RIM) * alpha, share, out=self._get("change", share.shape))
+        behind = cv2.split(self._scaled("behind", cut(rim.behind, box.near), box))
+        rest = np.subtract(np.float32(1.0), weight, out=share)
+        for plane, place in zip(own, behind, strict=False):
+            np.copyto(plane, cv2.blendLinear(plane, place, rest, weight))
 
     def _masks(self, mask: np.ndarray, box: Box, luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """detail and alpha at full size, f32 [H,W]."""
@@ -122,8 +156,9 @@ class Band:
 
     def _color(self, work: BandWork, box: Box, detail: np.ndarray, luma: np.ndarray) -> list[np.ndarray]:
         """The dyed layer in a box: three planes u8 [H,W], B, G, R. `detail` is used up."""
-        shade = np.multiply(detail, luma, out=detail)
         maps, dyes = work.maps, work.dyes
+        lit = None if maps.light is None else self._lit(work, box, luma)
+        shade = None if lit is not None else np.multiply(detail, luma, out=detail)
         factor = self._factor(maps, dyes, box)
         printed = work.printed and work.printed.meet(box)
         if dyes.pattern and printed is not None:
@@ -131,14 +166,25 @@ class Band:
         color = self._many("color", luma.shape, 3, np.uint8)
         for index, dyed in enumerate(color):
             plane = self._scaled("plane", cut(maps.layer[index], box.near), box)
-            if factor is None:
-                cv2.add(plane, shade, dst=dyed, dtype=cv2.CV_8U)
+            if lit is not None:
+                np.multiply(plane, lit, out=plane)
             else:
                 np.add(plane, shade, out=plane)
-                cv2.multiply(plane, factor[index], dst=dyed, dtype=cv2.CV_8U)
+            cv2.multiply(plane, 1.0 if factor is None else factor[index], dst=dyed, dtype=cv2.CV_8U)
         if dyes.glows and printed is not None:
             self._glow(work, printed, printed.within(box), color)
         return color
+
+    def _lit(self, work: BandWork, box: Box, luma: np.ndarray) -> np.ndarray:
+        """The factor of the source's light in a box, f32 [H,W]."""
+        light = work.maps.light
+        log = cv2.LUT(luma.astype(np.uint8), folds.LOG)
+        mean = self._scaled("mean", cut(light.mean, box.near), box)
+        step = cv2.addWeighted(log, folds.HALF_STEPS, mean, -folds.HALF_STEPS, folds.HALF_STEPS, dtype=cv2.CV_8U)
+        lit = cv2.LUT(step, folds.answer(work.dyes.material))
+        trust = self._scaled("trust", cut(light.trust, box.near), box)
+        np.multiply(lit, trust, out=lit)
+        return np.add(lit, np.float32(1.0), out=lit)
 
     def _factor(self, maps: LayerMaps, dyes: Dyes, box: Box) -> list[np.ndarray] | None:
         """M in a box, three planes f32 [H,W], B, G, R; None where nothing is dyed. What does not depend on the place
@@ -186,7 +232,7 @@ class Band:
     def _scaled(self, name: str, maps: np.ndarray, box: Box) -> np.ndarray:
         """Maps that were cut to a box, at full size."""
         width_px, height_px = box.span_px
-        dst = self._get(name, (height_px, width_px, *maps.shape[2:]))
+        dst = self._get(name, (height_px, width_px, *maps.shape[2:]), maps.dtype)
         return cut(cv2.resize(maps, box.span_px, dst=dst, interpolation=cv2.INTER_LINEAR), box.kept)
 
     def _many(self, name: str, shape: tuple[int, int], count: int, dtype: type) -> list[np.ndarray]:

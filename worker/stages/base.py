@@ -123,11 +123,14 @@ class Past:
 @dataclass
 class EditLayer:
     """The edit in the making. latent: float32 [1, 24, rows, columns] (denoise); buffers: float32 [1, 8, h, w] in
-    BUFFERS order, undyed colour, alpha and shares (decode); maps: the layer in the form that is laid on (upscale)."""
+    BUFFERS order, undyed colour, alpha and shares (decode); maps: the layer in the form that is laid on (upscale, at the
+    working size, then refine, at the fine size); behind: uint8 [H, W, 3] BGR, the source's background where a look
+    uncovers it, else None (refine)."""
 
     latent: np.ndarray
     buffers: np.ndarray | None = None
     maps: LayerMaps | None = None
+    behind: np.ndarray | None = None
 
 
 @dataclass

@@ -10,9 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.paint.detail.fine import FinePicture
-
-BINS, RANGES = (16, 32, 32), (0, 256) * 3  # L, a, b
+BINS = (16, 32, 32)  # L, a, b
+_LOG2 = (4, 5, 5)
 KEPT = 0.9  # what a table keeps from frame to frame
 FEWEST_PX = 40
 UNCERTAIN = np.float64([250.0, 16.0, 16.0])  # added to skin's variances: light differs from cheek to hand
@@ -26,22 +25,28 @@ class ColourTable:
     def __init__(self) -> None:
         self._table = np.zeros(BINS, np.float32)
 
-    def observe(self, lab: np.ndarray, where: np.ndarray) -> None:
-        """Adds the colours of a picture u8 [h,w,3] where u8 [h,w] is not 0."""
-        counts = cv2.calcHist([lab], [0, 1, 2], where, BINS, RANGES)
-        total = float(counts.sum())
+    def observe(self, places: np.ndarray, where: np.ndarray) -> None:
+        """Adds the colours at places int32 [h,w] (see `table_places`) where u8 [h,w] is not 0."""
+        counts = np.bincount(places[where > 0], minlength=self._table.size)
+        total = int(counts.sum())
         if total < FEWEST_PX:
             return
-        now = _smoothed(counts / total)
-        self._table = now if not self._table.any() else KEPT * self._table + (1.0 - KEPT) * now
+        now = _smoothed((counts / total).astype(np.float32).reshape(BINS))
+        self._table = now if not self._table.any() else np.float32(KEPT) * self._table + np.float32(1.0 - KEPT) * now
 
-    def frequency(self, lab: np.ndarray) -> np.ndarray:
-        """f32 [h,w] 0..1: 1 where the colour of u8 [h,w,3] is as frequent as the most frequent ones or an eighth."""
-        top = float(self._table.max())
-        if top <= 0.0:
-            return np.zeros(lab.shape[:2], np.float32)
-        seen = cv2.calcBackProject([lab], [0, 1, 2], self._table * np.float32(8.0 / top), RANGES, 255.0)
-        return seen.astype(np.float32) * np.float32(1.0 / 255.0)
+    def frequency(self, places: np.ndarray) -> np.ndarray:
+        """f32 [h,w] 0..1: 1 where the colour is as frequent as the most frequent ones, or an eighth of it."""
+        top = max(float(self._table.max()), 1e-9)
+        return np.minimum(self._table * np.float32(8.0 / top), np.float32(1.0)).ravel().take(places)
+
+
+def table_places(lab: np.ndarray) -> np.ndarray:
+    """A picture u8 [h,w,3] -> int32 [h,w]: where each pixel's colour is in a table."""
+    places = np.zeros(lab.shape[:2], np.int32)
+    for channel, bits in enumerate(_LOG2):
+        places <<= bits
+        places |= lab[..., channel] >> (8 - bits)
+    return places
 
 
 class SkinColour:
@@ -94,11 +99,12 @@ class PersonColours:
         """Another scene."""
         self.skin, self.cloth, self.lower, self.hair = SkinColour(), ColourTable(), ColourTable(), ColourTable()
 
-    def observe(self, picture: FinePicture, face: np.ndarray, sure: dict[str, np.ndarray]) -> None:
-        """face u8 [h,w]: the inner face; sure: u8 [h,w] by name (cloth, lower, hair), where the nets are sure of it."""
-        self.skin.observe(picture.lab, face)
+    def observe(self, lab: np.ndarray, places: np.ndarray, face: np.ndarray, sure: dict[str, np.ndarray]) -> None:
+        """lab u8 [h,w,3], places int32 [h,w]: see `table_places`; face u8 [h,w]: the inner face; sure: u8 [h,w] by name
+        (cloth, lower, hair), where the nets are sure of it."""
+        self.skin.observe(lab, face)
         for name, where in sure.items():
-            getattr(self, name).observe(picture.lab, where)
+            getattr(self, name).observe(places, where)
 
 
 def _smoothed(table: np.ndarray) -> np.ndarray:

@@ -9,23 +9,20 @@ from __future__ import annotations
 import numpy as np
 
 from mirage_lsd.worker.hosts.model_context import ModelContext
-from mirage_lsd.worker.paint.apply_layer import LayerApplier, scene_box
-from mirage_lsd.worker.paint.behind import Behind, background_share, person_seen, uncovering
-from mirage_lsd.worker.paint.layer_band import LayerMaps
+from mirage_lsd.worker.paint.apply_layer import LayerApplier
 from mirage_lsd.worker.paint.light import LightGrade
 from mirage_lsd.worker.paint.scenes import ScenePictures, put_behind
 from mirage_lsd.worker.stages.base import Job, Stage
 
 
 class Composite(Stage[ModelContext]):
-    """Keeps one picture's buffers, the scene picture and light of the newest look at that size, and what was seen of
-    the background."""
+    """Keeps one picture's buffers, the scene picture and light of the newest look at that size."""
 
     name = "composite"
 
     def __init__(self, context: ModelContext | None = None) -> None:
         super().__init__(context)
-        self._scenes, self._behind = ScenePictures(), Behind()
+        self._scenes = ScenePictures()
         self._applier: LayerApplier | None = None
         self._light: LightGrade | None = None
         self._output: np.ndarray | None = None
@@ -36,11 +33,7 @@ class Composite(Stage[ModelContext]):
             self._applier, self._light = LayerApplier(width_px, height_px), LightGrade(width_px, height_px)
             self._output = np.empty_like(job.source)
         maps, dyes, strength = job.edit.maps, job.look.dyes, job.look.strength
-        self._behind.follow(None if job.motion is None else job.motion.flow[0], job.encoded.background)
-        if dyes.scene:
-            scene = self._scenes.fitted(dyes.scene, dyes.variant, size_px)
-        else:
-            maps, scene = self._uncovered(job, maps, size_px)
+        scene = self._scenes.fitted(dyes.scene, dyes.variant, size_px) if dyes.scene else job.edit.behind
         job.output = self._applier.apply(job.source, maps, dyes, strength, scene, self._output)
         if dyes.scene:
             put_behind(job.output, scene, strength)
@@ -48,20 +41,6 @@ class Composite(Stage[ModelContext]):
             self._light.apply(job.output, dyes.light, strength)
         return job
 
-    def reset(self) -> None:
-        """Forgets the background; the buffers are filled anew each time."""
-        self._behind.reset()
-
     def flush(self) -> None:
         """Gives the buffers back."""
         self._applier = self._light = self._output = None
-        self._behind = Behind()
-
-    def _uncovered(self, job: Job, maps: LayerMaps, size_px: tuple[int, int]) -> tuple[LayerMaps, np.ndarray | None]:
-        """The maps where the words keep the scene, and the source's own background u8 [H,W,3] BGR if they show it."""
-        if scene_box(maps, size_px) is None:
-            return maps, None
-        share = background_share(person_seen(job.encoded.person_mask[0, 0], job.encoded.background))
-        maps = uncovering(maps, share)
-        box = scene_box(maps, size_px)
-        return maps, box and self._behind(job.source, job.working.rgb, share, box)

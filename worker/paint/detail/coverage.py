@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where cloth is put, at the fine picture's size: the nets' coverage, which is soft and blunt, with the old garment taken
+along where it would look out, kept off what must stay, and its edges moved to the source's own.
+
+Called by the refine stage. Pure.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from mirage_lsd.worker.paint.detail.guided import guided_coefficients
+from mirage_lsd.worker.paint.detail.kept import Body
+
+EDGE_RADIUS_PX, EDGE_EPS = 5, 2e-4
+STEEP = 3.0  # times as steep: guided, an edge is as wide as the radius
+OUTWARDS_PX = 3
+GAP = 0.15  # face widths
+REACH = 0.5  # face widths from what is painted up to which the old garment is taken along
+BELOW_CHIN = 0.05  # face widths
+
+
+def old_cloth(covered: np.ndarray, worn: np.ndarray, clothed: np.ndarray, skin: np.ndarray, body: Body) -> np.ndarray:
+    """f32 [h,w] 0..1: the old upper garment beside what is painted. covered: the nets' coverage; worn: how much a pixel
+    has the garment's colours; clothed: the parsing's probability of clothes; skin: likeness; all f32 [h,w] 0..1. Nothing above the
+    chin, and nothing where no face tells how large people are."""
+    if body.face_px is None:
+        return np.zeros(covered.shape, np.float32)
+    side_px = round(2 * REACH * body.face_px) | 1
+    near = cv2.dilate((covered > 0.5).astype(np.uint8), np.ones((side_px, side_px), np.uint8)).astype(np.float32)
+    rows = np.arange(covered.shape[0], dtype=np.float32)[:, None]
+    below = np.clip((rows - body.chin_px[1] - BELOW_CHIN * body.face_px) / (0.1 * body.face_px) + 0.5, 0.0, 1.0)
+    return near * below * worn * np.clip(1.5 * clothed - 0.2, 0.0, 1.0) * (1.0 - skin)
+
+
+def grown(covered: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """The coverage f32 [h,w], reaching OUTWARDS_PX over where the person, matte f32 [h,w] 0..1, ends: the old cloth's
+    own rim is mixed with the background, and would stay as a line."""
+    return np.maximum(covered, widened(covered) * (1.0 - matte))
+
+
+def widened(plane: np.ndarray) -> np.ndarray:
+    """A plane f32 [h,w] 0..1 that reaches OUTWARDS_PX farther."""
+    return cv2.dilate(plane, np.ones((2 * OUTWARDS_PX + 1,) * 2, np.uint8))
+
+
+def closed(covered: np.ndarray, face_px: float | None) -> np.ndarray:
+    """The coverage f32 [h,w] without the gaps that stripes and letters of rare colours leave."""
+    side_px = round(GAP * (face_px or 40.0)) | 1
+    return cv2.morphologyEx(covered, cv2.MORPH_CLOSE, np.ones((side_px, side_px), np.uint8))
+
+
+def rim_of(picture: np.ndarray, matte: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the person ends, pixels are a mix of old cloth and background. picture u8 [h,w,3]; matte f32 [h,w] 0..1 ->
+    (how far a pixel's own colour is to be replaced under a layer's edge f32 [h,w] 0..1, with what u8 [h,w,3]: the
+    background near)."""
+    half_px = picture.shape[1] // 2, picture.shape[0] // 2
+    small = cv2.resize(picture, half_px, interpolation=cv2.INTER_AREA).astype(np.float32)
+    clear = 1.0 - cv2.dilate(cv2.resize(matte, half_px, interpolation=cv2.INTER_AREA), np.ones((5, 5), np.uint8))
+    size = (9, 9)
+    total = cv2.blur(cv2.blur(clear, size), size)
+    behind = cv2.blur(cv2.blur(small * clear[..., None], size), size) / (total + np.float32(1e-4))[..., None]
+    share = np.clip(8.0 * total, 0.0, 1.0)
+    full_px = picture.shape[1::-1]
+    behind = cv2.resize(np.clip(behind, 0, 255).astype(np.uint8), full_px, interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(share, full_px, interpolation=cv2.INTER_LINEAR), behind
+
+
+def edge_coefficients(grey: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """grey, covered f32 [h,w] 0..1 -> (offset, slope) f32 [h,w]: coverage is clamp(offset + slope * grey)."""
+    slope, offset = guided_coefficients(grey, covered, EDGE_RADIUS_PX, EDGE_EPS)
+    slope *= STEEP
+    offset -= np.float32(0.5)
+    offset *= STEEP
+    offset += np.float32(0.5)
+    return offset, slope
