@@ -11,11 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from mirage_lsd.worker.tracking.eyes.faces import Faces
-from mirage_lsd.worker.tracking.eyes.hands import Hands
+from mirage_lsd.worker.tracking.eyes.hands import USUAL_HANDS, Hands
 from mirage_lsd.worker.tracking.eyes.sight import Face, Hand, Sight
 
 FACES_EVERY, NOBODY_EVERY, HANDS_EVERY = 10, 4, 2  # frames from one search to the next
-USUAL_HANDS = 2  # with so many known, no more are searched for
 _PART = 0.6  # of the picture's longer side: a part that is searched for small faces
 
 Box = tuple[int, int, int, int]
@@ -29,11 +28,10 @@ class Eyes:
         self._frames = self._searches = 0
 
     def __call__(self, picture: np.ndarray) -> Sight:
-        parts = self._parts_px(picture) if self._searches_faces() else []
-        faces = self._faces(picture, parts)
-        search = not parts and self._hands.following < USUAL_HANDS and (
-            self._frames % HANDS_EVERY == 1 or not self._hands.following)
-        hands = self._hands(picture, search)
+        due = self._searches_faces()
+        search = not due and self._hands.following < USUAL_HANDS and self._frames % HANDS_EVERY == 1
+        hands = self._hands(picture, search, again=not due)
+        faces = self._faces(picture, self._parts_px(picture) if due else [])
         self._frames += 1
         return Sight(tuple(faces), tuple(hand for hand in hands if not any(_is_face(hand, face) for face in faces)))
 

@@ -16,9 +16,9 @@ from mirage_lsd.worker.tracking.eyes.sight import HAND_POINTS, Hand
 from mirage_lsd.worker.tracking.eyes.square import Square, around, moved, upright_angle
 from mirage_lsd.worker.tracking.eyes.tflite import Model
 
-MOST_HANDS = 4
+MOST_HANDS, USUAL_HANDS = 4, 2
 SIDE_PX = 224
-LEAST_SCORE, LEAST_PRESENCE = 0.4, 0.5
+LEAST_SCORE, LEAST_PRESENCE = 0.4, 0.3
 _PALM_GROWS, _PALM_MOVES = 2.6, 0.5  # from the palm's square to that of the whole hand: as MediaPipe crops it
 _HAND_GROWS, _HAND_MOVES = 2.0, 0.1
 _PALM_POINTS = [0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18]
@@ -27,28 +27,35 @@ _SAME = 0.2  # of the square's side: hands this close are one
 
 
 class Hands:
-    """Keeps the squares in which the next look's hands should be."""
+    """Keeps the squares in which the next look's hands should be. most: how many it follows; usual: with so many known,
+    no more are searched for unless told."""
 
-    def __init__(self, most: int = MOST_HANDS) -> None:
+    def __init__(self, most: int = MOST_HANDS, usual: int = USUAL_HANDS) -> None:
         self._detector = Detector("palm_detection_lite.tflite", 0.0, LEAST_SCORE)
         self._landmarks = Model("hand_landmark_lite.tflite")
-        self._most = most
+        self._most, self._usual = most, min(most, usual)
         self._squares: list[Square] = []
+        self._seen = 0  # of the squares, how many come from hands seen in the last look: the first of them
+        self.searched = False
 
     @property
     def following(self) -> int:
-        """How many the next look needs no search for."""
-        return len(self._squares)
+        """How many hands were seen in the last look."""
+        return self._seen
 
-    def __call__(self, picture: np.ndarray, search: bool) -> list[Hand]:
-        """picture: uint8 [H, W, 3 or 4] BGR(A); search: run the detector if not every hand is known."""
+    def __call__(self, picture: np.ndarray, search: bool = False, again: bool = True) -> list[Hand]:
+        """picture: uint8 [H, W, 3 or 4] BGR(A); search: whether to run the detector; again: whether to where a hand that
+        was just seen is lost."""
         hands: list[Hand] = []
         squares, self._squares = self._squares, []
         for square in squares:
             self._look(picture, square, hands)
-        if search and len(hands) < self._most:
+        lost = again and len(hands) < min(self._seen, self._usual)
+        self.searched = (search or lost) and len(hands) < self._most
+        if self.searched:
             for found in self._detector(picture):
                 self._look(picture, _around_palm(found), hands)
+        self._seen = len(hands)
         return sorted(hands, key=lambda hand: -hand.presence)
 
     def expect(self, hands: tuple[Hand, ...]) -> None:
@@ -58,6 +65,7 @@ class Hands:
     def reset(self) -> None:
         """Forgets every hand: the next picture is another one."""
         self._squares = []
+        self._seen = 0
 
     def _look(self, picture: np.ndarray, square: Square, hands: list[Hand]) -> None:
         """Adds the hand in the square, if there is one that is not known."""
