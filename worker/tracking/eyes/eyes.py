@@ -29,7 +29,7 @@ class Eyes:
 
     def __call__(self, picture: np.ndarray) -> Sight:
         due = self._searches_faces()
-        search = not due and self._hands.following < USUAL_HANDS and self._frames % HANDS_EVERY == 1
+        search = not due and self._hands.following < USUAL_HANDS and self._frames % HANDS_EVERY == HANDS_EVERY - 1
         hands = self._hands(picture, search, again=not due)
         faces = self._faces(picture, self._parts_px(picture) if due else [])
         self._frames += 1

@@ -18,7 +18,9 @@ from mirage_lsd.worker.tracking.eyes.tflite import Model
 
 MOST_HANDS, USUAL_HANDS = 4, 2
 SIDE_PX = 224
-LEAST_SCORE, LEAST_PRESENCE = 0.4, 0.3
+LEAST_SCORE, LEAST_PRESENCE = 0.4, 0.3  # MediaPipe's own .5 loses blurred hands
+_GROWTHS = (1.0, 1.3)  # squares to look in, one after the other: a quick hand has left its own
+LOST_LOOKS = 12  # for so many after a hand was lost, each searches for it
 _PALM_GROWS, _PALM_MOVES = 2.6, 0.5  # from the palm's square to that of the whole hand: as MediaPipe crops it
 _HAND_GROWS, _HAND_MOVES = 2.0, 0.1
 _PALM_POINTS = [0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18]
@@ -35,8 +37,7 @@ class Hands:
         self._landmarks = Model("hand_landmark_lite.tflite")
         self._most, self._usual = most, min(most, usual)
         self._squares: list[Square] = []
-        self._seen = 0  # of the squares, how many come from hands seen in the last look: the first of them
-        self.searched = False
+        self._seen = self._lost_looks = 0
 
     @property
     def following(self) -> int:
@@ -44,18 +45,19 @@ class Hands:
         return self._seen
 
     def __call__(self, picture: np.ndarray, search: bool = False, again: bool = True) -> list[Hand]:
-        """picture: uint8 [H, W, 3 or 4] BGR(A); search: whether to run the detector; again: whether to where a hand that
-        was just seen is lost."""
+        """picture: uint8 [H, W, 3 or 4] BGR(A); search: whether to run the detector; again: whether to where a hand was
+        lost lately."""
         hands: list[Hand] = []
         squares, self._squares = self._squares, []
         for square in squares:
-            self._look(picture, square, hands)
-        lost = again and len(hands) < min(self._seen, self._usual)
-        self.searched = (search or lost) and len(hands) < self._most
-        if self.searched:
+            any(self._look(picture, square.grown(by), hands) for by in _GROWTHS)
+        if len(hands) < self._seen:
+            self._lost_looks = LOST_LOOKS
+        again = again and self._lost_looks > 0 and len(hands) < self._usual
+        if (search or again) and len(hands) < self._most:
             for found in self._detector(picture):
                 self._look(picture, _around_palm(found), hands)
-        self._seen = len(hands)
+        self._seen, self._lost_looks = len(hands), max(self._lost_looks - 1, 0)
         return sorted(hands, key=lambda hand: -hand.presence)
 
     def expect(self, hands: tuple[Hand, ...]) -> None:
@@ -65,15 +67,15 @@ class Hands:
     def reset(self) -> None:
         """Forgets every hand: the next picture is another one."""
         self._squares = []
-        self._seen = 0
+        self._seen = self._lost_looks = 0
 
-    def _look(self, picture: np.ndarray, square: Square, hands: list[Hand]) -> None:
-        """Adds the hand in the square, if there is one that is not known."""
+    def _look(self, picture: np.ndarray, square: Square, hands: list[Hand]) -> bool:
+        """Adds the hand in the square, if there is one that is not known; whether nothing is left to look for there."""
         if len(hands) >= self._most or any(square.near(known, _SAME) for known in self._squares):
-            return
+            return True
         points, presence, *_ = self._landmarks(square.cut(picture, SIDE_PX))
         if float(presence.item()) < LEAST_PRESENCE:
-            return
+            return False
         points = points.reshape(HAND_POINTS, 3)
         points_px = square.place(points[:, :2], SIDE_PX)
         following = _around_hand(points_px)
@@ -81,6 +83,7 @@ class Hands:
             self._squares.append(following)
             depth_px = points[:, 2] * np.float32(square.side_px / SIDE_PX)
             hands.append(Hand(points_px, float(presence.item()), 0, depth_px))
+        return True
 
 
 def _around_palm(found: Found) -> Square:
