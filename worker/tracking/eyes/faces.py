@@ -17,7 +17,7 @@ from mirage_lsd.worker.tracking.eyes.tflite import Model
 
 MOST_FACES = 6
 SIDE_PX = 192
-LEAST_SCORE, LEAST_PRESENCE = 0.5, 0.5
+LEAST_SCORE, LEAST_PRESENCE = 0.4, 0.5  # what the detector doubts, the landmarks decide
 _GROWS = 1.5
 _SAME = 0.3  # of the square's side: faces this close are one
 _RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners, of the 468 points
