@@ -26,6 +26,7 @@ _HAND_GROWS, _HAND_MOVES = 2.0, 0.1
 _PALM_POINTS = [0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18]
 _WRIST, _KNUCKLE = 0, 2  # of the detector's seven points: the wrist and the middle finger's knuckle
 _SAME = 0.2  # of the square's side: hands this close are one
+_MIDDLE = 0.15  # of the square's side: how far from its middle the points are still exact
 
 
 class Hands:
@@ -70,20 +71,28 @@ class Hands:
         self._seen = self._lost_looks = 0
 
     def _look(self, picture: np.ndarray, square: Square, hands: list[Hand]) -> bool:
-        """Adds the hand in the square, if there is one that is not known; whether nothing is left to look for there."""
+        """Adds the hand in the square, if there is one that is not known; whether nothing is left to look for there.
+        Where it has left the square's middle, it is looked at once more."""
         if len(hands) >= self._most or any(square.near(known, _SAME) for known in self._squares):
             return True
-        points, presence, *_ = self._landmarks(square.cut(picture, SIDE_PX))
-        if float(presence.item()) < LEAST_PRESENCE:
+        hand = self._read(picture, square)
+        if hand is None:
             return False
-        points = points.reshape(HAND_POINTS, 3)
-        points_px = square.place(points[:, :2], SIDE_PX)
-        following = _around_hand(points_px)
+        if not _around_hand(hand.points_px).near(square, _MIDDLE):
+            hand = self._read(picture, _around_hand(hand.points_px)) or hand
+        following = _around_hand(hand.points_px)
         if not any(following.near(known, _SAME) for known in self._squares):
             self._squares.append(following)
-            depth_px = points[:, 2] * np.float32(square.side_px / SIDE_PX)
-            hands.append(Hand(points_px, float(presence.item()), 0, depth_px))
+            hands.append(hand)
         return True
+
+    def _read(self, picture: np.ndarray, square: Square) -> Hand | None:
+        points, presence, *_ = self._landmarks(square.cut(picture, SIDE_PX))
+        if float(presence.item()) < LEAST_PRESENCE:
+            return None
+        points = points.reshape(HAND_POINTS, 3)
+        depth_px = points[:, 2] * np.float32(square.side_px / SIDE_PX)
+        return Hand(square.place(points[:, :2], SIDE_PX), float(presence.item()), 0, depth_px)
 
 
 def _around_palm(found: Found) -> Square:
