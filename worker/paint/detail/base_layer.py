@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 DYED_PX, OTHER_PX = 5.0, 1.0  # working pixels (sigma) over which dyed cloth, and the rest, is smoothed
+SHARES_PX = 2.0  # and shares
 SKIN_FROM, SKIN = 0.10, 0.08  # saturation from which on painted colour may be skin, and how much more until it is
 SKIN_SHADE = 0.97
 FEWEST_PX = 30
@@ -24,6 +25,16 @@ def plain_layer(layer: np.ndarray, covered: np.ndarray, dyed: np.ndarray) -> np.
     other = _spread(pixels, covered * (1.0 - dyed), OTHER_PX)
     mixed = other + (smooth - other) * dyed[..., None]
     return np.ascontiguousarray(mixed.transpose(2, 0, 1))
+
+
+def spread_shares(shares: np.ndarray, covered: np.ndarray) -> np.ndarray:
+    """shares f32 [4,h,w]; covered f32 [h,w] 0..1 -> f32 [4,h,w]: the same where it is covered, and beside it as there,
+    for cloth that reaches farther than the nets painted."""
+    pixels = np.ascontiguousarray(shares[:3].transpose(1, 2, 0))
+    near = _spread(pixels, np.square(covered), SHARES_PX)
+    known = covered[..., None]
+    beside = near + (pixels - near) * known
+    return np.concatenate([beside.transpose(2, 0, 1), shares[3:]])
 
 
 def own_skin(layer: np.ndarray, bare: np.ndarray, skin_bgr: np.ndarray | None) -> np.ndarray:

@@ -14,6 +14,7 @@ BINS = (16, 32, 32)  # L, a, b
 _LOG2 = (4, 5, 5)
 KEPT = 0.9  # what a table keeps from frame to frame
 FEWEST_PX = 40
+ALIKE = 0.4  # share of the same colours from which on trousers are told from the garment no longer
 UNCERTAIN = np.float64([250.0, 16.0, 16.0])  # added to skin's variances: light differs from cheek to hand
 NEAR = 3.0  # squared distance up to which a colour is skin for sure
 OUTLIERS = 60.0  # sum of differences to the median from which on a face's pixel is not skin (brows, lips, glasses)
@@ -38,6 +39,14 @@ class ColourTable:
         """f32 [h,w] 0..1: 1 where the colour is as frequent as the most frequent ones, or an eighth of it."""
         top = max(float(self._table.max()), 1e-9)
         return np.minimum(self._table * np.float32(8.0 / top), np.float32(1.0)).ravel().take(places)
+
+    def likeness(self, other: ColourTable) -> float:
+        """0..1: the share of both tables' pixels that have the same colours."""
+        return float(np.minimum(self._table, other._table).sum())
+
+    def density(self, places: np.ndarray) -> np.ndarray:
+        """f32 [h,w]: the share of such places that has each colour."""
+        return self._table.ravel().take(places)
 
 
 def table_places(lab: np.ndarray) -> np.ndarray:
@@ -105,6 +114,14 @@ class PersonColours:
         self.skin.observe(lab, face)
         for name, where in sure.items():
             getattr(self, name).observe(places, where)
+
+    def rather_cloth(self, places: np.ndarray) -> np.ndarray:
+        """f32 [h,w] 0..1: whether a colour is the upper garment's rather than the lower one's; 1 where both look the
+        same (a long hem is parsed as trousers now and then)."""
+        if self.cloth.likeness(self.lower) > ALIKE:
+            return np.ones(places.shape, np.float32)
+        upper, lower = self.cloth.density(places), self.lower.density(places)
+        return np.clip(3.0 * upper / (upper + lower + np.float32(1e-9)) - 1.0, 0.0, 1.0)
 
 
 def _smoothed(table: np.ndarray) -> np.ndarray:

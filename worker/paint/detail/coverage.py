@@ -18,7 +18,7 @@ STEEP = 3.0  # times as steep: guided, an edge is as wide as the radius
 OUTWARDS_PX = 3
 GAP = 0.15  # face widths
 REACH = 0.5  # face widths from what is painted up to which the old garment is taken along
-BELOW_CHIN = 0.05  # face widths
+BELOW_CHIN = -0.4  # face widths: hoods and collars stand beside the jaw
 
 
 def old_cloth(covered: np.ndarray, worn: np.ndarray, clothed: np.ndarray, skin: np.ndarray, body: Body) -> np.ndarray:

@@ -62,7 +62,8 @@ class Refiner:
         layer = self._plain(maps, grey, alpha)
         covered, shown = picture.cut(alpha * (1.0 - scene)), picture.cut(alpha * scene)
         torso = np.abs(picture.cut(maps.surface[..., 0]))
-        shares = [np.clip(DECIDED * (picture.cut(share) - 0.5) + 0.5, 0.0, 1.0) for share in maps.shares]
+        shares = [np.clip(DECIDED * (picture.cut(share) - 0.5) + 0.5, 0.0, 1.0)
+                  for share in base_layer.spread_shares(maps.shares, alpha)]
         planes = [picture.cut(plane) for plane in layer]
         covered, stays, matte = self._covered(picture, places, body, person, regions, covered, torso, shares, dyes)
         shown = shown * (1.0 - stays) * (1.0 - covered)
@@ -72,12 +73,9 @@ class Refiner:
         """Whose colours are whose: where the nets are sure, away from hands and faces."""
         elsewhere = (cv2.dilate(body.flesh | body.face, np.ones((9, 9), np.uint8)) == 0) & (person > SURELY_SOMEBODY)
         bare = self._colours.skin.likeness(picture.lab) > BARE
-        worn = self._colours.cloth.frequency(places)
         sure = {}
         for name, region in (("cloth", "upper"), ("lower", "lower"), ("hair", "hair")):
             where = (regions[region] > SURE) & elsewhere
-            if name == "lower":  # a long hem is parsed as trousers now and then
-                where &= worn < 0.5
             if np.count_nonzero(where & bare) < SKIN_COLOURED * np.count_nonzero(where):
                 where &= ~bare  # else it is the cloth that has skin's colour
             sure[name] = where.astype(np.uint8)
@@ -96,10 +94,10 @@ class Refiner:
         """Where cloth, hair or bare skin is put, where nothing may be, and where the person is, f32 [h,w] 0..1; `shares` grow along with it."""
         colours = self._colours
         skin = colours.skin.likeness(picture.lab)
-        worn, strands, lower = (table.frequency(places) for table in (colours.cloth, colours.hair, colours.lower))
+        worn, strands = (table.frequency(places) for table in (colours.cloth, colours.hair))
         matte = np.clip(2.5 * guided(picture.grey, person, MATTE_RADIUS_PX, MATTE_EPS) - 0.5, 0.0, 1.0)
         if dyes.upper is not None:
-            own = worn * np.clip(1.5 - 2.0 * lower, 0.0, 1.0)
+            own = worn * colours.rather_cloth(places)
             rest = coverage.old_cloth(covered, own, regions["clothed"], skin, body) * matte
             bare = worn * (1.0 - skin) * (torso < TORSO_M)
             grows = (rest > covered) | (bare > 0.5)
@@ -125,7 +123,8 @@ class Refiner:
         offset, slope = coverage.edge_coefficients(picture.grey, total)
         mean, trust = folds.light_maps(picture.grey, covered, body.face_px)
         dyed = np.clip(shares[UPPER] + shares[LOWER] + shares[HAIR], 0.0, 1.0)
-        trust = np.maximum(trust, shares[HAIR]) * (BARE_TRUST + (1.0 - BARE_TRUST) * dyed) * matte
+        trust = np.maximum(trust, shares[HAIR]) * (BARE_TRUST + (1.0 - BARE_TRUST) * dyed)
+        trust *= cv2.blur(cv2.erode(matte, np.ones((7, 7), np.uint8)), (5, 5))  # an outline's own shadow is no fold
         shares[SCENE] = shown / np.maximum(total, 1e-3)
         share, behind = coverage.rim_of(picture.bgr, matte)
         whole = _Whole(picture)
