@@ -24,7 +24,8 @@ import numpy as np
 from desk_light import coloured_light, green_screen, without_wall
 from desk_props import Sheet, chair, glasses, headset, microphone
 from drawn_masks import OTHER, drawn_frames
-from head_track import Head, heads_of, people_in
+from head_place import middle_of
+from head_track import heads_of, people_in
 from mask_figures import changed, figures, grown, share
 from product_run import frames_of, restyled, write_pictures
 
@@ -33,12 +34,6 @@ FILMS = {"headset": ("book", "again"), "microphone": ("sorry", "sister"), "chair
          "glasses": ("again", "night"), "light": ("bird", "want"), "green": ("book", "eat")}  # fmt: skip
 MOVING, STANDING = {"headset": headset, "glasses": glasses}, {"microphone": microphone, "chair": chair}
 SHOWN = ("hand", "face", "hair", "strap", "garment", "beside", "edge_px")
-
-
-def middle_of(heads: list[Head]) -> Head:
-    """Where the head mostly is: a place for what stands still."""
-    return Head(np.median([head.eyes_px for head in heads], 0), np.array([1.0, 0.0]),
-                float(np.median([head.width_px for head in heads])))
 
 
 def before(frame: np.ndarray, person: np.ndarray, behind: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from head_track import Head
+from head_place import Head
 
 MAGENTA, BLUE, GREEN = (1.0, 0.28, 1.25), (1.5, 0.5, 0.2), (70, 168, 38)
 DIM, ROOM = 0.22, 0.45

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from head_track import Head
+from head_place import Head
 
 ZOOM, SHIFT = 2, 4
 CAMERA_BLUR_PX = 0.8
