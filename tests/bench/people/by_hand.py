@@ -13,7 +13,8 @@ between      garment within a hand's hull: new cloth
 face         upper two thirds of the skin of the head: must stay; neck: the rest, where a collar may lie
 strap        lanyards, badges, watches: must stay
 arm          bare arms; arm_wrong: painted under short sleeves, or bare under long ones
-garment      covered; beside: background 3 to 25 px beside the garment; away: farther from the person
+garment      covered; beside: background 3 to 25 px beside the garment (beside_hood: under a look with a hood, which may
+             stand out); away: farther from the person
 edge_px      width of the steps along the garment's drawn outline, relative to the source's there
 
 Invariant: the sheet and the pictures go to OUT and nowhere else. Exits 3, saying why, where the films are absent.
@@ -67,12 +68,13 @@ def print_table(rows: list[dict]) -> None:
     """Each figure over all looks, and for each look."""
     looks = sorted({row["look"] for row in rows})
     columns = [summary(rows), *(summary([row for row in rows if row["look"] == look]) for look in looks)]
-    print(f"{'':10s}{'limit':>7s}{'all':>8s}{'worst':>8s}   {'   '.join(looks)}")
+    print(f"{'':11s}{'limit':>7s}{'all':>8s}{'worst':>8s}   {'   '.join(looks)}")
     for key, figure in columns[0].items():
-        values = [("–" if column[key]["value"] is None else f"{column[key]['value']:.3f}") for column in columns]
+        found = [column.get(key, figure | {"value": None})["value"] for column in columns]
+        values = ["–" if value is None else f"{value:.3f}" for value in found]
         limit = "" if figure["limit"] is None else f"{figure['limit']:.3f}"
         missed = "  missed" if figure["kept"] is False else ""
-        print(f"{key:10s}{limit:>7s}{values[0]:>8s}{figure['worst']!s:>8s}   "
+        print(f"{key:11s}{limit:>7s}{values[0]:>8s}{figure['worst']!s:>8s}   "
               + "   ".join(f"{value:>{len(look)}s}" for value, look in zip(values[1:], looks, strict=True)) + missed)
 
 

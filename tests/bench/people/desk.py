@@ -7,8 +7,8 @@
 JUDGE is the environment that ../shared/people/measure.py describes. Headset, microphone, chair, glasses, coloured light
 and green screen each on two films; OUT gets each film as numbered pictures with the prop's truth beside it, the
 product's pictures, desk.json and sheet.png. Figures: prop, the share of the prop's pixels that changed by more than 12
-levels (must stay), on every sixth frame; the others as in by_hand.py, on the frames whose masks were drawn by hand, the
-prop left out.
+levels (must stay; of the microphone what is before the person), on every sixth frame; the others as in by_hand.py, on
+the frames whose masks were drawn by hand, the prop left out.
 Invariant: nothing is written outside OUT. Exits 3, saying why, where the films are absent.
 """
 
@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from desk_light import coloured_light, green_screen, without_wall
 from desk_props import Sheet, chair, glasses, headset, microphone
-from drawn_masks import OTHER, drawn_frames
+from drawn_masks import BACKGROUND, OTHER, drawn_frames
 from head_place import middle_of
 from head_track import heads_of, people_in
 from mask_figures import changed, figures, grown, share
@@ -33,7 +33,7 @@ EVERY, FILMS_ABSENT = 6, 3
 FILMS = {"headset": ("book", "again"), "microphone": ("sorry", "sister"), "chair": ("walk", "student"),
          "glasses": ("again", "night"), "light": ("bird", "want"), "green": ("book", "eat")}  # fmt: skip
 MOVING, STANDING = {"headset": headset, "glasses": glasses}, {"microphone": microphone, "chair": chair}
-SHOWN = ("hand", "face", "hair", "strap", "garment", "beside", "edge_px")
+SHOWN = ("hand", "face", "hair", "strap", "garment", "beside", "beside_hood", "edge_px")
 
 
 def before(frame: np.ndarray, person: np.ndarray, behind: np.ndarray) -> np.ndarray:
@@ -59,6 +59,8 @@ def composed(kind: str, frames: list[np.ndarray]) -> tuple[list[np.ndarray], lis
         made, cover = sheet.laid_on(frame)
         if kind == "chair":
             made, cover = before(frame, person, made), cover * (1 - person)
+        elif kind == "microphone":
+            cover = cover * (person > 0.5)
         out.append(made)
         truths.append(cover > (0.15 if kind == "glasses" else 0.9))
     return out, truths
@@ -71,11 +73,18 @@ def judged(source, truths, made, film: str, look: str) -> dict[str, float | None
     rows = []
     for drawn in drawn_frames():
         if drawn.film == f"{film}.mkv" and drawn.frame < len(source):
-            labels = drawn.labels()
-            labels[grown(truths[drawn.frame], 2)] = OTHER
+            labels = without_prop(drawn.labels(), truths[drawn.frame])
             rows.append(figures(source[drawn.frame], made[drawn.frame], labels, look))
     out = {"prop": mean_of(props)}
-    return out | {key: mean_of([row[key] for row in rows]) for key in SHOWN}
+    return out | {key: mean_of([row.get(key) for row in rows]) for key in SHOWN}
+
+
+def without_prop(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """The drawn classes, uint8 [h, w], with the prop as something else; where it is a wall, all background too."""
+    labels[grown(truth, 2)] = OTHER
+    if truth.mean() > 0.5:
+        labels[labels == BACKGROUND] = OTHER
+    return labels
 
 
 def mean_of(values: list[float | None]) -> float | None:
@@ -105,6 +114,7 @@ def main() -> int:
         parser.add_argument(name, type=lambda text: Path(text).resolve())
     parser.add_argument("--looks", default="green hoodie;navy suit", help="separated by ;")
     parser.add_argument("--size", default="medium")
+    parser.add_argument("--things", default=",".join(FILMS), help="separated by commas")
     options = parser.parse_args()
     absent = {film for films in FILMS.values() for film in films if not (options.films / f"{film}.mkv").exists()}
     if absent:
@@ -112,8 +122,8 @@ def main() -> int:
         return FILMS_ABSENT
     print("  ".join(("kind", "film", "look", "prop", *SHOWN)))
     rows, strips = [], []
-    for kind, films in FILMS.items():
-        for film in films:
+    for kind in options.things.split(","):
+        for film in FILMS[kind]:
             more, strip = desk_film(options, kind, film)
             rows += more
             strips.append(strip)

@@ -53,7 +53,7 @@ def figures(source: np.ndarray, made: np.ndarray, labels: np.ndarray, look: str)
         "strap": share(touched, grown(labels == STRAP, -1)),
         "arm": arm, "arm_wrong": None if arm is None else arm if short_sleeved(look) else 1 - arm,
         "garment": share(touched, grown(labels == GARMENT, -INSIDE_PX)),
-        "beside": share(touched, near), "away": share(touched, away),
+        ("beside_hood" if "hood" in look else "beside"): share(touched, near), "away": share(touched, away),
         "edge_px": edge_px(source, made, np.isin(labels, (GARMENT, STRAP))),
     }  # fmt: skip
 
@@ -111,8 +111,8 @@ def step_px(picture: np.ndarray, where: np.ndarray, least_levels: float = 30) ->
 def summary(rows: list[dict]) -> dict[str, dict]:
     """Of each figure: how many, mean (edge_px: median), worst, the limit and whether it is kept."""
     out = {}
-    for key in rows[0]["figures"] if rows else ():
-        values = [row["figures"][key] for row in rows if row["figures"][key] is not None]
+    for key in dict.fromkeys(key for row in rows for key in row["figures"]):
+        values = [row["figures"][key] for row in rows if row["figures"].get(key) is not None]
         if not values:
             out[key] = {"n": 0, "value": None, "worst": None, "limit": LIMITS.get(key), "kept": False}
             continue
