@@ -17,13 +17,15 @@ from mirage_lsd.worker.paint.cloth import NEUTRAL, UNTILED, Cloth, Color, standa
 from mirage_lsd.worker.paint.detail.folds import COTTON, MATERIALS, Material
 
 DEFAULT_SEED = StreamSettings().seed
+OPEN = ("jacket", "leather jacket", "suit")
 
 
 @dataclass(frozen=True)
 class Dyes:
     """What is painted at full size. None: that part is not dyed, the scene is the source's own, the light is kept.
 
-    Colours are RGB 0..1. scene and variant: which picture of paint/scenes.py; light: a word of LIGHTS.
+    Colours are RGB 0..1. scene and variant: which picture of paint/scenes.py; light: a word of LIGHTS;
+    open: the garment is worn open over another.
     """
 
     upper: Cloth | None = None
@@ -33,6 +35,7 @@ class Dyes:
     light: str | None = None
     variant: int = 0
     material: Material = COTTON
+    open: bool = False
 
     @property
     def pattern(self) -> Cloth | None:
@@ -76,4 +79,5 @@ def dyes_for(conditions: Conditions, seed: int = DEFAULT_SEED) -> Dyes:
         light=None if conditions.light == "keep" else conditions.light,
         variant=variant,
         material=MATERIALS.get(conditions.upper, COTTON),
+        open=conditions.upper in OPEN,
     )

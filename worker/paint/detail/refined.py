@@ -23,9 +23,11 @@ from mirage_lsd.worker.tracking.eyes.sight import Sight
 REGION_HAIR, REGION_UPPER, REGION_LOWER = 3, 4, 5  # of config.REGIONS
 SURE, SURELY_SOMEBODY = 0.7, 0.8
 SHOWN = 1.0 / 512
+INSIDE = np.ones((5, 5), np.uint8)  # working pixels: at outlines the nets mix cloth with what they uncover
 MATTE_RADIUS_PX, MATTE_EPS = 6, 5e-4
 BARE_TRUST = 0.4  # of the light of what lay there, skin that is painted over cloth takes so much
 BARE, SKIN_COLOURED = 0.3, 0.4  # likeness to skin; share of such pixels from which on cloth is skin-coloured
+OPENING_M = 0.09  # of an open jacket: there the old garment is what is worn under it
 TORSO_M = 0.15  # of the body's surface from its middle: beyond are arms
 DECIDED = 5.0  # times as steep: half bare, half covered, skin and cloth would be airbrushed
 HAIR_REACH = 0.15  # face widths that strands may be away from where the parsing sees hair
@@ -59,13 +61,14 @@ class Refiner:
         places = table_places(picture.lab)
         self._observe(picture, places, body, person, regions)
         scene = maps.shares[SCENE]
-        layer = self._plain(maps, grey, alpha)
+        inside = alpha * (1.0 - scene) * cv2.erode(encoded.person_mask[0, 0], INSIDE)
+        layer, bare_skin = self._plain(maps, grey, inside)
         covered, shown = picture.cut(alpha * (1.0 - scene)), picture.cut(alpha * scene)
         torso = np.abs(picture.cut(maps.surface[..., 0]))
         shares = [np.clip(DECIDED * (picture.cut(share) - 0.5) + 0.5, 0.0, 1.0)
-                  for share in base_layer.spread_shares(maps.shares, alpha)]
+                  for share in base_layer.spread_shares(maps.shares, inside)]
         planes = [picture.cut(plane) for plane in layer]
-        covered, stays, matte = self._covered(picture, places, body, person, regions, covered, torso, shares, dyes)
+        covered, stays, matte = self._covered(picture, places, body, person, regions, covered, torso, picture.cut(bare_skin), shares, dyes)
         shown = shown * (1.0 - stays) * (1.0 - covered)
         return self._fine_maps(picture, maps, planes, shares, covered, shown, body, matte)
 
@@ -81,15 +84,16 @@ class Refiner:
             sure[name] = where.astype(np.uint8)
         self._colours.observe(picture.lab, places, body.inner, sure)
 
-    def _plain(self, maps: LayerMaps, grey: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-        """The layer at the working size without the nets' own detail, f32 [3,h,w] BGR."""
+    def _plain(self, maps: LayerMaps, grey: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The layer at the working size without the nets' own detail, f32 [3,h,w] BGR, and where it is bare skin, f32
+        [h,w] 0..1; inside f32 [h,w] 0..1: where the nets paint, away from outlines."""
         scene, dyed = maps.shares[SCENE], np.clip(maps.shares[:SCENE].sum(0), 0.0, 1.0)
         layer = maps.layer + maps.mask[0] * grey
-        plain = base_layer.plain_layer(layer, alpha * (1.0 - scene), dyed)
-        bare = np.clip(1.0 - dyed - scene, 0.0, 1.0) * alpha
+        plain = base_layer.plain_layer(layer, inside, dyed)
+        bare = np.clip(1.0 - dyed - scene, 0.0, 1.0) * inside
         return base_layer.own_skin(plain, bare, self._colours.skin.bgr)
 
-    def _covered(self, picture: FinePicture, places: np.ndarray, body: kept.Body, person: np.ndarray, regions: dict, covered: np.ndarray, torso: np.ndarray,
+    def _covered(self, picture: FinePicture, places: np.ndarray, body: kept.Body, person: np.ndarray, regions: dict, covered: np.ndarray, torso: np.ndarray, bare_skin: np.ndarray,
                  shares: list[np.ndarray], dyes: Dyes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
         """Where cloth, hair or bare skin is put, where nothing may be, and where the person is, f32 [h,w] 0..1; `shares` grow along with it."""
         colours = self._colours
@@ -99,7 +103,9 @@ class Refiner:
         if dyes.upper is not None:
             own = worn * colours.rather_cloth(places)
             rest = coverage.old_cloth(covered, own, regions["clothed"], skin, body) * matte
-            bare = worn * (1.0 - skin) * (torso < TORSO_M)
+            if dyes.open:
+                rest = rest * (torso > OPENING_M)
+            bare = worn * (1.0 - skin) * (torso < TORSO_M) * bare_skin
             grows = (rest > covered) | (bare > 0.5)
             grows = np.clip(2.0 * cv2.blur(grows.astype(np.float32), (7, 7)) - 0.5, 0.0, 1.0)
             np.maximum(shares[UPPER], grows, out=shares[UPPER])
