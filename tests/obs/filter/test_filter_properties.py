@@ -13,7 +13,8 @@ from studio import FILTER_NAME, MIRAGE_SCRIPT, ROOT, Studio, alive, picture_file
 
 pytestmark = pytest.mark.obs
 CLICKER = Script(ROOT / "tests" / "obs" / "scripts" / "clicker.py")
-IN_ORDER = ["enabled", "status", "preset", "outfit", "hair", "scene", "light", "prompt", "strength", "actions",
+IN_ORDER = ["enabled", "status", "preset", "outfit", "hair", "scene", "light", "prompt", "strength", "who",
+            "who_x", "who_y", "actions",
             "presets_note", "open_presets", "steps", "working_size", "device", "seed", "target_fps",
             "keep_in_sync"]
 
