@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """composite: the layer laid on the full-size source: dyes and patterns, then the scene or the background, then light.
 
-Writes job.output. Called by the worker's loop thread. Invariant: at strength 0 the output is the source, bit by bit.
+Writes job.output and job.remark. Called by the worker's loop thread. Invariant: at strength 0 the output is the source,
+bit by bit.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from mirage_lsd.shared.messages.settings import EVERYONE
 from mirage_lsd.worker.hosts.model_context import ModelContext
 from mirage_lsd.worker.paint.apply_layer import LayerApplier, scene_box
 from mirage_lsd.worker.paint.behind import Behind, background_share, person_seen, uncovering
@@ -15,17 +17,18 @@ from mirage_lsd.worker.paint.layer_band import LayerMaps
 from mirage_lsd.worker.paint.light import LightGrade
 from mirage_lsd.worker.paint.scenes import ScenePictures, put_behind
 from mirage_lsd.worker.stages.base import Job, Stage
+from mirage_lsd.worker.tracking.whom import Whom, for_chosen
 
 
 class Composite(Stage[ModelContext]):
-    """Keeps one picture's buffers, the scene picture and light of the newest look at that size, and what was seen of
-    the background."""
+    """Keeps one picture's buffers, the scene picture and light of the newest look at that size, what was seen of
+    the background, and who is restyled."""
 
     name = "composite"
 
     def __init__(self, context: ModelContext | None = None) -> None:
         super().__init__(context)
-        self._scenes, self._behind = ScenePictures(), Behind()
+        self._scenes, self._behind, self._whom = ScenePictures(), Behind(), Whom()
         self._applier: LayerApplier | None = None
         self._light: LightGrade | None = None
         self._output: np.ndarray | None = None
@@ -35,7 +38,7 @@ class Composite(Stage[ModelContext]):
         if self._output is None or self._output.shape != job.source.shape:
             self._applier, self._light = LayerApplier(width_px, height_px), LightGrade(width_px, height_px)
             self._output = np.empty_like(job.source)
-        maps, dyes, strength = job.edit.maps, job.look.dyes, job.look.strength
+        maps, dyes, strength = self._of_chosen(job), job.look.dyes, job.look.strength
         self._behind.follow(None if job.motion is None else job.motion.flow[0], job.encoded.background)
         if dyes.scene:
             scene = self._scenes.fitted(dyes.scene, dyes.variant, size_px)
@@ -49,13 +52,26 @@ class Composite(Stage[ModelContext]):
         return job
 
     def reset(self) -> None:
-        """Forgets the background; the buffers are filled anew each time."""
+        """Forgets the background and the people; the buffers are filled anew each time."""
         self._behind.reset()
+        self._whom.reset()
 
     def flush(self) -> None:
         """Gives the buffers back."""
         self._applier = self._light = self._output = None
         self._behind = Behind()
+        self._whom.flush()
+
+    def _of_chosen(self, job: Job) -> LayerMaps:
+        """The maps, for those only who are restyled."""
+        if job.settings.who == EVERYONE:
+            self._whom.reset()
+            return job.edit.maps
+        encoded, motion = job.encoded, None if job.motion is None else job.motion.stacked()
+        person = person_seen(encoded.person_mask[0, 0], encoded.background)
+        share = self._whom(job.settings, person, job.working.rgb, motion)
+        job.remark = self._whom.remark
+        return job.edit.maps if share is None else for_chosen(job.edit.maps, share, person, bool(job.look.dyes.scene))
 
     def _uncovered(self, job: Job, maps: LayerMaps, size_px: tuple[int, int]) -> tuple[LayerMaps, np.ndarray | None]:
         """The maps where the words keep the scene, and the source's own background u8 [H,W,3] BGR if they show it."""

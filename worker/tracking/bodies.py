@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which pixels are whose, where several people are in the picture, and who is who from frame to frame.
+
+Called by Whom, each frame that asks for somebody. Pure OpenCV, at half the working size; about 1 ms for two people.
+What hangs together in the person mask is one body, unless it holds several faces: then the pixels go to the face that
+is nearest by its own measure (its height), and where two are about as near, along the picture's own edges.
+Invariants: everybody keeps their number while they are in the picture, with a face or without; whoever turned away
+stays apart from whom they touch; a number means nobody else later, but after a cut.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from mirage_lsd.worker.tracking.face_boxes import FaceBox, face_boxes
+from mirage_lsd.worker.tracking.person_memory import places
+
+THERE = 0.5  # of the mask, from which on somebody is there
+HIDDEN = 0.5  # of the motion's occlusion, from which on a pixel tells nothing of before
+LEAST_SHARE = 0.015  # of the picture: less is a hand, not a body
+CORE = np.ones((5, 5), np.uint8)  # half-size pixels taken off a body that has turned its face away
+HAD = 0.3  # share of a face's box that a number must have held
+HELD = 0.8  # times as far as it is, is a pixel from whom it belonged to
+CLOSE_CALL = 1.6  # times as far as the nearest: so near a second one, the picture's edges decide
+FACE_OF_BODY = 0.35  # a face's height for the root of its body's area, where no face was seen
+STEADY = 0.8  # of a body's size that a frame keeps
+OUTSIDE = 255  # among the watershed's markers
+
+
+class Bodies:
+    """Of one stream. sizes: each body's face height as a share of the picture's, by number. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Another scene, or another size: nobody is known."""
+        self.sizes: dict[int, float] = {}
+        self.labels = np.empty((0, 0), np.uint8)
+        self._faced: set[int] = set()
+        self._last_number = 0
+
+    def __call__(self, person: np.ndarray, picture: np.ndarray, motion: np.ndarray | None,
+                 faces: Sequence[np.ndarray]) -> np.ndarray:
+        """person f32 [h,w] 0..1; picture u8 [h,w,3]; motion: see PersonMemory, or None after a cut; faces: points f32
+        [n,2] (x, y) each, shares of the picture's width and height.
+
+        -> u8 [h/2,w/2]: whose every pixel is, also around the bodies; 0 everywhere where nobody is there. `labels` is
+        the same inside the bodies and 0 outside."""
+        size_px = person.shape[1] // 2, person.shape[0] // 2
+        there = cv2.resize(person, size_px, interpolation=cv2.INTER_AREA) > THERE
+        moved = self._moved(motion, there)
+        _, parts = cv2.connectedComponents(there.astype(np.uint8), connectivity=4)
+        numbered = self._numbered(face_boxes(faces, there), moved)
+        seeds = self._seeds(numbered, moved, parts)
+        self._measure(numbered, seeds)
+        if len(self.sizes) < 2:
+            owner = np.full(there.shape, next(iter(self.sizes), 0), np.uint8)
+        else:
+            small = cv2.resize(picture, size_px, interpolation=cv2.INTER_AREA)
+            owner = around(self._inside(seeds, moved, parts, small), there)
+        self.labels = np.where(there, owner, np.uint8(0))
+        return owner
+
+    def _moved(self, motion: np.ndarray | None, there: np.ndarray) -> np.ndarray:
+        """Whose each pixel was, moved to now: u8 [h/2,w/2], 0 where nobody's or unknown."""
+        if motion is None or self.labels.shape != there.shape:
+            self.reset()
+            return np.zeros(there.shape, np.uint8)
+        size_px = there.shape[::-1]
+        x, y = places(motion[:2], size_px)
+        moved = cv2.remap(self.labels, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
+        moved[~there | (cv2.resize(motion[2], size_px, interpolation=cv2.INTER_LINEAR) > HIDDEN)] = 0
+        return moved
+
+    def _numbered(self, boxes: list[FaceBox], moved: np.ndarray) -> dict[int, FaceBox]:
+        """Each face by its body's number; who was not there gets a new one."""
+        votes = []
+        for box in boxes:
+            counts = np.bincount(box.cut(moved).ravel())
+            votes += [(count, number, box) for number, count in enumerate(counts)
+                      if number and count > HAD * box.cut(moved).size]
+        numbered: dict[int, FaceBox] = {}
+        for _, number, box in sorted(votes, key=lambda vote: -vote[0]):
+            if number not in numbered and box not in numbered.values():
+                numbered[number] = box
+        for box in boxes:
+            if box not in numbered.values():
+                numbered[self._new_number()] = box
+        return numbered
+
+    def _seeds(self, numbered: dict[int, FaceBox], moved: np.ndarray, parts: np.ndarray) -> np.ndarray:
+        """What is surely whose: u8 [h/2,w/2]. The nearest are drawn last, over those behind them."""
+        there, seeds = parts > 0, np.zeros(parts.shape, np.uint8)
+        small_to_large = sorted(numbered.items(), key=lambda item: item[1].height)
+        faced_parts = np.unique(np.concatenate([box.cut(parts).ravel() for box in numbered.values()] or [[0]]))
+        for number in self.sizes.keys() - numbered.keys():
+            core = cv2.erode((moved == number).astype(np.uint8), CORE) > 0
+            if number not in self._faced:  # a hand or a chair that was a part of its own belongs to whom it has met
+                core &= ~np.isin(parts, faced_parts[faced_parts > 0])
+            seeds[core] = number
+        for place, (number, box) in enumerate(small_to_large):
+            column = box.column(there.shape) & there
+            for _, nearer in small_to_large[place + 1 :]:
+                column &= ~nearer.shoulders(there.shape)
+            seeds[column | (box.oval(there.shape) & there)] = number
+        self._seed_rest(seeds, parts)
+        return seeds
+
+    def _seed_rest(self, seeds: np.ndarray, parts: np.ndarray) -> None:
+        """New numbers for bodies that nobody is known in."""
+        sizes = np.bincount(parts.ravel())
+        known = np.unique(parts[seeds > 0])
+        for part in range(1, len(sizes)):
+            if sizes[part] >= LEAST_SHARE * parts.size and part not in known:
+                seeds[parts == part] = self._new_number()
+
+    def _measure(self, numbered: dict[int, FaceBox], seeds: np.ndarray) -> None:
+        """How large everybody is who is there now."""
+        areas, sizes, rows = np.bincount(seeds.ravel()), {}, seeds.shape[0]
+        for number in np.flatnonzero(areas[1:]) + 1:
+            number = int(number)
+            seen = numbered[number].height if number in numbered else FACE_OF_BODY * float(areas[number]) ** 0.5
+            before = self.sizes.get(number, 0.0)
+            if number not in numbered and number in self._faced:
+                sizes[number] = before
+            elif number in self._faced or (before and number not in numbered):
+                sizes[number] = STEADY * before + (1.0 - STEADY) * seen / rows
+            else:
+                sizes[number] = seen / rows
+        self._faced = (self._faced | numbered.keys()) & sizes.keys()
+        self.sizes = sizes
+
+    def _inside(self, seeds: np.ndarray, moved: np.ndarray, parts: np.ndarray, picture: np.ndarray) -> np.ndarray:
+        """Whose the pixels of the bodies are: u8 [h/2,w/2], of no meaning elsewhere."""
+        numbers = np.uint8(list(self.sizes))
+        far = np.stack([self._far(number, seeds, moved) for number in self.sizes])
+        two = np.partition(far, 1, axis=0)[:2]
+        nearest = numbers[far.argmin(0)]
+        markers = np.where(parts > 0, nearest, OUTSIDE).astype(np.int32)
+        markers[(parts > 0) & (two[1] < CLOSE_CALL * two[0])] = 0
+        cv2.watershed(picture, markers)
+        owner = np.where((markers > 0) & (markers < OUTSIDE), markers, nearest).astype(np.uint8)
+        for part in np.unique(parts[seeds > 0]):
+            those = np.unique(seeds[parts == part])
+            if len(those[those > 0]) == 1:
+                owner[parts == part] = those[-1]
+        return owner
+
+    def _far(self, number: int, seeds: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        """How far every pixel is from somebody, in their face's heights: f32 [h/2,w/2]."""
+        far = cv2.distanceTransform((seeds != number).astype(np.uint8), cv2.DIST_L2, 3)
+        far *= 1.0 / max(1.0, self.sizes[number] * seeds.shape[0])
+        far[moved == number] *= HELD
+        return far
+
+    def _new_number(self) -> int:
+        self._last_number = self._last_number % (OUTSIDE - 1) + 1
+        return self._last_number
+
+
+def around(owner: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Owners u8 [h,w] where somebody is there, bool [h,w], and outside that of the nearest pixel where somebody is."""
+    if not there.any():
+        return np.zeros_like(owner)
+    _, nearest = cv2.distanceTransformWithLabels((~there).astype(np.uint8), cv2.DIST_L2, 3,
+                                                 labelType=cv2.DIST_LABEL_PIXEL)
+    owner_of = np.zeros(nearest.max() + 1, np.uint8)
+    owner_of[nearest[there]] = owner[there]
+    return owner_of[nearest]
