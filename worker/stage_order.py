@@ -10,6 +10,7 @@
     denoise      noise + hidden state → clean latent, in 1 to 5 steps
     decode       latent → the edit layer at the working size
     upscale      layer + source → maps for any pixel of the full size
+    track        faces and hands in the full-size source (found beside the nets, since flow)
     composite    dyes, patterns, scene or background, light, laid on the full-size source
     fade         a new look over the old one
     download     transport.py: → output ring
@@ -23,13 +24,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mirage_lsd.worker.stages.base import Stage
-from mirage_lsd.worker.stages.composite import Composite
 from mirage_lsd.worker.stages.condition import Condition
 from mirage_lsd.worker.stages.decode import Decode
 from mirage_lsd.worker.stages.denoise import Denoise
 from mirage_lsd.worker.stages.encode import Encode
-from mirage_lsd.worker.stages.fade import Fade
 from mirage_lsd.worker.stages.flow import Flow
+from mirage_lsd.worker.stages.full_size.composite import Composite
+from mirage_lsd.worker.stages.full_size.fade import Fade
+from mirage_lsd.worker.stages.full_size.track import Track
 from mirage_lsd.worker.stages.preprocess import Preprocess
 from mirage_lsd.worker.stages.upscale import Upscale
 from mirage_lsd.worker.stages.warp import Warp
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 PASSTHROUGH, LSD = "passthrough", "lsd"
 PIPELINES = (PASSTHROUGH, LSD)  # passthrough: no stages, the source comes back
 
-TINY_STAGES = (Preprocess, Flow, Encode, Condition, Warp, Denoise, Decode, Upscale, Composite, Fade)
+TINY_STAGES = (Preprocess, Flow, Encode, Condition, Warp, Denoise, Decode, Upscale, Track, Composite, Fade)
 
 
 def tiny_stages(context: ModelContext) -> list[Stage]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mirage-lsd-tiny as one stream uses it: the graphs for its size, its person mask, and its history.
+"""mirage-lsd-tiny as one stream uses it: the graphs for its size, its person mask, its eyes, and its history.
 
 Called by the worker's loop thread. Invariant: `fit` comes before any graph of a frame, and another working size is
 taken up only once its engine is there.
@@ -22,6 +22,8 @@ from mirage_lsd.worker.history import History
 from mirage_lsd.worker.models.graphs import GraphShapes
 from mirage_lsd.worker.models.sampler import Schedule
 from mirage_lsd.worker.processes.side_by_side import beside
+from mirage_lsd.worker.tracking.eyes.eyes import Eyes
+from mirage_lsd.worker.tracking.eyes.sight import Sight
 from mirage_lsd.worker.tracking.person_follow import PersonFollower
 
 RESTED_FRAMES = 10  # so many frames of one working size, and a source is no longer changing
@@ -53,6 +55,8 @@ class ModelContext:
         self._engine: Engine | None = None
         self._person_mask = host.new_person_mask()
         self._masks: Future | None = None
+        self._eyes = Eyes()
+        self._sights: Future | None = None
 
     @property
     def engine(self) -> str:
@@ -97,6 +101,21 @@ class ModelContext:
         masks, self._masks = self._masks, None
         return masks.result()
 
+    def begin_eyes(self, source: np.ndarray) -> None:
+        """Starts to look for faces and hands in a source uint8 [H, W, 4] BGRA, after the mask and on its thread. The
+        source must stay as it is until `end_eyes`."""
+        self._sights = beside(partial(self._eyes, source))
+
+    def end_eyes(self) -> Sight:
+        """What was seen in the source given last."""
+        assert self._sights is not None, "begin_eyes() comes first"
+        sights, self._sights = self._sights, None
+        return sights.result()
+
+    def expect(self, sight: Sight) -> None:
+        """What the eyes should look for in the next frame: see Eyes.expect."""
+        self._eyes.expect(sight)
+
     def observe(self, mask: np.ndarray, background: np.ndarray) -> None:
         """Where the person of this frame is: see PersonFollower.observe."""
         self._person_mask.observe(mask, background)
@@ -109,6 +128,7 @@ class ModelContext:
         """Drops the stream's past. The pipeline's to call."""
         self.history.clear()
         self._person_mask.reset()
+        self._eyes.reset()
 
     def guarded(self) -> AbstractContextManager:
         """Nothing of this model's runs out."""

@@ -19,6 +19,7 @@ from mirage_lsd.shared.ring.frame_header import FrameHeader
 if TYPE_CHECKING:
     from mirage_lsd.worker.paint.dye import Dyes
     from mirage_lsd.worker.paint.layer_band import LayerMaps
+    from mirage_lsd.worker.tracking.eyes.sight import Sight
 
 
 Context = TypeVar("Context")
@@ -138,7 +139,7 @@ class Job:
         mirage-lsd-v1: the same as a tensor on its device, for output as well.
     output: uint8 [height, width, 4] BGRA, the picture to show (None until a stage has made one).
     cut: whether the source shows another scene than in the last frame. motion: None after a cut, a resize or a reset.
-    working .. edit: what the stages of mirage-lsd-tiny hand on; mirage-lsd-v1's lie in its program's buffers.
+    working .. sight: what the stages of mirage-lsd-tiny hand on; mirage-lsd-v1's lie in its program's buffers.
     remark: what the status says of the frame, "" for nothing.
     stage_ms: how long each stage took, upload and download as well.
     """
@@ -154,6 +155,7 @@ class Job:
     look: LookTokens | None = None
     past: Past | None = None
     edit: EditLayer | None = None
+    sight: Sight | None = None
     remark: str = ""
     stage_ms: dict[str, float] = field(default_factory=dict)
 

@@ -20,8 +20,8 @@ from mirage_lsd.shared.messages.gesture_lines import LINES, GestureLaunch, Ready
 from mirage_lsd.shared.messages.process_lines import Failed
 from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.shared.ring.ring import Ring
-from mirage_lsd.worker.senses.gestures.hand import HandFinder
 from mirage_lsd.worker.senses.gestures.signs import sign_of
+from mirage_lsd.worker.tracking.eyes.hands import Hands
 
 LONG_S = 120
 LOOKS = 3  # the hand is found in the first, and followed in the others
@@ -41,18 +41,18 @@ LOOKS = 3  # the hand is found in the first, and followed in the others
     ],
 )
 def test_a_drawn_hand_is_found_and_its_sign_read(name: str, size_px: int, skin: int, sign: str) -> None:
-    find, picture = HandFinder(), hand_picture(name, size_px, skin)
-    hands = [find(picture) for _ in range(LOOKS)]
-    assert hands[-1] is not None
-    assert sign_of(hands[-1].points) == sign
-    inside = np.abs(hands[-1].points[:, :2] - [320, 180]).max(axis=0)
+    find, picture = Hands(most=1), hand_picture(name, size_px, skin)[..., ::-1].copy()
+    looks = [find(picture, search=not find.following) for _ in range(LOOKS)]
+    (hand,) = looks[-1]
+    assert sign_of(hand.solid_px) == sign
+    inside = np.abs(hand.points_px - [320, 180]).max(axis=0)
     assert (inside < size_px * 0.6).all()
 
 
 def test_a_picture_without_a_hand_has_none() -> None:
-    find = HandFinder()
-    assert find(hand_picture("no_hand")) is None
-    assert find(np.full((360, 640, 3), 128, np.uint8)) is None
+    find = Hands()
+    assert not find(hand_picture("no_hand"), search=True)
+    assert not find(np.full((360, 640, 3), 128, np.uint8), search=True)
     assert not find.following
 
 

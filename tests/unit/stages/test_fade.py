@@ -10,7 +10,7 @@ from mirage_lsd.shared.messages.settings import Layer, StreamSettings
 from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.stages.base import FrameMotion, Job
-from mirage_lsd.worker.stages.fade import Fade, moved
+from mirage_lsd.worker.stages.full_size.fade import Fade, moved
 
 SIZE = (48, 96, 4)
 FRAME_MS = 40

@@ -9,7 +9,7 @@ from mirage_lsd.worker.models.conditions import parse_conditions
 from mirage_lsd.worker.paint.clean_plate import SEEN_FRAMES
 from mirage_lsd.worker.paint.dye import dyes_for
 from mirage_lsd.worker.stages.base import EditLayer, Encoded, FrameMotion, Job, LookTokens, Past, Working
-from mirage_lsd.worker.stages.composite import Composite
+from mirage_lsd.worker.stages.full_size.composite import Composite
 from mirage_lsd.worker.stages.upscale import Upscale
 
 WIDE, HIGH = 160, 96

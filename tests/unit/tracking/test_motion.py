@@ -57,6 +57,9 @@ class OneSize(Passthrough):
     def begin_mask(self, _working) -> None:
         pass
 
+    def begin_eyes(self, _source) -> None:
+        pass
+
     def forget(self) -> None:
         self.history.clear()
 

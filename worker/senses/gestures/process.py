@@ -23,8 +23,8 @@ from mirage_lsd.shared.messages.process_lines import Failed, LineMessage
 from mirage_lsd.shared.ring.frame_header import BYTES_PER_PIXEL
 from mirage_lsd.shared.ring.ring import Ring
 from mirage_lsd.worker.processes.line_process import run
-from mirage_lsd.worker.senses.gestures.hand import HandFinder
 from mirage_lsd.worker.senses.gestures.watcher import Watcher
+from mirage_lsd.worker.tracking.eyes.hands import Hands
 
 log = logging.getLogger("mirage_lsd.worker.senses.gestures")
 SEARCH_EVERY_S, FOLLOW_EVERY_S = 0.3, 0.11
@@ -34,7 +34,7 @@ NS_PER_MS = 1e6
 
 
 class RingPictures:
-    """The newest picture of one ring, small and as RGB."""
+    """The newest picture of one ring, small."""
 
     def __init__(self, path: str) -> None:
         self._ring = Ring.open(path, writable=False)
@@ -42,7 +42,7 @@ class RingPictures:
         self._seen = 0
 
     def newest(self) -> tuple[float, np.ndarray] | None:
-        """(time in ms, uint8 [H, W, 3] RGB of at most LONG_SIDE_PX), None if there is no new one."""
+        """(time in ms, uint8 [H, W, 4] BGRA of at most LONG_SIDE_PX), None if there is no new one."""
         try:
             got = self._ring.read_into(self._buffer, self._seen)
         except TornFrame:
@@ -54,7 +54,7 @@ class RingPictures:
         picture = rows[:, : header.width_px * BYTES_PER_PIXEL].reshape(header.height_px, header.width_px, -1)
         scale = min(LONG_SIDE_PX / max(picture.shape[:2]), 1.0)
         small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        return header.timestamp_ns / NS_PER_MS, cv2.cvtColor(small, cv2.COLOR_BGRA2RGB)
+        return header.timestamp_ns / NS_PER_MS, small
 
     def close(self) -> None:
         """Unmap."""
@@ -66,7 +66,7 @@ class GestureService:
 
     def __init__(self, launch: GestureLaunch, tell: Callable[[LineMessage], None]) -> None:
         self._tell = tell
-        self._hands, self._watcher = HandFinder(), Watcher(launch.mirrored)
+        self._hands, self._watcher = Hands(most=1), Watcher(launch.mirrored)
         self._pictures: RingPictures | None = None
 
     def run(self, lines: SimpleQueue) -> None:
@@ -85,8 +85,8 @@ class GestureService:
 
     def look(self, at_ms: float, picture: np.ndarray) -> None:
         """One picture; tells of a gesture if it completes one."""
-        hand = self._hands(picture)
-        gesture = self._watcher(at_ms, hand.points if hand else None)
+        hands = self._hands(picture, search=not self._hands.following)
+        gesture = self._watcher(at_ms, hands[0].solid_px if hands else None)
         if gesture:
             log.info("seen: %s", gesture)
             self._tell(Seen(gesture))

@@ -17,7 +17,7 @@ _SPREAD = 0.15  # of the palm: how far apart the victory's finger tips are, more
 
 
 def sign_of(points: np.ndarray) -> str:
-    """points: float32 [21, 3] as in hand.Hand. One of the names above."""
+    """points: float32 [21, 3] as Hand.solid_px tells. One of the names above."""
     straight = [_straightness(points[list(finger)]) for finger in _FINGERS]
     reach = [_reaches_out(points, finger) for finger in _FINGERS]
     out = [s > _STRAIGHT and r for s, r in zip(straight, reach, strict=True)]

@@ -15,7 +15,7 @@ import numpy as np
 
 from mirage_lsd.shared.messages.settings import NEAREST, StreamSettings
 from mirage_lsd.worker.paint.layer_band import SCENE, LayerMaps
-from mirage_lsd.worker.tracking.bodies import Bodies
+from mirage_lsd.worker.tracking.who.bodies import Bodies
 from mirage_lsd.worker.tracking.person_memory import places
 
 LEAD, LEAD_FRAMES = 1.25, 24  # so much larger, for so many frames in a row, is somebody nearer than the chosen one

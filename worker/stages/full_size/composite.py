@@ -17,7 +17,7 @@ from mirage_lsd.worker.paint.layer_band import LayerMaps
 from mirage_lsd.worker.paint.light import LightGrade
 from mirage_lsd.worker.paint.scenes import ScenePictures, put_behind
 from mirage_lsd.worker.stages.base import Job, Stage
-from mirage_lsd.worker.tracking.whom import Whom, for_chosen
+from mirage_lsd.worker.tracking.who.whom import Whom, for_chosen
 
 
 class Composite(Stage[ModelContext]):
@@ -69,7 +69,9 @@ class Composite(Stage[ModelContext]):
             return job.edit.maps
         encoded, motion = job.encoded, None if job.motion is None else job.motion.stacked()
         person = person_seen(encoded.person_mask[0, 0], encoded.background)
-        share = self._whom(job.settings, person, job.working.rgb, motion)
+        size_px = np.float32(job.source.shape[1::-1])
+        faces = [face.points_px / size_px for face in job.sight.faces] if job.sight else []
+        share = self._whom(job.settings, person, job.working.rgb, motion, faces)
         job.remark = self._whom.remark
         return job.edit.maps if share is None else for_chosen(job.edit.maps, share, person, bool(job.look.dyes.scene))
 

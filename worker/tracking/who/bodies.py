@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.tracking.face_boxes import FaceBox, face_boxes
+from mirage_lsd.worker.tracking.who.face_boxes import FaceBox, face_boxes
 from mirage_lsd.worker.tracking.person_memory import places
 
 THERE = 0.5  # of the mask, from which on somebody is there
