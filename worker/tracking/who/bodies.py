@@ -14,16 +14,18 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.tracking.who.face_boxes import FaceBox, face_boxes
 from mirage_lsd.worker.tracking.person_memory import places
+from mirage_lsd.worker.tracking.who.face_boxes import FaceBox, face_boxes
 
 THERE = 0.5  # of the mask, from which on somebody is there
 HIDDEN = 0.5  # of the motion's occlusion, from which on a pixel tells nothing of before
 LEAST_SHARE = 0.015  # of the picture: less is a hand, not a body
 CORE = np.ones((5, 5), np.uint8)  # half-size pixels taken off a body that has turned its face away
 HAD = 0.3  # share of a face's box that a number must have held
+BESIDE, HIDDEN_FRAMES = 0.25, 12  # who lost their face with so much of a nearer one around it went behind them
 HELD = 0.8  # times as far as it is, is a pixel from whom it belonged to
-CLOSE_CALL = 1.6  # times as far as the nearest: so near a second one, the picture's edges decide
+BEHIND = 2.0  # times as far, where another stands before them
+CLOSE_CALL = 2.2  # times as far as the nearest: so near a second one, the picture's edges decide
 FACE_OF_BODY = 0.35  # a face's height for the root of its body's area, where no face was seen
 STEADY = 0.8  # of a body's size that a frame keeps
 OUTSIDE = 255  # among the watershed's markers
@@ -39,7 +41,7 @@ class Bodies:
         """Another scene, or another size: nobody is known."""
         self.sizes: dict[int, float] = {}
         self.labels = np.empty((0, 0), np.uint8)
-        self._faced: set[int] = set()
+        self._heads: dict[int, FaceBox] = {}  # of all whose face was ever seen
         self._last_number = 0
 
     def __call__(self, person: np.ndarray, picture: np.ndarray, motion: np.ndarray | None,
@@ -54,13 +56,15 @@ class Bodies:
         moved = self._moved(motion, there)
         _, parts = cv2.connectedComponents(there.astype(np.uint8), connectivity=4)
         numbered = self._numbered(face_boxes(faces, there), moved)
-        seeds = self._seeds(numbered, moved, parts)
+        self._heads = {**self._unseen_heads(numbered, moved, motion), **numbered}
+        covered = self._covered(numbered, there.shape)
+        seeds = self._seeds(numbered, covered, moved, parts)
         self._measure(numbered, seeds)
         if len(self.sizes) < 2:
             owner = np.full(there.shape, next(iter(self.sizes), 0), np.uint8)
         else:
             small = cv2.resize(picture, size_px, interpolation=cv2.INTER_AREA)
-            owner = around(self._inside(seeds, moved, parts, small), there)
+            owner = around(self._inside(seeds, covered, moved, parts, small), there)
         self.labels = np.where(there, owner, np.uint8(0))
         return owner
 
@@ -91,31 +95,50 @@ class Bodies:
                 numbered[self._new_number()] = box
         return numbered
 
-    def _seeds(self, numbered: dict[int, FaceBox], moved: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    def _unseen_heads(self, numbered: dict[int, FaceBox], moved: np.ndarray,
+                      motion: np.ndarray | None) -> dict[int, FaceBox]:
+        """The heads that turned away, where they are now. Who went behind somebody with theirs is gone from `moved`."""
+        heads = {}
+        for number in self._heads.keys() - numbered.keys():
+            head = self._heads[number].moved(motion)
+            nearer = [other for other, box in numbered.items() if box.height > head.height]
+            hidden = np.isin(head.wider().cut(moved), nearer).mean() > BESIDE and head.unseen_frames > HIDDEN_FRAMES
+            if (head.cut(moved) == number).mean() > HAD and not hidden:
+                heads[number] = head
+            else:
+                moved[moved == number] = 0
+        return heads
+
+    def _covered(self, numbered: dict[int, FaceBox], shape: tuple[int, int]) -> dict[int, np.ndarray]:
+        """Where others stand before somebody: bool [h/2,w/2] by number. Whose face is not seen may be behind all."""
+        before, covered = np.zeros(shape, bool), {}
+        for number, box in sorted(numbered.items(), key=lambda item: -item[1].height):
+            covered[number] = before
+            before = before | box.shoulders(shape)
+        return {**dict.fromkeys(self.sizes, before), **covered}
+
+    def _seeds(self, numbered: dict[int, FaceBox], covered: dict[int, np.ndarray], moved: np.ndarray,
+               parts: np.ndarray) -> np.ndarray:
         """What is surely whose: u8 [h/2,w/2]. The nearest are drawn last, over those behind them."""
         there, seeds = parts > 0, np.zeros(parts.shape, np.uint8)
-        small_to_large = sorted(numbered.items(), key=lambda item: item[1].height)
-        faced_parts = np.unique(np.concatenate([box.cut(parts).ravel() for box in numbered.values()] or [[0]]))
+        faced = np.isin(parts, [part for box in numbered.values() for part in set(box.cut(parts).flat) if part])
         for number in self.sizes.keys() - numbered.keys():
-            core = cv2.erode((moved == number).astype(np.uint8), CORE) > 0
-            if number not in self._faced:  # a hand or a chair that was a part of its own belongs to whom it has met
-                core &= ~np.isin(parts, faced_parts[faced_parts > 0])
+            core = (cv2.erode((moved == number).astype(np.uint8), CORE) > 0) & ~covered[number]
+            if number not in self._heads:  # a hand or a chair that was a part of its own belongs to whom it has met
+                core &= ~faced
             seeds[core] = number
-        for place, (number, box) in enumerate(small_to_large):
-            column = box.column(there.shape) & there
-            for _, nearer in small_to_large[place + 1 :]:
-                column &= ~nearer.shoulders(there.shape)
-            seeds[column | (box.oval(there.shape) & there)] = number
+        for number, box in sorted(numbered.items(), key=lambda item: item[1].height):
+            column = box.column(there.shape) & ~covered[number]
+            seeds[(column | box.oval(there.shape)) & there] = number
         self._seed_rest(seeds, parts)
         return seeds
 
     def _seed_rest(self, seeds: np.ndarray, parts: np.ndarray) -> None:
         """New numbers for bodies that nobody is known in."""
-        sizes = np.bincount(parts.ravel())
-        known = np.unique(parts[seeds > 0])
-        for part in range(1, len(sizes)):
-            if sizes[part] >= LEAST_SHARE * parts.size and part not in known:
-                seeds[parts == part] = self._new_number()
+        held = held_by(parts, seeds)
+        unknown = (held.sum(1) >= LEAST_SHARE * parts.size) & ~held[:, 1:].any(1)
+        for part in np.flatnonzero(unknown[1:]) + 1:
+            seeds[parts == part] = self._new_number()
 
     def _measure(self, numbered: dict[int, FaceBox], seeds: np.ndarray) -> None:
         """How large everybody is who is there now."""
@@ -124,41 +147,50 @@ class Bodies:
             number = int(number)
             seen = numbered[number].height if number in numbered else FACE_OF_BODY * float(areas[number]) ** 0.5
             before = self.sizes.get(number, 0.0)
-            if number not in numbered and number in self._faced:
+            if number not in numbered and number in self._heads:
                 sizes[number] = before
-            elif number in self._faced or (before and number not in numbered):
+            elif before and (number in self._heads or number not in numbered):
                 sizes[number] = STEADY * before + (1.0 - STEADY) * seen / rows
             else:
                 sizes[number] = seen / rows
-        self._faced = (self._faced | numbered.keys()) & sizes.keys()
         self.sizes = sizes
 
-    def _inside(self, seeds: np.ndarray, moved: np.ndarray, parts: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    def _inside(self, seeds: np.ndarray, covered: dict[int, np.ndarray], moved: np.ndarray, parts: np.ndarray,
+                picture: np.ndarray) -> np.ndarray:
         """Whose the pixels of the bodies are: u8 [h/2,w/2], of no meaning elsewhere."""
-        numbers = np.uint8(list(self.sizes))
-        far = np.stack([self._far(number, seeds, moved) for number in self.sizes])
-        two = np.partition(far, 1, axis=0)[:2]
-        nearest = numbers[far.argmin(0)]
+        least, second = np.full((2, *parts.shape), np.inf, np.float32)
+        nearest = np.zeros(parts.shape, np.uint8)
+        for number in self.sizes:
+            far = self._far(number, seeds, covered.get(number), moved)
+            nearest[far < least] = number
+            second = np.minimum(second, np.maximum(far, least))
+            least = np.minimum(far, least)
         markers = np.where(parts > 0, nearest, OUTSIDE).astype(np.int32)
-        markers[(parts > 0) & (two[1] < CLOSE_CALL * two[0])] = 0
+        markers[(parts > 0) & (second < CLOSE_CALL * least)] = 0
         cv2.watershed(picture, markers)
         owner = np.where((markers > 0) & (markers < OUTSIDE), markers, nearest).astype(np.uint8)
-        for part in np.unique(parts[seeds > 0]):
-            those = np.unique(seeds[parts == part])
-            if len(those[those > 0]) == 1:
-                owner[parts == part] = those[-1]
-        return owner
+        held = held_by(parts, seeds)[:, 1:] > 0
+        alone = np.where(held.sum(1) == 1, held.argmax(1) + 1, 0).astype(np.uint8)[parts]
+        return np.where((parts > 0) & (alone > 0), alone, owner)
 
-    def _far(self, number: int, seeds: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    def _far(self, number: int, seeds: np.ndarray, covered: np.ndarray | None, moved: np.ndarray) -> np.ndarray:
         """How far every pixel is from somebody, in their face's heights: f32 [h/2,w/2]."""
         far = cv2.distanceTransform((seeds != number).astype(np.uint8), cv2.DIST_L2, 3)
         far *= 1.0 / max(1.0, self.sizes[number] * seeds.shape[0])
         far[moved == number] *= HELD
+        if covered is not None:
+            far[covered] *= BEHIND
         return far
 
     def _new_number(self) -> int:
         self._last_number = self._last_number % (OUTSIDE - 1) + 1
         return self._last_number
+
+
+def held_by(parts: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """int [parts,256]: how many pixels of each part i32 [h,w] have which number u8 [h,w]."""
+    pairs = np.bincount((parts * 256 + seeds).ravel(), minlength=256 * (int(parts.max()) + 1))
+    return pairs.reshape(-1, 256)
 
 
 def around(owner: np.ndarray, there: np.ndarray) -> np.ndarray:

@@ -11,22 +11,25 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from mirage_lsd.worker.tracking.person_memory import FINER
+
 ON_PERSON = 0.4  # share of a face's box that the person mask must hold
 # In face widths and heights: the column below a face that is surely its body, what a nearer one's shoulders cover.
-COLUMN_WIDE, COLUMN_DEEP = 0.7, 2.5
-SHOULDERS_FROM, SHOULDERS_WIDE = 0.35, 2.4
+COLUMN_WIDE, COLUMN_DEEP = 1.4, 2.5
+SHOULDERS_FROM, SHOULDERS_WIDE = 0.35, 3.2
 # A face so much smaller, below another and no further aside or down, is printed on their clothes.
 PRINT_SMALLER, PRINT_ASIDE, PRINT_DOWN = 0.5, 1.2, 3.5
 
 
 @dataclass(frozen=True, eq=False)
 class FaceBox:
-    """Pixels of the bodies' picture, x and y from its upper left."""
+    """Pixels of the bodies' picture, x and y from its upper left. unseen_frames: since when the face is turned away."""
 
     left: float
     top: float
     right: float
     bottom: float
+    unseen_frames: int = 0
 
     @property
     def width(self) -> float:
@@ -45,6 +48,19 @@ class FaceBox:
         left, top = (min(max(0, int(low)), total - 1) for low, total in
                      ((self.left, plane.shape[1]), (self.top, plane.shape[0])))
         return plane[top : max(top + 1, round(self.bottom)), left : max(left + 1, round(self.right))]
+
+    def moved(self, motion: np.ndarray) -> FaceBox:
+        """Where it is a frame later, unseen; motion f32 [3,rows,columns]: see PersonMemory."""
+        x, y = (round(at / FINER) for at in self.middle)
+        rows, columns = motion.shape[1:]
+        right, down = -FINER * motion[:2, min(max(0, y), rows - 1), min(max(0, x), columns - 1)]
+        return FaceBox(self.left + right, self.top + down, self.right + right, self.bottom + down,
+                       self.unseen_frames + 1)
+
+    def wider(self) -> FaceBox:
+        """With as much again around it."""
+        aside, away = self.width / 2, self.height / 2
+        return FaceBox(self.left - aside, self.top - away, self.right + aside, self.bottom + away)
 
     def oval(self, shape: tuple[int, int]) -> np.ndarray:
         """bool [h,w]: the face itself."""

@@ -15,8 +15,8 @@ import numpy as np
 
 from mirage_lsd.shared.messages.settings import NEAREST, StreamSettings
 from mirage_lsd.worker.paint.layer_band import SCENE, LayerMaps
-from mirage_lsd.worker.tracking.who.bodies import Bodies
 from mirage_lsd.worker.tracking.person_memory import places
+from mirage_lsd.worker.tracking.who.bodies import Bodies
 
 LEAD, LEAD_FRAMES = 1.25, 24  # so much larger, for so many frames in a row, is somebody nearer than the chosen one
 PATIENCE_FRAMES = 12  # so long the chosen one may be lost, and whoever appears there is them
