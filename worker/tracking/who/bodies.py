@@ -24,6 +24,7 @@ CORE = np.ones((5, 5), np.uint8)  # half-size pixels taken off a body that has t
 HAD = 0.3  # share of a face's box that a number must have held
 BESIDE, HIDDEN_FRAMES = 0.25, 12  # who lost their face with so much of a nearer one around it went behind them
 HELD = 0.8  # times as far as it is, is a pixel from whom it belonged to
+NEARER = 1.1  # times as large a face stands before another
 BEHIND = 2.0  # times as far, where another stands before them
 CLOSE_CALL = 2.2  # times as far as the nearest: so near a second one, the picture's edges decide
 FACE_OF_BODY = 0.35  # a face's height for the root of its body's area, where no face was seen
@@ -111,11 +112,13 @@ class Bodies:
 
     def _covered(self, numbered: dict[int, FaceBox], shape: tuple[int, int]) -> dict[int, np.ndarray]:
         """Where others stand before somebody: bool [h/2,w/2] by number. Whose face is not seen may be behind all."""
-        before, covered = np.zeros(shape, bool), {}
-        for number, box in sorted(numbered.items(), key=lambda item: -item[1].height):
-            covered[number] = before
-            before = before | box.shoulders(shape)
-        return {**dict.fromkeys(self.sizes, before), **covered}
+        covers = {number: box.shoulders(shape) for number, box in numbered.items()}
+        covered = {}
+        for number in self.sizes.keys() | numbered.keys():
+            own = numbered[number].height if number in numbered else 0.0
+            nearer = [covers[other] for other, box in numbered.items() if box.height > NEARER * own and other != number]
+            covered[number] = np.any([np.zeros(shape, bool), *nearer], axis=0)
+        return covered
 
     def _seeds(self, numbered: dict[int, FaceBox], covered: dict[int, np.ndarray], moved: np.ndarray,
                parts: np.ndarray) -> np.ndarray:

@@ -133,10 +133,11 @@ class Whom:
 def for_chosen(maps: LayerMaps, share: np.ndarray, person: np.ndarray, scene: bool) -> LayerMaps:
     """Maps whose layer shows nothing, or behind them the scene alone, where those who are not restyled are; share: see
     Whom; person f32 [h,w] 0..1: where anybody is; scene: whether the words put one behind."""
-    mask, shares = maps.mask.copy(), maps.shares.copy()
+    mask = maps.mask.copy()
     if not scene:
         mask[1:] *= share
         return replace(maps, mask=mask)
+    shares = maps.shares.copy()
     others = shares[SCENE] * (1.0 - np.clip(2.0 * person - 1.0, 0.0, 1.0))  # what a look uncovers stays covered
     shown = share + (1.0 - share) * others
     mixed = share * shares[SCENE] + (1.0 - share) * others
