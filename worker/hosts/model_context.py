@@ -128,6 +128,9 @@ class ModelContext:
         """Drops the stream's past. The pipeline's to call."""
         self.history.clear()
         self._person_mask.reset()
+        if self._sights is not None:  # a frame failed half way
+            self._sights.exception()
+            self._sights = None
         self._eyes.reset()
 
     def guarded(self) -> AbstractContextManager:

@@ -8,15 +8,17 @@ of the picture given; it keeps squares alone, so its memory does not grow.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from mirage_lsd.worker.tracking.eyes.faces import Faces
-from mirage_lsd.worker.tracking.eyes.hands import Hands
+from mirage_lsd.worker.tracking.eyes.hands import USUAL_HANDS, Hands
 from mirage_lsd.worker.tracking.eyes.sight import Face, Hand, Sight
 
-FACES_EVERY, NOBODY_EVERY, HANDS_EVERY = 10, 4, 2  # frames from one search to the next
-USUAL_HANDS = 2  # with so many known, no more are searched for
-_PART = 0.6  # of the picture's longer side: a part that is searched for small faces
+FACES_EVERY, NOBODY_EVERY = 10, 4  # frames from one search to the next, where a face is known and where none is
+HANDS_EVERY, MORE_HANDS_EVERY = 2, 10
+_HALF, _TILE = 0.6, 0.4  # of the picture's longer side: parts that are searched for small faces
 
 Box = tuple[int, int, int, int]
 
@@ -29,11 +31,9 @@ class Eyes:
         self._frames = self._searches = 0
 
     def __call__(self, picture: np.ndarray) -> Sight:
-        parts = self._parts_px(picture) if self._searches_faces() else []
-        faces = self._faces(picture, parts)
-        search = not parts and self._hands.following < USUAL_HANDS and (
-            self._frames % HANDS_EVERY == 1 or not self._hands.following)
-        hands = self._hands(picture, search)
+        due = self._searches_faces()
+        hands = self._hands(picture, search=not due and self._searches_hands(), again=not due)
+        faces = self._faces(picture, self._parts_px(picture) if due else [])
         self._frames += 1
         return Sight(tuple(faces), tuple(hand for hand in hands if not any(_is_face(hand, face) for face in faces)))
 
@@ -52,22 +52,37 @@ class Eyes:
     def _searches_faces(self) -> bool:
         return self._frames % (FACES_EVERY if self._faces.following else NOBODY_EVERY) == 0
 
+    def _searches_hands(self) -> bool:
+        every = HANDS_EVERY if self._hands.following < USUAL_HANDS else MORE_HANDS_EVERY
+        return self._frames % every == every - 1
+
     def _parts_px(self, picture: np.ndarray) -> list[Box]:
-        """The whole picture, at first with both its parts, later one after the other: faces far away are too small for
-        the detector in the whole."""
-        boxes = _boxes(*picture.shape[1::-1])
-        number, self._searches = self._searches, self._searches + 1
-        return boxes if number == 0 else [boxes[number % len(boxes)]]
+        """At first the whole picture and its halves, later the whole and one smaller part in turn: faces far away are
+        too small for the detector in the whole."""
+        (whole, *parts), number = _boxes(*picture.shape[1::-1]), self._searches
+        self._searches += 1
+        if number == 0:
+            return [whole, *parts[:2]]
+        return [parts[number // 2 % len(parts)] if number % 2 else whole]
 
 
-def _boxes(width_px: int, height_px: int) -> list[Box]:
-    """Left, top, right, bottom of the whole and of two parts that overlap in the middle."""
-    whole = (0, 0, width_px, height_px)
-    if width_px >= height_px:
-        part_px = round(width_px * _PART)
-        return [whole, (0, 0, part_px, height_px), (width_px - part_px, 0, width_px, height_px)]
-    part_px = round(height_px * _PART)
-    return [whole, (0, 0, width_px, part_px), (0, height_px - part_px, width_px, height_px)]
+@lru_cache(maxsize=8)
+def _boxes(width_px: int, height_px: int) -> tuple[Box, ...]:
+    """Left, top, right, bottom of the whole, of its two halves, which overlap, and of smaller squares that cover it."""
+    longer_px = max(width_px, height_px)
+    boxes = [(0, 0, width_px, height_px)]
+    for part_px in (round(longer_px * _HALF), round(longer_px * _TILE)):
+        across, down = _spread(width_px, part_px), _spread(height_px, part_px)
+        boxes += [(left, top, right, bottom) for top, bottom in down for left, right in across]
+    return tuple(boxes)
+
+
+def _spread(length_px: int, part_px: int) -> list[tuple[int, int]]:
+    """Begin and end of parts of a length, evenly spread, that cover it and overlap by a quarter at least."""
+    if part_px >= length_px:
+        return [(0, length_px)]
+    count = int(np.ceil((length_px - part_px) / (0.75 * part_px))) + 1
+    return [(round(begin), round(begin) + part_px) for begin in np.linspace(0, length_px - part_px, count)]
 
 
 def _is_face(hand: Hand, face: Face) -> bool:

@@ -17,9 +17,10 @@ from mirage_lsd.worker.tracking.eyes.tflite import Model
 
 MOST_FACES = 6
 SIDE_PX = 192
-LEAST_SCORE, LEAST_PRESENCE = 0.5, 0.5
+LEAST_SCORE, LEAST_PRESENCE = 0.4, 0.5  # what the detector doubts, the landmarks decide
 _GROWS = 1.5
 _SAME = 0.3  # of the square's side: faces this close are one
+_MIDDLE = 0.1  # of the square's side: how far from its middle the points are still exact
 _RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners, of the 468 points
 
 
@@ -53,19 +54,30 @@ class Faces:
         self._squares = []
 
     def _look(self, picture: np.ndarray, square: Square, faces: list[Face]) -> None:
-        """Adds the face in the square, if there is one that is not known."""
+        """Adds the face in the square, if there is one that is not known. Where it has left the square's middle, its
+        points are drawn back to it: then it is looked at once more."""
         if len(faces) >= self._most or any(square.near(known, _SAME) for known in self._squares):
             return
+        face = self._read(picture, square)
+        if face is not None and not _around_face(face).near(square, _MIDDLE):
+            face = self._read(picture, _around_face(face)) or face
+        if face is not None and not any(_around_face(face).near(known, _SAME) for known in self._squares):
+            self._squares.append(_around_face(face))
+            faces.append(face)
+
+    def _read(self, picture: np.ndarray, square: Square) -> Face | None:
         outputs = self._landmarks(square.cut(picture, SIDE_PX))
         logit, points = sorted((output.reshape(-1) for output in outputs), key=len)
         presence = float(1 / (1 + np.exp(-logit[0])))
         if presence < LEAST_PRESENCE:
-            return
-        points_px = square.place(points.reshape(FACE_POINTS, 3)[:, :2], SIDE_PX)
-        following = around(points_px, _level_angle(points_px[_RIGHT_EYE], points_px[_LEFT_EYE]), _GROWS)
-        if not any(following.near(known, _SAME) for known in self._squares):
-            self._squares.append(following)
-            faces.append(Face(points_px, presence))
+            return None
+        return Face(square.place(points.reshape(FACE_POINTS, 3)[:, :2], SIDE_PX), presence)
+
+
+def _around_face(face: Face) -> Square:
+    """The square for the next frame, from the points of this one."""
+    points_px = face.points_px
+    return around(points_px, _level_angle(points_px[_RIGHT_EYE], points_px[_LEFT_EYE]), _GROWS)
 
 
 def _around_found(found: Found) -> Square:

@@ -40,9 +40,9 @@ class Square:
         there = self.to_picture(side).astype(np.float32)
         return points @ there[:, :2].T + there[:, 2]
 
-    def grown(self, by: float, turned: float = 0.0) -> Square:
-        """Larger about the same place, turned by an angle."""
-        return replace(self, side_px=self.side_px * by, angle=self.angle + turned)
+    def grown(self, by: float) -> Square:
+        """Larger about the same place."""
+        return replace(self, side_px=self.side_px * by)
 
     def near(self, other: Square, share: float) -> bool:
         """Whether the centers are closer than a share of the smaller side."""
