@@ -66,6 +66,13 @@ def test_another_is_the_nearest_once_they_clearly_were_for_a_second():
     assert chosen(share, coming, RIGHT) == [True, False]
 
 
+def test_the_nearest_whose_face_was_found_late_is_chosen_at_once():
+    whom, far = Whom(), Person(110, 30, top_px=60)
+    seen(whom, NEAREST, replace(far, face_px=90, turned=True), replace(RIGHT, turned=True), motion=None)
+    share = seen(whom, NEAREST, far, RIGHT, frames=FADED)
+    assert chosen(share, far, RIGHT) == [False, True]
+
+
 def test_who_was_at_the_place_is_followed_and_another_who_comes_there_is_not_taken():
     whom, x, other = Whom(), LEFT.x, RIGHT.x
     seen(whom, LEFT_PLACE, LEFT, RIGHT, motion=None)

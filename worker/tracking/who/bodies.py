@@ -43,6 +43,7 @@ class Bodies:
         self.sizes: dict[int, float] = {}
         self.labels = np.empty((0, 0), np.uint8)
         self._heads: dict[int, FaceBox] = {}  # of all whose face was ever seen
+        self._faced: set[int] = set()  # those whose face was seen before this frame
         self._last_number = 0
 
     def __call__(self, person: np.ndarray, picture: np.ndarray, motion: np.ndarray | None,
@@ -144,19 +145,17 @@ class Bodies:
             seeds[parts == part] = self._new_number()
 
     def _measure(self, numbered: dict[int, FaceBox], seeds: np.ndarray) -> None:
-        """How large everybody is who is there now."""
+        """How large everybody is who is there now: by their face, as last seen; a guess where none ever was."""
         areas, sizes, rows = np.bincount(seeds.ravel()), {}, seeds.shape[0]
-        for number in np.flatnonzero(areas[1:]) + 1:
-            number = int(number)
-            seen = numbered[number].height if number in numbered else FACE_OF_BODY * float(areas[number]) ** 0.5
-            before = self.sizes.get(number, 0.0)
-            if number not in numbered and number in self._heads:
-                sizes[number] = before
-            elif before and (number in self._heads or number not in numbered):
-                sizes[number] = STEADY * before + (1.0 - STEADY) * seen / rows
+        for number in map(int, np.flatnonzero(areas[1:]) + 1):
+            if number in numbered:
+                now, before = numbered[number].height / rows, self.sizes[number] if number in self._faced else None
+            elif number in self._faced:
+                now = before = self.sizes[number]
             else:
-                sizes[number] = seen / rows
-        self.sizes = sizes
+                now, before = FACE_OF_BODY * float(areas[number]) ** 0.5 / rows, self.sizes.get(number)
+            sizes[number] = now if before is None else STEADY * before + (1.0 - STEADY) * now
+        self.sizes, self._faced = sizes, self._heads.keys() & sizes.keys()
 
     def _inside(self, seeds: np.ndarray, covered: dict[int, np.ndarray], moved: np.ndarray, parts: np.ndarray,
                 picture: np.ndarray) -> np.ndarray:

@@ -61,7 +61,8 @@ class Whom:
         return self._shared(owner, person.shape, motion)
 
     def _choose_anew(self) -> None:
-        self._chosen, self._leading, self._lost, self._waits = NOBODY, 0, 0, False
+        self._chosen, self._lost, self._waits = NOBODY, 0, False
+        self._leading = self._since = 0
         self._last_seen: tuple[float, float] | None = None
 
     def _choose(self, owner: np.ndarray) -> None:
@@ -79,10 +80,12 @@ class Whom:
             self._last_seen, self._waits = self._middle_of(self._chosen), False
 
     def _let_lead(self, leader: int) -> None:
-        """Another one is the nearest once they have been so clearly for a while."""
+        """Another one is the nearest once they have been so clearly for a while; at once where the choice is new, for
+        not all faces were found then."""
         sizes = self._bodies.sizes
+        self._since += 1
         self._leading = self._leading + 1 if sizes[leader] > LEAD * sizes[self._chosen] else 0
-        if self._leading >= LEAD_FRAMES:
+        if self._leading >= LEAD_FRAMES or (self._leading and self._since < LEAD_FRAMES):
             self._chosen, self._leading = leader, 0
 
     def _picked(self) -> int:
@@ -90,6 +93,7 @@ class Whom:
         who, x, y = self._asked
         sizes = self._bodies.sizes
         if who == NEAREST:
+            self._since = 0
             return max(sizes, key=sizes.get, default=NOBODY)
         picked = self._nearest_to(x, y, REACH if self._waits or self._last_seen else np.inf)
         self._waits = picked == NOBODY
