@@ -108,6 +108,14 @@ def test_who_is_lost_for_a_moment_is_found_again():
     assert chosen(seen(whom, LEFT_PLACE, again, RIGHT, frames=FADED), again, RIGHT) == [True, False]
 
 
+def test_who_went_behind_another_is_not_taken_for_them():
+    whom, near, far = Whom(), Person(130, 52, top_px=20), Person(180, 40, (40, 160, 60), 60)
+    place = StreamSettings(who="place", who_x=180 / WIDE, who_y=80 / HIGH)
+    assert seen(whom, place, far, near, motion=None)[body_of(near)].mean() < 0.1
+    share = seen(whom, place, near, frames=PATIENCE_FRAMES)
+    assert share[body_of(near)].mean() < 0.1
+
+
 def test_another_choice_and_a_cut_choose_anew():
     whom = Whom()
     seen(whom, LEFT_PLACE, LEFT, RIGHT, motion=None)

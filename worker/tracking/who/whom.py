@@ -7,7 +7,7 @@ chosen nobody is restyled; where one person alone is in the picture and chosen, 
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 import cv2
@@ -19,7 +19,7 @@ from mirage_lsd.worker.tracking.person_memory import places
 from mirage_lsd.worker.tracking.who.bodies import Bodies
 
 LEAD, LEAD_FRAMES = 1.25, 24  # so much larger, for so many frames in a row, is somebody nearer than the chosen one
-PATIENCE_FRAMES = 12  # so long the chosen one may be lost, and whoever appears there is them
+PATIENCE_FRAMES = 12  # so long the chosen one may be lost, and whoever newly appears there is them
 SAME_PLACE = 0.15  # of the picture's height: so near where they were lost
 REACH = 0.1  # of the picture's height: so near the place must be whom we waited for
 SOFT, KEPT = (3, 3), 0.6  # pixels that a border between two people is blended over, and what a frame keeps of it
@@ -63,6 +63,7 @@ class Whom:
     def _choose_anew(self) -> None:
         self._chosen, self._lost, self._waits = NOBODY, 0, False
         self._leading = self._since = 0
+        self._others: Set[int] = set()  # who were there beside the chosen one
         self._last_seen: tuple[float, float] | None = None
 
     def _choose(self, owner: np.ndarray) -> None:
@@ -73,11 +74,12 @@ class Whom:
                 self._let_lead(max(sizes, key=sizes.get))
         elif self._last_seen is not None and self._lost < PATIENCE_FRAMES:
             self._lost += 1
-            self._chosen = self._nearest_to(*self._last_seen, SAME_PLACE) or self._chosen
+            self._chosen = self._nearest_to(*self._last_seen, SAME_PLACE, self._others) or self._chosen
         else:
             self._chosen = self._picked()
         if self._chosen in sizes:
             self._last_seen, self._waits = self._middle_of(self._chosen), False
+            self._others = sizes.keys() - {self._chosen}
 
     def _let_lead(self, leader: int) -> None:
         """Another one is the nearest once they have been so clearly for a while; at once where the choice is new, for
@@ -99,9 +101,10 @@ class Whom:
         self._waits = picked == NOBODY
         return picked
 
-    def _nearest_to(self, x: float, y: float, reach: float) -> int:
-        """Whose body is nearest to a place (shares of the picture), no farther than a share of its height."""
-        labels = self._bodies.labels
+    def _nearest_to(self, x: float, y: float, reach: float, others: Set[int] = frozenset()) -> int:
+        """Whose body is nearest to a place (shares of the picture), no farther than a share of its height; none of the
+        others."""
+        labels = np.where(np.isin(self._bodies.labels, list(others)), NOBODY, self._bodies.labels)
         rows, columns = np.nonzero(labels)
         if not len(rows):
             return NOBODY
