@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ from mirage_lsd.worker.tracking.eyes.sight import FACE_POINTS, HAND_POINTS, Hand
 FACE_BOX = np.float32([[178, 72], [272, 175]])  # of the astronaut's face by MediaPipe itself: left top, right bottom
 SIZE_PX = (640, 360)
 CELLS = (24, 40)
+SOURCE = np.full((360, 640, 4), 90, np.uint8)
 SOON_FRAMES = 60
 
 
@@ -147,21 +149,28 @@ def test_points_are_carried_as_the_picture_moved():
 def test_a_lost_hand_is_carried_for_some_frames_and_then_given_up():
     sight = Sight(hands=(hand_of(100, 180),))
     for frame in range(1, HELD_FRAMES + 1):
-        sight = carried(sight, Sight(), motion(0.5), SIZE_PX)
+        sight = carried(sight, Sight(), motion(0.5), SOURCE)
         assert sight.hands[0].held_frames == frame
-    assert carried(sight, Sight(), motion(0.5), SIZE_PX) == Sight()
+    assert carried(sight, Sight(), motion(0.5), SOURCE) == Sight()
 
 
 def test_a_hand_seen_anew_is_not_carried_beside_itself_but_another_one_is():
     before = Sight(hands=(hand_of(100, 180), hand_of(400, 180)))
-    now = carried(before, Sight(hands=(hand_of(110, 180),)), motion(0.0), SIZE_PX)
+    now = carried(before, Sight(hands=(hand_of(110, 180),)), motion(0.0), SOURCE)
     assert [hand.held_frames for hand in now.hands] == [0, 1]
 
 
 def test_nothing_is_carried_over_a_cut_or_out_of_the_picture():
     before = Sight(hands=(hand_of(620, 180),))
-    assert carried(before, Sight(), None, SIZE_PX) == carried(None, Sight(), motion(0.0), SIZE_PX) == Sight()
-    assert carried(before, Sight(), motion(3.0), SIZE_PX) == Sight()
+    assert carried(before, Sight(), None, SOURCE) == carried(None, Sight(), motion(0.0), SOURCE) == Sight()
+    assert carried(before, Sight(), motion(3.0), SOURCE) == Sight()
+
+
+def test_a_hand_is_not_carried_to_where_the_picture_has_another_colour():
+    skin, cloth = (np.full((360, 640, 4), color, np.uint8) for color in ((110, 140, 200, 255), (150, 60, 40, 255)))
+    before = Sight(hands=(replace(hand_of(300, 180), colors=np.full((HAND_POINTS, 3), (200, 140, 110), np.uint8)),))
+    assert carried(before, Sight(), motion(0.5), skin // 2).hands, "the same colour in the shade"
+    assert carried(before, Sight(), motion(0.5), cloth) == Sight()
 
 
 def test_a_missing_and_a_damaged_model_file_say_what_to_do(tmp_path, monkeypatch):

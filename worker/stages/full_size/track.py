@@ -24,7 +24,7 @@ class Track(Stage[ModelContext]):
 
     def __call__(self, job: Job) -> Job:
         seen = self._context.end_eyes()
-        job.sight = carried(None if job.cut else self._before, seen, job.motion, job.source.shape[1::-1])
+        job.sight = carried(None if job.cut else self._before, seen, job.motion, job.source)
         self._before = job.sight
         if len(job.sight.hands) > len(seen.hands):
             self._context.expect(job.sight)

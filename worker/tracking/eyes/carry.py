@@ -2,7 +2,7 @@
 """Hands that were there and are not found now, blurred or quick ones, are carried by the flow for a few frames.
 
 Called by the track stage. Pure numpy and OpenCV. Invariant: nothing is carried over a cut (no motion), nor for longer
-than HELD_FRAMES, nor beside the same hand seen anew.
+than HELD_FRAMES, nor beside the same hand seen anew, nor to where the picture has another colour than the hand had.
 """
 
 from __future__ import annotations
@@ -14,19 +14,22 @@ from mirage_lsd.worker.stages.base import FrameMotion
 from mirage_lsd.worker.tracking.eyes.sight import Hand, Sight
 
 HELD_FRAMES = 6
+OTHER_COLOR, LEAST_ALIKE = 0.08, 0.4  # share of the light that a channel may differ by, and of the points that do not
 _SAME = 0.8  # of the hand's extent: a hand seen this close is the carried one
 _STEPS = 3
 
 
-def carried(before: Sight | None, now: Sight, motion: FrameMotion | None, size_px: tuple[int, int]) -> Sight:
-    """What is seen now, with the hands that it lost. size_px: width and height of the source."""
+def carried(before: Sight | None, now: Sight, motion: FrameMotion | None, source: np.ndarray) -> Sight:
+    """What is seen now, with the hands that it lost. source: uint8 [H, W, 3 or 4] BGR(A)."""
     if before is None or motion is None:
         return now
-    kept = list(now.hands)
+    kept, size_px = list(now.hands), source.shape[1::-1]
     for hand in before.hands:
         if hand.held_frames < HELD_FRAMES:
-            held = hand.moved(moved_points(hand.points_px, motion.flow, size_px))
-            if _inside(held, size_px) and not any(_same(held, other) for other in kept):
+            went_px = moved_points(hand.points_px, motion.flow, size_px) - hand.points_px
+            held = hand.moved(hand.points_px + np.median(went_px, axis=0))  # as one
+            alike = _inside(held, size_px) and _alike(held, source)
+            if alike and not any(_same(held, other) for other in kept):
                 kept.append(held)
     return Sight(now.faces, tuple(kept))
 
@@ -43,6 +46,23 @@ def moved_points(points_px: np.ndarray, flow: np.ndarray, size_px: tuple[int, in
         went = [cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for field in fields]
         there_px = points_px - np.stack([part.reshape(-1) for part in went], 1) * cell_px
     return there_px.astype(np.float32)
+
+
+def _alike(hand: Hand, source: np.ndarray) -> bool:
+    """Whether most of its points still lie on its own colour, lighter or darker."""
+    if hand.colors is None:
+        return True
+    height_px, width_px = source.shape[:2]
+    x, y = np.clip(hand.points_px, 0, (width_px - 1, height_px - 1)).astype(int).T
+    now, own = (_chroma(colors) for colors in (source[y, x, 2::-1], hand.colors))
+    away = np.abs(now - np.median(own, axis=0)).max(axis=1)
+    return bool(np.mean(away < OTHER_COLOR) >= LEAST_ALIKE)
+
+
+def _chroma(colors: np.ndarray) -> np.ndarray:
+    """uint8 [n, 3] RGB -> float32 [n, 3]: each channel's share of the light."""
+    light = colors.astype(np.float32) + 8.0
+    return light / light.sum(axis=1, keepdims=True)
 
 
 def _inside(hand: Hand, size_px: tuple[int, int]) -> bool:

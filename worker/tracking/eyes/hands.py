@@ -87,12 +87,15 @@ class Hands:
         return True
 
     def _read(self, picture: np.ndarray, square: Square) -> Hand | None:
-        points, presence, *_ = self._landmarks(square.cut(picture, SIDE_PX))
+        cut = square.cut(picture, SIDE_PX)
+        points, presence, *_ = self._landmarks(cut)
         if float(presence.item()) < LEAST_PRESENCE:
             return None
         points = points.reshape(HAND_POINTS, 3)
         depth_px = points[:, 2] * np.float32(square.side_px / SIDE_PX)
-        return Hand(square.place(points[:, :2], SIDE_PX), float(presence.item()), 0, depth_px)
+        x, y = np.clip(points[:, :2], 0, SIDE_PX - 1).astype(int).T
+        colors = (cut[0, y, x] * 255).astype(np.uint8)
+        return Hand(square.place(points[:, :2], SIDE_PX), float(presence.item()), 0, colors, depth_px)
 
 
 def _around_palm(found: Found) -> Square:

@@ -26,11 +26,13 @@ class Face:
 class Hand:
     """points_px: float32 [21, 2] x and y: 0 wrist, then thumb, index, middle, ring and little finger from the palm
     outwards, four each; presence: 0..1; held_frames: for how many frames it was carried by the flow, 0 where it was
-    seen in this one; depth_px: float32 [21], towards the camera is negative."""
+    seen in this one; colors: uint8 [21, 3] RGB at the points when it was last seen;
+    depth_px: float32 [21], towards the camera is negative."""
 
     points_px: np.ndarray
     presence: float
     held_frames: int = 0
+    colors: np.ndarray | None = None
     depth_px: np.ndarray = field(default_factory=lambda: np.zeros(HAND_POINTS, np.float32))
 
     @property
