@@ -47,11 +47,13 @@ class StreamModel(Protocol):
 
 
 class Pipeline:
-    """host: whose model it is. made_by: how many frames each engine has made."""
+    """host: whose model it is. made_by: how many frames each engine has made. remark: what the status says of the last
+    one, "" for nothing."""
 
     def __init__(self, host: ModelHost, model: StreamModel, stages: Sequence[Stage], transport: FrameTransport) -> None:
         self.host, self.model, self.stages = host, model, tuple(stages)
         self.made_by: Counter[str] = Counter()
+        self.remark = ""
         self._transport = transport
         self._pictures = 0
         self._size_px: tuple[int, int] | None = None
@@ -90,6 +92,7 @@ class Pipeline:
                 job.stage_ms[stage.name] = since_ms(started_ns)
                 stages_ms += job.stage_ms[stage.name]
         self.made_by[self.model.engine] += 1
+        self.remark = job.remark
         self.host.record_frame(job.settings, self._size_px, stages_ms)
         return job
 

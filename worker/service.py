@@ -176,7 +176,8 @@ class Service:
             return "loading", choice.text
         if not choice.host.ready:
             return choice.host.state, choice.host.text
-        return "running", choice.text or choice.host.running_text(settings)
+        remark = stream.pipeline.remark if stream.pipeline is not None else ""
+        return "running", "; ".join(filter(None, (choice.text or choice.host.running_text(settings), remark)))
 
     def _report_state(self, stream_id: int, state: str, text: str) -> None:
         if self._reported_states.get(stream_id) == (state, text):

@@ -82,6 +82,24 @@ return function(obs, native, block, streams)
     obs.obs_properties_add_float_slider(props, "strength", "Strength", 0, 1, 0.01)
   end
 
+  local function add_who(props)
+    local who = choices(props, "who", "Who", {
+      { "everyone", "Everyone" }, { "nearest", "The nearest person" }, { "place", "The one at this place" },
+    })
+    obs.obs_property_set_long_description(who,
+      "Whom the look is put on; everybody else stays as the camera sees them. For mirage-lsd-tiny.")
+    for _, slider in ipairs({ { "who_x", "Place: from the left" }, { "who_y", "Place: from the top" } }) do
+      local place = obs.obs_properties_add_float_slider(props, slider[1], slider[2], 0, 100, 1)
+      obs.obs_property_float_set_suffix(place, " %")
+    end
+    obs.obs_property_set_modified_callback(who, function(shown, _, settings)
+      local chosen = obs.obs_data_get_string(settings, "who") == "place"
+      obs.obs_property_set_visible(obs.obs_properties_get(shown, "who_x"), chosen)
+      obs.obs_property_set_visible(obs.obs_properties_get(shown, "who_y"), chosen)
+      return true
+    end) -- the window calls it when it opens, too
+  end
+
   local function add_press(props, filter, name, title)
     obs.obs_properties_add_button(props, name, title, function()
       local stream = name == "open_presets" and filter.stream or streams.of_window(filter)
@@ -182,6 +200,7 @@ return function(obs, native, block, streams)
     obs.obs_properties_add_bool(props, "enabled", "Enable")
     add_status(props, filter)
     add_look(props, filter)
+    add_who(props)
     add_actions(props, filter)
     add_quality(props)
     add_timing(props)

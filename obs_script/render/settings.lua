@@ -4,7 +4,7 @@
 -- Called on OBS's UI thread, a request's thread, or where OBS brings new settings to a filter; never per frame.
 -- Defaults come from the Python half (StreamSettings), so that they are stated once.
 
--- Sent to the Python half. Kinds: bool, int, double, string.
+-- Sent to the Python half. Kinds: bool, int, double, string, percent (a share 0..1 there, 0..100 in OBS).
 local FIELDS = {
   { "enabled", "bool" },
   { "pipeline", "string" },
@@ -16,6 +16,9 @@ local FIELDS = {
   { "prompt", "string" },
   { "look", "string" },
   { "strength", "double" },
+  { "who", "string" },
+  { "who_x", "percent" },
+  { "who_y", "percent" },
   { "steps", "int" },
   { "working_size", "string" },
   { "device", "string" },
@@ -48,6 +51,7 @@ return function(obs, layout)
     bool = function(s, name) return tostring(obs.obs_data_get_bool(s, name)) end,
     int = function(s, name) return string.format("%.0f", obs.obs_data_get_int(s, name)) end,
     double = function(s, name) return string.format("%.17g", obs.obs_data_get_double(s, name)) end,
+    percent = function(s, name) return string.format("%.17g", obs.obs_data_get_double(s, name) / 100) end,
     string = function(s, name)
       return json_string((obs.obs_data_get_string(s, name) or ""):sub(1, MAX_BYTES[name] or MAX_TEXT_BYTES))
     end,
@@ -56,12 +60,14 @@ return function(obs, layout)
     bool = obs.obs_data_set_default_bool,
     int = obs.obs_data_set_default_int,
     double = obs.obs_data_set_default_double,
+    percent = function(s, name, share) obs.obs_data_set_default_double(s, name, 100 * share) end,
     string = obs.obs_data_set_default_string,
   }
   local readers = {
     bool = obs.obs_data_get_bool,
     int = obs.obs_data_get_int,
     double = obs.obs_data_get_double,
+    percent = obs.obs_data_get_double,
     string = obs.obs_data_get_string,
   }
 

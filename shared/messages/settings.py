@@ -19,6 +19,8 @@ TINY, V1 = MODELS
 DEVICES = ("auto", "cpu", "cuda", *(f"cuda:{index}" for index in range(16)))
 EDIT_REGIONS = ("everything", "person", "background", "garment", "upper garment", "lower garment", "hair", "face")
 TARGET_FPS = (24, 30, 60)
+WHO = ("everyone", "nearest", "place")
+EVERYONE, NEAREST, PLACE = WHO
 MIN_STEPS, MAX_STEPS = 1, 5
 MAX_SEED = 2**31 - 1
 MAX_PROMPT_CHARS = 1000
@@ -43,6 +45,7 @@ class StreamSettings(Checked):
     """enabled: restyle at all. pipeline: which stages. layers: what to wear and where to be, oldest first, each
     laid over those before it. prompt: more words, laid over all layers. fade_ms: how long a change of the look comes
     up, 0 is a cut. strength: 0 changes nothing, 1 all it can. steps: denoising steps a frame.
+    who: is restyled; "place": the one at (who_x, who_y), shares of the picture's width and height from its upper left.
     working_size: resolution the model works at, "auto": the largest that keeps pace. device: where it runs.
     seed: of the noise. target_fps: frames a second to aim at. keep_in_sync: hold source and sound until the
     processed frame is there.
@@ -55,6 +58,9 @@ class StreamSettings(Checked):
     prompt: str = string(MAX_PROMPT_CHARS, default="")
     fade_ms: int = integer(0, MAX_FADE_MS, default=0)
     strength: float = number(0.0, 1.0, default=1.0)
+    who: str = choice(*WHO, default=EVERYONE)
+    who_x: float = number(0.0, 1.0, default=0.5)
+    who_y: float = number(0.0, 1.0, default=0.5)
     steps: int = integer(MIN_STEPS, MAX_STEPS, default=3)
     working_size: str = choice(*WORKING_SIZES, default="auto")
     device: str = choice(*DEVICES, default="auto")

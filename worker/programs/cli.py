@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from mirage_lsd.shared.errors import MirageError
-from mirage_lsd.shared.messages.settings import EDIT_REGIONS, MODELS, TINY, WORKING_SIZES
+from mirage_lsd.shared.messages.settings import EDIT_REGIONS, EVERYONE, MODELS, TINY, WHO, WORKING_SIZES
 
 EXIT_REFUSED = 2
 EXIT_GATE_MISSED = 1
@@ -69,6 +69,14 @@ def size_px(text: str) -> tuple[int, int]:
     return size
 
 
+def place(text: str) -> tuple[float, float]:
+    """"25,40" (percent) → (0.25, 0.4); argparse turns the ValueError into its own message."""
+    x, y = (float(part) / 100.0 for part in text.split(","))
+    if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
+        raise ValueError(f"{text} is not in the picture")
+    return x, y
+
+
 def quality(text: str) -> int:
     """"90" → 90; argparse turns the ValueError into its own message."""
     value = int(text)
@@ -106,6 +114,9 @@ def _add_run(commands) -> None:
     run.add_argument("--prompt", default="", help='such as "red leather jacket, city at night"')
     run.add_argument("--preset", default="")
     run.add_argument("--strength", type=float, default=1.0)
+    run.add_argument("--who", default=EVERYONE, choices=WHO, help="is restyled; place: the one at --place")
+    run.add_argument("--place", type=place, default=(0.5, 0.5), metavar="X,Y",
+                     help="for --who place: percent of the picture from its upper left, such as 25,40")
     _add_model(run)
     run.add_argument("--structure-lock", type=float, default=0.5, help="v1: how much of the layout stays, 0 to 1")
     run.add_argument("--edit-region", default="everything", choices=EDIT_REGIONS, help="v1: where the edit may show")

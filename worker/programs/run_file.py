@@ -87,7 +87,8 @@ def report(film: FilmReader | SeriesReader, writer: FilmWriter | SeriesWriter, p
 def settings_of(options) -> StreamSettings:
     """The command line's options as settings."""
     plain = StreamSettings(
-        prompt=options.prompt, strength=options.strength, steps=options.steps, model=options.model,
+        prompt=options.prompt, strength=options.strength, who=options.who, who_x=options.place[0],
+        who_y=options.place[1], steps=options.steps, model=options.model,
         checkpoint=checkpoint_of(options), device=options.device,
         working_size=USUAL_SIZE if options.working_size == "auto" else options.working_size,
         structure_lock=options.structure_lock, edit_region=options.edit_region,

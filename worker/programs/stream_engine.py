@@ -89,7 +89,8 @@ class StreamEngine:
 
     device: "auto", "cpu", "cuda", "cuda:1", ... fp16: half precision on a graphics card. max_steps: denoising steps a
     frame, 1 to 5. resolution: (height, width) of the pictures handed out, None for the source's own. Further settings
-    by name: prompt, preset, strength, seed, working_size, structure_lock, edit_region (see StreamSettings).
+    by name: prompt, preset, strength, who, who_x, who_y, seed, working_size, structure_lock, edit_region (see
+    StreamSettings).
     """
 
     def __init__(self, model: str = TINY, device: str = "auto", fp16: bool = True, max_steps: int = 3,

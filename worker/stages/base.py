@@ -143,6 +143,7 @@ class Job:
     output: uint8 [height, width, 4] BGRA, the picture to show (None until a stage has made one).
     cut: whether the source shows another scene than in the last frame. motion: None after a cut, a resize or a reset.
     working .. sight: what the stages of mirage-lsd-tiny hand on; mirage-lsd-v1's lie in its program's buffers.
+    remark: what the status says of the frame, "" for nothing.
     stage_ms: how long each stage took, upload and download as well.
     """
 
@@ -158,6 +159,7 @@ class Job:
     past: Past | None = None
     edit: EditLayer | None = None
     sight: Sight | None = None
+    remark: str = ""
     stage_ms: dict[str, float] = field(default_factory=dict)
 
 

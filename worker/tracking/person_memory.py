@@ -44,7 +44,7 @@ class PersonMemory:
         if motion is None or self._person is None:
             self._person = None
             return mask
-        x, y = _places(motion[:2], size_px)
+        x, y = places(motion[:2], size_px)
         person = cv2.remap(self._person, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         moved = cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         lost = person - cv2.resize(mask, size_px, interpolation=cv2.INTER_AREA)
@@ -63,7 +63,7 @@ class PersonMemory:
         self._person = np.clip(cv2.max(cv2.resize(mask, size_px, interpolation=cv2.INTER_AREA), parsed), 0.0, 1.0)
 
 
-def _places(flow: np.ndarray, size_px: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def places(flow: np.ndarray, size_px: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Where every half-size pixel was: columns and rows, f32 [h/2,w/2] each."""
     x, y = (FINER * cv2.resize(plane, size_px, interpolation=cv2.INTER_LINEAR) for plane in flow)
     x += np.arange(size_px[0], dtype=np.float32)

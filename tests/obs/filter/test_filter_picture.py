@@ -195,5 +195,5 @@ def test_every_way_of_reading_back_gives_the_same_picture(studio, pictures, mode
 
 def test_the_filter_has_every_setting_the_properties_show(studio):
     defaults = studio.request("GetSourceFilterDefaultSettings", filterKind="mirage_lsd")["defaultFilterSettings"]
-    assert {"enabled", "preset", "prompt", "strength", "steps", "working_size", "device", "seed", "target_fps",
-            "keep_in_sync"} <= defaults.keys()
+    assert {"enabled", "preset", "prompt", "strength", "who", "who_x", "who_y", "steps", "working_size", "device",
+            "seed", "target_fps", "keep_in_sync"} <= defaults.keys()

@@ -13,7 +13,8 @@ from studio import FILTER_NAME, MIRAGE_SCRIPT, ROOT, Studio, alive, picture_file
 
 pytestmark = pytest.mark.obs
 CLICKER = Script(ROOT / "tests" / "obs" / "scripts" / "clicker.py")
-IN_ORDER = ["enabled", "status", "preset", "outfit", "hair", "scene", "light", "prompt", "strength", "actions",
+IN_ORDER = ["enabled", "status", "preset", "outfit", "hair", "scene", "light", "prompt", "strength", "who",
+            "who_x", "who_y", "actions",
             "presets_note", "open_presets", "steps", "working_size", "device", "seed", "target_fps",
             "keep_in_sync"]
 
@@ -57,6 +58,19 @@ def test_the_window_shows_every_control_and_the_presets(studio, folder):
     assert len(shown["lists"]["preset"]) > 24
     assert {"red leather jacket", "navy suit"} <= set(shown["lists"]["outfit"])
     assert shown["lists"]["light"] == ["", "daylight", "sunset", "night", "neon"]
+
+
+def test_who_is_restyled_is_chosen_there_and_a_place_in_percent(studio, folder):
+    studio.wait_styled("Still")
+    sliders = {"who_x", "who_y"}
+    assert "who" in look(studio, folder)["shown"] and not sliders & set(look(studio, folder)["shown"])
+    studio.set_filter("Still", who="place", who_x=25)
+    studio.wait_until(lambda: sliders <= set(look(studio, folder)["shown"]), "the sliders")
+    told = json.loads(studio.slot("Still").text("settings"))
+    assert (told["who"], told["who_x"], told["who_y"]) == ("place", 0.25, 0.5)
+    studio.set_filter("Still", who="everyone")
+    studio.wait_until(lambda: not sliders & set(look(studio, folder)["shown"]), "no sliders")
+    assert studio.slot("Still").get("lua_errors") == 0
 
 
 def test_the_buttons_change_the_look_and_the_lists_hold_whatever_is_worn(studio, folder):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stands in for a filter's open properties window: lists its properties and presses a button when a test asks.
 
-A test writes {"source", "filter", "button"} into $CLICKER_FOLDER/wanted.json; this writes the names, in order, and
-the status text into done.json. All libobs calls go through CDLL, on a thread of this script.
+A test writes {"source", "filter", "button"} into $CLICKER_FOLDER/wanted.json; this writes the names, in order,
+those that are shown, and the status text into done.json. All libobs calls go through CDLL, on a thread of this script.
 """
 
 import ctypes
@@ -27,11 +27,15 @@ for _name, _result, _arguments in (
     ("obs_properties_first", _POINTER, (_POINTER,)),
     ("obs_property_next", ctypes.c_bool, (ctypes.POINTER(_POINTER),)),
     ("obs_property_name", _TEXT, (_POINTER,)),
+    ("obs_property_visible", ctypes.c_bool, (_POINTER,)),
     ("obs_property_description", _TEXT, (_POINTER,)),
     ("obs_property_button_clicked", ctypes.c_bool, (_POINTER, _POINTER)),
     ("obs_property_list_item_count", ctypes.c_size_t, (_POINTER,)),
     ("obs_property_list_item_string", _TEXT, (_POINTER, ctypes.c_size_t)),
+    ("obs_properties_apply_settings", None, (_POINTER, _POINTER)),
     ("obs_properties_destroy", None, (_POINTER,)),
+    ("obs_source_get_settings", _POINTER, (_POINTER,)),
+    ("obs_data_release", None, (_POINTER,)),
     ("obs_source_release", None, (_POINTER,)),
 ):
     _function = getattr(_libobs, _name)
@@ -56,8 +60,13 @@ def _click(wanted):
     parent = _libobs.obs_get_source_by_name(wanted["source"].encode())
     found = _libobs.obs_source_get_filter_by_name(parent, wanted["filter"].encode())
     properties = _libobs.obs_source_properties(found)
+    settings = _libobs.obs_source_get_settings(found)
+    _libobs.obs_properties_apply_settings(properties, settings)  # as OBS's window does: it calls what follows a change
+    _libobs.obs_data_release(settings)
     status = _libobs.obs_property_description(_libobs.obs_properties_get(properties, b"status")).decode()
     names = _names(properties)
+    shown = [name for name in names
+             if _libobs.obs_property_visible(_libobs.obs_properties_get(properties, name.encode()))]
     there = [name for name in LISTS if name in names]
     lists = {name: _items(_libobs.obs_properties_get(properties, name.encode())) for name in there}
     if wanted["button"]:
@@ -65,7 +74,7 @@ def _click(wanted):
     _libobs.obs_properties_destroy(properties)
     _libobs.obs_source_release(found)
     _libobs.obs_source_release(parent)
-    return {"names": names, "status": status, "lists": lists}
+    return {"names": names, "shown": shown, "status": status, "lists": lists}
 
 
 def _follow():

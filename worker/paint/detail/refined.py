@@ -44,17 +44,24 @@ class Refiner:
         self._colours.reset()
 
     def __call__(
-        self, source: np.ndarray, working: np.ndarray, maps: LayerMaps, encoded: Encoded, sight: Sight, dyes: Dyes
+        self,
+        source: np.ndarray,
+        working: np.ndarray,
+        maps: LayerMaps,
+        encoded: Encoded,
+        sight: Sight,
+        dyes: Dyes,
+        chosen: np.ndarray | None = None,
     ) -> LayerMaps:
-        """source u8 [H,W,4] BGRA, working u8 [h,w,3] RGB: the same, small; maps at the working size -> maps at the fine
-        size, lit."""
+        """source u8 [H,W,4] BGRA, working u8 [h,w,3] RGB: the same, small; maps at the working size; chosen f32
+        [h,w] 0..1: whose pixels are restyled, None: everybody's -> maps at the fine size, lit."""
         grey = cv2.cvtColor(working, cv2.COLOR_RGB2GRAY).astype(np.float32)
         alpha = np.clip(maps.mask[1] + maps.mask[2] * (grey / 255.0), 0.0, 1.0)
         picture = fine_picture(source, alpha > SHOWN)
         if picture is None:
             return maps
         body = kept.body_of(sight, picture)
-        person = picture.cut(encoded.person_mask[0, 0])
+        person = picture.cut(encoded.person_mask[0, 0] * (1.0 if chosen is None else chosen))
         regions = {name: picture.cut(encoded.regions[0, place]) for name, place in
                    (("hair", REGION_HAIR), ("upper", REGION_UPPER), ("lower", REGION_LOWER))}  # fmt: skip
         regions["clothed"] = 1.0 - picture.cut(encoded.regions[0, [0, 2, 3]].sum(0))

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """refine: the maps at the fine size: what stays, where cloth ends, in which light, as the source itself shows it.
 
-Writes job.edit.maps and job.edit.behind. Called by the worker's loop thread. Invariant: what no word asks to change is in no map.
+Writes job.edit.maps, job.edit.behind and job.remark. Called by the worker's loop thread. Invariant: what no word asks
+to change, and whoever is not restyled, is in no map.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mirage_lsd.shared.messages.settings import EVERYONE
 from mirage_lsd.worker.hosts.model_context import ModelContext
 from mirage_lsd.worker.paint.apply_layer import scene_box
 from mirage_lsd.worker.paint.behind import Behind, background_share, person_seen, uncovering
@@ -17,41 +19,62 @@ from mirage_lsd.worker.paint.detail.refined import Refiner
 from mirage_lsd.worker.paint.layer_band import SCENE, LayerMaps
 from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.tracking.eyes.sight import Sight
+from mirage_lsd.worker.tracking.who.whom import Whom, for_chosen
 
 
 class Refine(Stage[ModelContext]):
-    """Keeps what was seen of the background, and the person's colours."""
+    """Keeps what was seen of the background, the person's colours, and who is restyled."""
 
     name = "refine"
 
     def __init__(self, context: ModelContext | None = None) -> None:
         super().__init__(context)
-        self._behind, self._refiner = Behind(), Refiner()
+        self._behind, self._refiner, self._whom = Behind(), Refiner(), Whom()
 
     def __call__(self, job: Job) -> Job:
-        maps = job.edit.maps
+        person = person_seen(job.encoded.person_mask[0, 0], job.encoded.background)
+        share = self._chosen(job, person)
+        maps, scene = job.edit.maps, bool(job.look.dyes.scene)
+        if share is not None:
+            maps = for_chosen(maps, share, person, scene)
         self._behind.follow(None if job.motion is None else job.motion.flow[0], job.encoded.background)
-        if not job.look.dyes.scene:
-            maps, job.edit.behind = self._uncovered(job, maps) if job.look.dyes.uncovers else (covering(maps), None)
+        if not scene:
+            maps, job.edit.behind = self._uncovered(job, maps, person) if job.look.dyes.uncovers else (covering(maps), None)
         sight = job.sight or Sight()
-        job.edit.maps = self._refiner(job.source, job.working.rgb, maps, job.encoded, sight, job.look.dyes)
+        job.edit.maps = self._refiner(
+            job.source, job.working.rgb, maps, job.encoded, sight, job.look.dyes, share
+        )
         return job
 
     def reset(self) -> None:
         """Forgets the background and the person."""
         self._behind.reset()
         self._refiner.reset()
+        self._whom.reset()
 
     def flush(self) -> None:
         """Gives the buffers back."""
         self._behind, self._refiner = Behind(), Refiner()
+        self._whom.flush()
 
-    def _uncovered(self, job: Job, maps: LayerMaps) -> tuple[LayerMaps, np.ndarray | None]:
+    def _chosen(self, job: Job, person: np.ndarray) -> np.ndarray | None:
+        """f32 [h,w] 0..1: the share of each pixel that is theirs who are restyled; None: everybody's is."""
+        if job.settings.who == EVERYONE:
+            self._whom.reset()
+            return None
+        motion = None if job.motion is None else job.motion.stacked()
+        size_px = np.float32(job.source.shape[1::-1])
+        faces = [face.points_px / size_px for face in job.sight.faces] if job.sight else []
+        share = self._whom(job.settings, person, job.working.rgb, motion, faces)
+        job.remark = self._whom.remark
+        return share
+
+    def _uncovered(self, job: Job, maps: LayerMaps, person: np.ndarray) -> tuple[LayerMaps, np.ndarray | None]:
         """The maps where the words keep the scene, and the source's own background u8 [H,W,3] BGR if they show it."""
         size_px = job.source.shape[1::-1]
         if scene_box(maps, size_px) is None:
             return maps, None
-        share = background_share(person_seen(job.encoded.person_mask[0, 0], job.encoded.background))
+        share = background_share(person)
         maps = uncovering(maps, share)
         box = scene_box(maps, size_px)
         return maps, box and self._behind(job.source, job.working.rgb, share, box)
