@@ -21,6 +21,8 @@ import numpy as np
 
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.vocabulary import (  # noqa: F401  the lists of words are part of this contract
+    BACKGROUNDS,
+    BLURRED,
     CATEGORIES,
     COLORS,
     EXPRESSIONS,
@@ -29,6 +31,7 @@ from mirage_lsd.shared.vocabulary import (  # noqa: F401  the lists of words are
     LOWERS,
     PATTERNS,
     SCENES,
+    TRANSPARENT,
     UPPERS,
     WORDS,
     Color,
@@ -75,6 +78,11 @@ class Conditions:
     @property
     def keeps_everything(self) -> bool:
         return self == Conditions() or self == Conditions(pattern=self.pattern)
+
+    @property
+    def changes_person(self) -> bool:
+        """Whether it is about more than the scene and the light."""
+        return not replace(self, scene="keep", light="keep").keeps_everything
 
     def to_tokens(self) -> tuple[np.ndarray, np.ndarray]:
         """What the nets are told: ids int64 [1,7] in CATEGORIES order, colors float32 [1,3,4] (0, 0, 0, given 0 or 1).

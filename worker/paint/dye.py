@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from mirage_lsd.shared.messages.settings import StreamSettings
-from mirage_lsd.worker.models.conditions import Conditions
+from mirage_lsd.worker.models.conditions import BACKGROUNDS, Conditions
 from mirage_lsd.worker.paint.cloth import NEUTRAL, UNTILED, Cloth, Color, standard_cloth
 
 DEFAULT_SEED = StreamSettings().seed
@@ -22,7 +22,8 @@ DEFAULT_SEED = StreamSettings().seed
 class Dyes:
     """What is painted at full size. None: that part is not dyed, the scene is the source's own, the light is kept.
 
-    Colours are RGB 0..1. scene and variant: which picture of paint/scenes.py; light: a word of LIGHTS.
+    Colours are RGB 0..1. scene and variant: which picture of paint/background/scenes.py, or a word of
+    BACKGROUNDS; light: a word of LIGHTS.
     """
 
     upper: Cloth | None = None
@@ -36,6 +37,11 @@ class Dyes:
     def pattern(self) -> Cloth | None:
         """The upper garment's cloth where it changes from place to place."""
         return self.upper if self.upper is not None and self.upper.pattern not in UNTILED else None
+
+    @property
+    def takes_place_away(self) -> bool:
+        """Whether the source's own place becomes nothing, or a blur, rather than a picture."""
+        return self.scene in BACKGROUNDS
 
     @property
     def glows(self) -> bool:

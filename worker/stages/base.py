@@ -90,7 +90,7 @@ class Encoded:
 class LookTokens:
     """The look that the frame wears (condition). tokens: float32 [1, 8, token], pooled: [1, token], region_tokens:
     [1, 8, region_token]; dyes: what is put on at full size; strength: 0..1; changed: the frame is the first in this
-    look at this size."""
+    look at this size; edits: whether the look changes the person, and not only scene and light."""
 
     tokens: np.ndarray
     pooled: np.ndarray
@@ -98,6 +98,7 @@ class LookTokens:
     dyes: Dyes
     strength: float
     changed: bool
+    edits: bool = True
 
 
 @dataclass(frozen=True)

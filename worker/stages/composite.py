@@ -10,10 +10,11 @@ import numpy as np
 
 from mirage_lsd.worker.hosts.model_context import ModelContext
 from mirage_lsd.worker.paint.apply_layer import LayerApplier, scene_box
+from mirage_lsd.worker.paint.background.own_place import OwnPlace
+from mirage_lsd.worker.paint.background.scenes import ScenePictures, put_behind
 from mirage_lsd.worker.paint.behind import Behind, background_share, person_seen, uncovering
 from mirage_lsd.worker.paint.layer_band import LayerMaps
 from mirage_lsd.worker.paint.light import LightGrade
-from mirage_lsd.worker.paint.scenes import ScenePictures, put_behind
 from mirage_lsd.worker.stages.base import Job, Stage
 
 
@@ -25,7 +26,7 @@ class Composite(Stage[ModelContext]):
 
     def __init__(self, context: ModelContext | None = None) -> None:
         super().__init__(context)
-        self._scenes, self._behind = ScenePictures(), Behind()
+        self._scenes, self._behind, self._own_place = ScenePictures(), Behind(), OwnPlace()
         self._applier: LayerApplier | None = None
         self._light: LightGrade | None = None
         self._output: np.ndarray | None = None
@@ -37,12 +38,18 @@ class Composite(Stage[ModelContext]):
             self._output = np.empty_like(job.source)
         maps, dyes, strength = job.edit.maps, job.look.dyes, job.look.strength
         self._behind.follow(None if job.motion is None else job.motion.flow[0], job.encoded.background)
-        if dyes.scene:
+        if job.motion is None:
+            self._own_place.reset()
+        if dyes.takes_place_away:
+            maps, scene = self._own_place.painted(maps, job.look.edits), None
+        elif dyes.scene:
             scene = self._scenes.fitted(dyes.scene, dyes.variant, size_px)
         else:
             maps, scene = self._uncovered(job, maps, size_px)
         job.output = self._applier.apply(job.source, maps, dyes, strength, scene, self._output)
-        if dyes.scene:
+        if dyes.takes_place_away:
+            self._own_place(job.output, job.source, job.encoded.person_mask[0, 0], job.edit.maps, job.look)
+        elif dyes.scene:
             put_behind(job.output, scene, strength)
         if dyes.light:
             self._light.apply(job.output, dyes.light, strength)
@@ -51,11 +58,12 @@ class Composite(Stage[ModelContext]):
     def reset(self) -> None:
         """Forgets the background; the buffers are filled anew each time."""
         self._behind.reset()
+        self._own_place.reset()
 
     def flush(self) -> None:
         """Gives the buffers back."""
         self._applier = self._light = self._output = None
-        self._behind = Behind()
+        self._behind, self._own_place = Behind(), OwnPlace()
 
     def _uncovered(self, job: Job, maps: LayerMaps, size_px: tuple[int, int]) -> tuple[LayerMaps, np.ndarray | None]:
         """The maps where the words keep the scene, and the source's own background u8 [H,W,3] BGR if they show it."""
