@@ -20,6 +20,7 @@ import numpy as np
 
 from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.hosts.engine_host import EngineHost
+from mirage_lsd.worker.pipeline import Pipeline
 from mirage_lsd.worker.programs.pictures import open_pictures
 from mirage_lsd.worker.tracking.person_mask import PersonMask
 
@@ -30,8 +31,8 @@ STILL = 3  # of 255
 LEAST_STEP = 25  # of 255: a fainter edge of the source tells no width
 
 
-def composite_ms(pipeline) -> tuple[list[float], list]:
-    """Has the pipeline's composite stage note its time; (the times, the jobs)."""
+def composite_ms(pipeline: Pipeline) -> list[float]:
+    """Has the pipeline note its composite stage's times, in the list returned."""
     times, run = [], pipeline.run
 
     def noting(job):
@@ -65,7 +66,7 @@ def profiles(plane: np.ndarray, points: np.ndarray, across: np.ndarray) -> np.nd
 def step_px(profile: np.ndarray) -> float:
     """How far a profile takes from .1 to .9 of its own range, around where it crosses the half nearest the middle."""
     low, high = profile[: 3 * FINE].mean(), profile[-3 * FINE :].mean()
-    share = (profile - low) / (high - low)
+    share = (profile - low) / (high - low or np.nan)
     crossings = np.flatnonzero((share[:-1] < 0.5) & (share[1:] >= 0.5))
     if not crossings.size:
         return float("nan")

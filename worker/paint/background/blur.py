@@ -11,6 +11,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from mirage_lsd.worker.paint.background.matte import reduced_px
+
 BLUR_PX = 384  # long side at which it is worked out
 RADIUS_PX = 8.0  # of the disc there, at full strength
 GAMMA = 2.2
@@ -25,8 +27,7 @@ def blurred_place(source: np.ndarray, matte: np.ndarray, person: np.ndarray, str
     """source u8 [H,W,4] BGRA; matte u8 [H,W]: what the look shows of the person; person f32 [h,w] 0..1: where they are
     in the source; strength 0..1 scales the disc -> u8 [H,W,3] BGR."""
     height_px, width_px = matte.shape
-    scale = min(1.0, BLUR_PX / max(width_px, height_px))
-    size_px = max(1, round(width_px * scale)), max(1, round(height_px * scale))
+    size_px = reduced_px(width_px, height_px, BLUR_PX)
     small = cv2.resize(source, size_px, interpolation=cv2.INTER_AREA)[..., :3]
     seen = cv2.resize(matte, size_px, interpolation=cv2.INTER_AREA).astype(np.float32) * np.float32(1 / 255)
     hidden = cv2.dilate(np.maximum(seen, cv2.resize(person, size_px, interpolation=cv2.INTER_LINEAR)), MARGIN)

@@ -11,9 +11,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.paint.background.matte import guide_size_px
+from mirage_lsd.worker.paint.background.matte import reduced_px
 
-AROUND_PX = (13, 13)  # of the guide's size: from so far the colours beside an edge are taken
+SMALL_PX = 320  # long side at which the colours beside an edge are looked at
+AROUND_PX = (7, 7)  # there: from so far they are taken
 SURE = 0.9  # of the matte, or of what it leaves
 RIM = np.ones((5, 5), np.uint8)  # beyond the edge a picture that is scaled still reads colours
 FOUND = 0.01  # share of the blur's window that must be sure
@@ -50,23 +51,25 @@ def put_before(picture: np.ndarray, matte: np.ndarray, place: np.ndarray, streng
 def take_place_out(picture: np.ndarray, matte: np.ndarray, strength: float) -> None:
     """Gives the pixels at the edge of a matte u8 [H,W] the person's colours, as far as `strength` takes the place away;
     picture u8 [H,W,4] BGRA is changed in place."""
-    rows, columns = np.nonzero((cv2.dilate(matte, RIM) > 0) & (matte < 255))
-    if not rows.size:
+    places = np.flatnonzero((cv2.dilate(matte, RIM) > 0) & (matte < 255))
+    if not places.size:
         return
+    rows, columns = np.divmod(places, matte.shape[1])
     change = _person_over_place(picture, matte)
     high, wide = change.shape[:2]
-    person = matte[rows, columns].astype(np.float32) * np.float32(1 / 255)
+    person = matte.reshape(-1)[places].astype(np.float32) * np.float32(1 / 255)
     weight = (1.0 - person) * strength
     if strength < 1.0:
         weight *= person / (1.0 - strength * (1.0 - person))
+    colors = picture.reshape(-1, 4)
     moved = change[rows * high // matte.shape[0], columns * wide // matte.shape[1]] * weight[:, None]
-    moved += picture[rows, columns, :3]
-    picture[rows, columns, :3] = np.clip(np.rint(moved, out=moved), 0.0, 255.0)
+    moved += colors[places, :3]
+    colors[places, :3] = np.clip(np.rint(moved, out=moved), 0.0, 255.0)
 
 
 def _person_over_place(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
     """f32 [h,w,3], small: how much brighter the person is around than the place, 0 where one of them is not near."""
-    size_px = guide_size_px(picture.shape[1], picture.shape[0])
+    size_px = reduced_px(picture.shape[1], picture.shape[0], SMALL_PX)
     small = cv2.resize(picture, size_px, interpolation=cv2.INTER_AREA)[..., :3].astype(np.float32)
     person = cv2.resize(matte, size_px, interpolation=cv2.INTER_AREA).astype(np.float32) * np.float32(1 / 255)
     (ours, near), (theirs, far) = (_mean_of(small, np.clip((share - SURE) * (1.0 / (1.0 - SURE)), 0.0, 1.0))
@@ -79,8 +82,8 @@ def _person_over_place(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
 def _mean_of(picture: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The mean colour f32 [h,w,3] around of what has a share f32 [h,w], and how much of that there is, f32 [h,w]."""
     found = cv2.blur(share, AROUND_PX)
-    sums = cv2.blur(picture * share[..., None], AROUND_PX)
-    return sums / np.maximum(found, 1e-4)[..., None], found
+    sums = cv2.blur(cv2.multiply(picture, cv2.merge([share] * 3)), AROUND_PX)
+    return cv2.divide(sums, cv2.merge([np.maximum(found, 1e-4)] * 3)), found
 
 
 def _seen(strength: float) -> np.ndarray:
