@@ -12,7 +12,7 @@ from studio import Studio
 pytestmark = pytest.mark.obs
 BELOW_RGB = (30, 200, 60)
 SIZE_PX = 320, 180
-CORNER, FACE = (slice(0, 25), slice(230, 300)), (slice(32, 52), slice(128, 150))
+CORNER, FACE = (slice(0, 60), slice(0, 60)), (slice(32, 52), slice(128, 150))
 
 
 @pytest.fixture

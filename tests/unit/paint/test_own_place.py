@@ -70,6 +70,10 @@ def test_what_the_layer_does_not_know_is_nobody():
     there = person() > 0.3
     assert np.array_equal(known_person(mask, kept)[there], mask[there])
     assert known_person(mask, np.zeros_like(mask)).max() == 0
+    kept[20:24, 10:14] = mask[20:60, 10:40] = 1.0
+    assert known_person(mask, kept)[40, 25] == 1.0, "somebody else"
+    mask[24:60, 10:40] = 0.0
+    assert known_person(mask, kept)[20:60, 10:40].max() == 0, "a speck"
 
 
 def test_what_the_look_paints_beyond_the_person_is_shown_and_what_it_uncovers_is_not():

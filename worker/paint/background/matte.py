@@ -21,6 +21,7 @@ UNSURE = np.ones((9, 9), np.uint8)  # ... and is wrong by no more than this (a b
 STEEPNESS = 2.0  # a guided filter's borders are softer than those it follows
 SOFTEST_PX = (3, 3)  # the chroma of a camera's picture is made of steps of two pixels
 PERSON_FROM, KNOWN_FROM = 0.3, 0.6  # a segmenter's share that may be a person, a layer's that surely is one
+SPECK = 0.03  # of the largest person; a hand alone is larger
 LAYER_SHARE, LAYER_SHARE_EDITED = 0.3, 0.65  # what the layer's word weighs beside the segmenter's
 DECIDED = 4.0  # how steeply it is decided between the two
 MID_LUMA = 0.4
@@ -40,11 +41,13 @@ def kept_share(maps: LayerMaps) -> np.ndarray:
 
 def known_person(person: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """The segmenter's person f32 [h,w] 0..1 without those of its blots in which the layer knows nobody (kept f32
-    [h,w])."""
-    count, blots = cv2.connectedComponents((person > PERSON_FROM).astype(np.uint8))
+    [h,w]), and without specks."""
+    count, blots, boxes, _ = cv2.connectedComponentsWithStats((person > PERSON_FROM).astype(np.uint8))
     known = np.zeros(count, np.uint8)
     known[np.unique(blots[kept > KNOWN_FROM])] = 1
     known[0] = 0
+    sizes = boxes[:, cv2.CC_STAT_AREA] * known
+    known[sizes < SPECK * sizes.max()] = 0
     return person * cv2.dilate(known[blots], FEWEST_PX)
 
 
