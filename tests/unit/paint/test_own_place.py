@@ -123,8 +123,8 @@ def test_strength_makes_it_half_transparent_and_none_at_all():
 
 def test_the_place_is_blurred_without_the_person():
     place = blurred_place(frame(), outline(), person(), 1.0)
-    assert place.shape == (HEIGHT_PX, WIDTH_PX, 3)
-    assert np.abs(place.astype(int) - WALL).max() <= 3, "the wall is plain: nobody glows around themselves"
+    assert place.shape == (HEIGHT_PX, WIDTH_PX, 4) and (place[..., 3] == 255).all()
+    assert np.abs(place[..., :3].astype(int) - WALL).max() <= 3, "the wall is plain: nobody glows around themselves"
     shown = put_before(frame(), outline(), place, 1.0)
     assert (shown[outline() == 255] == frame()[outline() == 255]).all() and (shown[..., 3] == 255).all()
     assert np.array_equal(put_before(frame(), outline(), place, 0.0), frame())
@@ -140,9 +140,9 @@ def test_everybody_and_nobody_are_pictures_too():
 
 
 def test_a_lamp_becomes_a_disc():
-    disc = disc_of(8.0)
-    assert disc.sum() == pytest.approx(1.0, abs=1e-5) and disc.shape == (17, 17)
-    assert disc[8, 8] == disc[8, 14] and disc[0, 0] == 0
+    disc = disc_of(6.0)
+    assert disc.sum() == pytest.approx(1.0, abs=1e-5) and disc.shape == (13, 13)
+    assert disc[6, 6] == disc[6, 10] and disc[0, 0] == 0
 
 
 @pytest.fixture(scope="module")

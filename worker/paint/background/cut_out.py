@@ -35,16 +35,14 @@ def cut_out(picture: np.ndarray, matte: np.ndarray, strength: float) -> np.ndarr
 
 
 def put_before(picture: np.ndarray, matte: np.ndarray, place: np.ndarray, strength: float) -> np.ndarray:
-    """picture u8 [H,W,4] BGRA, changed in place and returned: the place u8 [H,W,3] BGR by `strength` 0..1 where the
-    matte u8 [H,W] is not the person's."""
+    """picture u8 [H,W,4] BGRA, changed in place and returned: the place u8 [H,W,4] BGRA by `strength` 0..1 where the
+    matte u8 [H,W] is not the person's; alpha stays."""
     if strength <= 0.0:
         return picture
     take_place_out(picture, matte, strength)
-    seen = cv2.LUT(matte, _seen(strength)).astype(np.float32) * np.float32(1 / 255)
-    mixed = cv2.blendLinear(cv2.cvtColor(picture, cv2.COLOR_BGRA2BGR), place, seen, 1.0 - seen)
-    changed = cv2.compare(matte, 255, cv2.CMP_NE)
     alpha = cv2.extractChannel(picture, 3)
-    cv2.copyTo(cv2.cvtColor(mixed, cv2.COLOR_BGR2BGRA), changed, picture)
+    seen = _seen(strength).astype(np.float32) * np.float32(1 / 255)
+    cv2.blendLinear(picture, place, cv2.LUT(matte, seen), cv2.LUT(matte, 1.0 - seen), dst=picture)
     return cv2.insertChannel(alpha, picture, 3)
 
 

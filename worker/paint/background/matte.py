@@ -15,9 +15,9 @@ from mirage_lsd.worker.paint.guided import guided_coefficients
 from mirage_lsd.worker.paint.layer_band import SCENE, LayerMaps
 
 GUIDE_PX = 640  # long side at which the filter is worked out
-RADIUS_PX, EPS = 4, 2e-4  # of it; a step of some 4 of 255 counts as an edge
+RADIUS_PX, EPS = 4, 1e-3  # of it; a step of some 8 of 255 counts as an edge
 FIRST_PX = 8  # radius at half of it: the segmenter's border is moved to an edge that is so far away ...
-UNSURE = np.ones((9, 9), np.uint8)  # ... and is wrong by no more than this (a bright forehead is no wall)
+UNSURE = np.ones((5, 5), np.uint8)  # ... and is wrong by no more than this (a bright forehead is no wall)
 STEEPNESS = 2.0  # a guided filter's borders are softer than those it follows
 SOFTEST_PX = (3, 3)  # the chroma of a camera's picture is made of steps of two pixels
 PERSON_FROM, KNOWN_FROM = 0.3, 0.6  # a segmenter's share that may be a person, a layer's that surely is one
