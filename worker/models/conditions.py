@@ -48,6 +48,8 @@ DEFAULT_COLORS: dict[str, Color] = {
     "jeans": (55, 80, 125), "shorts": (170, 155, 105), "skirt": (25, 25, 28),
     "short": (60, 40, 28), "long": (60, 40, 28), "bun": (60, 40, 28), "hat": (25, 35, 75),
 }
+TABLE_ROWS: dict[str, int] = {**{field: len(words) for field, words in CATEGORIES.items()}, "scene": 1 + len(SCENES)}
+"""Of the nets' tables of words. The scene's ids are 0 and 1 alone (`to_tokens`), so that BACKGROUNDS need no rows."""
 PATTERN_COLOR: Color = COLORS["white"]  # what a pattern is printed on where no colour is said
 
 
