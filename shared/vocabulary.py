@@ -21,11 +21,12 @@ PATTERNS = ("plain", "stripes", "check", "dots", "camouflage", "floral", "neon t
 LOWERS = ("keep", "trousers", "jeans", "shorts", "skirt")
 HAIRS = ("keep", "short", "long", "bun", "bald", "hat")
 EXPRESSIONS = ("keep", "smile", "surprised")
-SCENES = ("city night", "forest", "beach", "sci-fi", "studio", "space")
+SCENES = ("city night", "forest", "beach", "sci-fi", "studio", "space")  # places, each with its pictures
+TRANSPARENT, BLURRED = BACKGROUNDS = ("transparent", "blurred")  # what becomes of the source's own place
 LIGHTS = ("keep", "daylight", "sunset", "night", "neon")
 CATEGORIES: dict[str, tuple[str, ...]] = {
     "upper": UPPERS, "pattern": PATTERNS, "lower": LOWERS, "hair": HAIRS, "expression": EXPRESSIONS,
-    "scene": ("keep", *SCENES), "light": LIGHTS,
+    "scene": ("keep", *SCENES, *BACKGROUNDS), "light": LIGHTS,
 }
 
 COLORS: dict[str, Color] = {
@@ -62,6 +63,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "night city": ("scene", "city night"), "city": ("scene", "city night"), "sci fi": ("scene", "sci-fi"),
     "scifi": ("scene", "sci-fi"), "spaceship": ("scene", "sci-fi"), "woods": ("scene", "forest"),
     "seaside": ("scene", "beach"), "photo studio": ("scene", "studio"), "outer space": ("scene", "space"),
+    **{word: ("scene", TRANSPARENT) for word in (TRANSPARENT, "transparent background", "no background",
+                                                 "remove background", "remove the background", "cut out", "cutout")},
+    **{word: ("scene", BLURRED) for word in (BLURRED, "blurred background", "blur", "blur background",
+                                             "blur the background", "bokeh")},
     **{word: ("light", word) for word in LIGHTS[1:]}, **{f"{word} light": ("light", word) for word in LIGHTS[1:]},
     "neon lights": ("light", "neon"), "evening": ("light", "sunset"),
 }

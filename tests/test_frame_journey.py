@@ -49,6 +49,17 @@ def test_passthrough_gives_every_pixel_back(owner, size):
         assert np.array_equal(shown.picture, source)
 
 
+def test_a_transparent_look_comes_out_of_the_ring_with_its_alpha(owner):
+    """Nobody is there: all of it is transparent, and tells nothing of what was."""
+    owner.open_stream(1, 160, 90)
+    owner.apply(1, 1, pipeline="lsd", prompt="transparent")
+    owner.wait_ready()
+    source = np.full((90, 160, 4), (150, 160, 170, 255), np.uint8)
+    assert not owner.shown(1, owner.send(1, source)).picture.any()
+    owner.apply(1, 2, pipeline="lsd", prompt="transparent", strength=0.0)
+    assert np.array_equal(owner.shown(1, owner.send(1, source)).picture, source)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="priorities are classes there")
 def test_the_worker_gives_way_to_obs(owner):
     assert psutil.Process(owner.process.pid).nice() >= max(PICTURE, psutil.Process().nice())

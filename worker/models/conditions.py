@@ -21,6 +21,8 @@ import numpy as np
 
 from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.shared.vocabulary import (  # noqa: F401  the lists of words are part of this contract
+    BACKGROUNDS,
+    BLURRED,
     CATEGORIES,
     COLORS,
     EXPRESSIONS,
@@ -29,6 +31,7 @@ from mirage_lsd.shared.vocabulary import (  # noqa: F401  the lists of words are
     LOWERS,
     PATTERNS,
     SCENES,
+    TRANSPARENT,
     UPPERS,
     WORDS,
     Color,
@@ -45,6 +48,8 @@ DEFAULT_COLORS: dict[str, Color] = {
     "jeans": (55, 80, 125), "shorts": (170, 155, 105), "skirt": (25, 25, 28),
     "short": (60, 40, 28), "long": (60, 40, 28), "bun": (60, 40, 28), "hat": (25, 35, 75),
 }
+TABLE_ROWS: dict[str, int] = {**{field: len(words) for field, words in CATEGORIES.items()}, "scene": 1 + len(SCENES)}
+"""Of the nets' tables of words. The scene's ids are 0 and 1 alone (`to_tokens`), so that BACKGROUNDS need no rows."""
 PATTERN_COLOR: Color = COLORS["white"]  # what a pattern is printed on where no colour is said
 
 
@@ -75,6 +80,11 @@ class Conditions:
     @property
     def keeps_everything(self) -> bool:
         return self == Conditions() or self == Conditions(pattern=self.pattern)
+
+    @property
+    def changes_person(self) -> bool:
+        """Whether it is about more than the scene and the light."""
+        return not replace(self, scene="keep", light="keep").keeps_everything
 
     def to_tokens(self) -> tuple[np.ndarray, np.ndarray]:
         """What the nets are told: ids int64 [1,7] in CATEGORIES order, colors float32 [1,3,4] (0, 0, 0, given 0 or 1).

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from mirage_lsd.shared.messages.settings import StreamSettings
-from mirage_lsd.worker.models.conditions import Conditions
+from mirage_lsd.worker.models.conditions import BACKGROUNDS, Conditions
 from mirage_lsd.worker.paint.cloth import NEUTRAL, UNTILED, Cloth, Color, standard_cloth
 from mirage_lsd.worker.paint.detail.folds import COTTON, MATERIALS, Material
 
@@ -24,8 +24,8 @@ OPEN = ("jacket", "leather jacket", "suit")
 class Dyes:
     """What is painted at full size. None: that part is not dyed, the scene is the source's own, the light is kept.
 
-    Colours are RGB 0..1. scene and variant: which picture of paint/scenes.py; light: a word of LIGHTS;
-    open: the garment is worn open over another.
+    Colours are RGB 0..1. scene and variant: which picture of paint/background/scenes.py, or a word of
+    BACKGROUNDS; light: a word of LIGHTS; open: the garment is worn open over another.
     """
 
     upper: Cloth | None = None
@@ -47,6 +47,11 @@ class Dyes:
         """Whether the look may show what was hidden: hair that goes, another shape of trousers or skirt. A garment
         follows the outline of the old one."""
         return self.hair is not None or self.lower is not None
+
+    @property
+    def takes_place_away(self) -> bool:
+        """Whether the source's own place becomes nothing, or a blur, rather than a picture."""
+        return self.scene in BACKGROUNDS
 
     @property
     def glows(self) -> bool:

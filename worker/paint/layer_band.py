@@ -43,7 +43,8 @@ class LayerMaps:
     at any size.
 
     layer f32 [3,h,w] BGR 0..510; mask f32 [3,h,w] (detail, offset, slope); shares f32 [4,h,w] 0..1 (upper, lower,
-    hair, scene); surface f32 [h',w',2] canonical x and z in metres; light: None for the nets' own.
+    hair, scene); surface f32 [h',w',2] canonical x and z in metres; light: None for the nets' own; guide f32
+    [1,5]: weights of B, G, R, A and 1 that give the grey u8 which the mask's slope goes by, None for the luminance.
     """
 
     layer: np.ndarray
@@ -52,6 +53,7 @@ class LayerMaps:
     surface: np.ndarray
     light: ClothLight | None = None
     rim: Rim | None = None
+    guide: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Band:
         gray = cv2.cvtColor(inside, cv2.COLOR_BGRA2GRAY, dst=self._get("gray", inside.shape[:2], np.uint8))
         luma = self._get("luma", gray.shape)
         np.copyto(luma, gray)
-        detail, alpha = self._masks(work.maps.mask, box, luma)
+        detail, alpha = self._masks(work.maps, box, luma, inside)
         layer = self._layer(work, box, detail, luma)
         if work.strength < 1.0:
             np.multiply(alpha, np.float32(work.strength), out=alpha)
@@ -109,11 +111,18 @@ class Band:
         for plane, place in zip(own, behind, strict=False):
             np.copyto(plane, cv2.blendLinear(plane, place, rest, weight))
 
-    def _masks(self, mask: np.ndarray, box: Box, luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """detail and alpha at full size, f32 [H,W]."""
+    def _masks(
+        self, maps: LayerMaps, box: Box, luma: np.ndarray, inside: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """detail and alpha at full size, f32 [H,W]; inside u8 [H,W,4]: the frame in the box."""
+        mask = maps.mask
         detail, alpha, slope = (self._scaled(name, cut(mask[index], box.near), box)
                                 for index, name in enumerate(("detail", "alpha", "slope")))
-        cv2.multiply(slope, luma, dst=slope, scale=1.0 / 255.0)
+        guide = luma
+        if maps.guide is not None:
+            guide = self._get("guide", luma.shape)
+            np.copyto(guide, cv2.transform(inside, maps.guide))
+        cv2.multiply(slope, guide, dst=slope, scale=1.0 / 255.0)
         np.add(alpha, slope, out=alpha)
         np.clip(alpha, 0.0, 1.0, out=alpha)
         return detail, alpha

@@ -163,3 +163,19 @@ def as_bgra(picture: Any) -> np.ndarray:
     if picture.ndim == 3 and picture.shape[2] == 4:
         return np.ascontiguousarray(picture)
     raise VideoFileError(f"a picture must have 1, 3 or 4 channels; got shape {picture.shape}", "bad_picture")
+
+
+def is_opaque(picture: np.ndarray) -> bool:
+    """Whether nothing shines through a picture uint8 [h, w, 4]."""
+    return cv2.minMaxLoc(cv2.extractChannel(picture, 3))[0] == 255
+
+
+def over(picture: np.ndarray, behind: np.ndarray | None = None) -> np.ndarray:
+    """picture: uint8 [h, w, 4] BGRA, straight alpha; behind: uint8 [h, w, 3], black by default → uint8 [h, w, 4], what
+    is seen, opaque. The same picture where nothing shines through."""
+    if is_opaque(picture):
+        return picture
+    alpha = cv2.extractChannel(picture, 3).astype(np.float32) * np.float32(1 / 255)
+    color = cv2.cvtColor(picture, cv2.COLOR_BGRA2BGR)
+    below = np.zeros_like(color) if behind is None else behind
+    return cv2.cvtColor(cv2.blendLinear(color, below, alpha, 1.0 - alpha), cv2.COLOR_BGR2BGRA)

@@ -28,7 +28,7 @@ from mirage_lsd.worker.models.config import USUAL_SIZE
 from mirage_lsd.worker.pipeline import Pipeline
 from mirage_lsd.worker.processes import program_end
 from mirage_lsd.worker.programs.engine_arguments import EngineLook, StreamEngineError, settings_made, size_px_of
-from mirage_lsd.worker.programs.pictures import Pictures, open_pictures
+from mirage_lsd.worker.programs.pictures import Pictures, open_pictures, over
 from mirage_lsd.worker.programs.window import Window
 
 OnFrame = Callable[[np.ndarray], Any]
@@ -46,7 +46,8 @@ class Restyler:
         self._pipeline: Pipeline | None = None
 
     def __call__(self, picture: np.ndarray, settings: StreamSettings, is_live: bool) -> np.ndarray:
-        """uint8 [h, w, 4] BGRA → uint8 [h, w, 3] BGR; a live picture passes untouched where no model is there."""
+        """uint8 [h, w, 4] BGRA → uint8 [h, w, 3] BGR, black where it is transparent; a live picture passes untouched
+        where no model is there."""
         if not is_live and settings.working_size == "auto":
             settings = replace(settings, working_size=USUAL_SIZE)  # a file has time; how fast it runs must not show
         choice = self._choose(settings, wait=not is_live)
@@ -54,7 +55,7 @@ class Restyler:
         if settings.enabled and host and (not is_live or host.prepare(width_px, height_px, settings.working_size)):
             picture = self._pipeline_of(host, is_live).restyle(picture, settings)
         self.text = choice.text or host.text
-        return np.ascontiguousarray(picture[..., :3])
+        return np.ascontiguousarray(over(picture)[..., :3])
 
     def close(self) -> None:
         """Lets the models go."""

@@ -18,10 +18,12 @@ from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.pipeline import Pipeline
 from mirage_lsd.worker.presets.presets import THUMBNAILS, load_library
+from mirage_lsd.worker.programs.pictures import over
 
 SIZE_PX = (176, 99)
 DRAWN_PX = (640, 360)
 FRAMES = 8
+CHECK_PX, CHECKS = 32, (235, 195)
 MAX_BYTES = 400_000
 JPEG_QUALITY = 82
 
@@ -64,7 +66,14 @@ def drawn(pipeline: Pipeline, person: np.ndarray, preset: Preset) -> np.ndarray:
     pipeline.reset()
     for _ in range(FRAMES):
         picture = pipeline.restyle(person, settings)
-    return cv2.resize(picture[..., :3], SIZE_PX, interpolation=cv2.INTER_AREA)
+    return cv2.resize(over(picture, checkerboard(DRAWN_PX))[..., :3], SIZE_PX, interpolation=cv2.INTER_AREA)
+
+
+def checkerboard(size_px: tuple[int, int]) -> np.ndarray:
+    """uint8 [h, w, 3]: what editors of pictures show where a picture is transparent."""
+    columns, rows = (np.arange(side) // CHECK_PX % 2 for side in size_px)
+    light = np.where(columns[None, :] ^ rows[:, None], CHECKS[0], CHECKS[1]).astype(np.uint8)
+    return cv2.cvtColor(light, cv2.COLOR_GRAY2BGR)
 
 
 def _person(path: Path | None) -> np.ndarray:

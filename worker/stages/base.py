@@ -91,7 +91,7 @@ class Encoded:
 class LookTokens:
     """The look that the frame wears (condition). tokens: float32 [1, 8, token], pooled: [1, token], region_tokens:
     [1, 8, region_token]; dyes: what is put on at full size; strength: 0..1; changed: the frame is the first in this
-    look at this size."""
+    look at this size; edits: whether the look changes the person, and not only scene and light."""
 
     tokens: np.ndarray
     pooled: np.ndarray
@@ -99,6 +99,7 @@ class LookTokens:
     dyes: Dyes
     strength: float
     changed: bool
+    edits: bool = True
 
 
 @dataclass(frozen=True)
@@ -123,13 +124,14 @@ class Past:
 @dataclass
 class EditLayer:
     """The edit in the making. latent: float32 [1, 24, rows, columns] (denoise); buffers: float32 [1, 8, h, w] in
-    BUFFERS order, undyed colour, alpha and shares (decode); maps: the layer in the form that is laid on (upscale, at the
-    working size, then refine, at the fine size); behind: uint8 [H, W, 3] BGR, the source's background where a look
+    BUFFERS order, undyed colour, alpha and shares (decode); maps: the layer in the form that is laid on, at the
+    working size (upscale); fine: the same at the fine size (refine); behind: uint8 [H, W, 3] BGR, the source's background where a look
     uncovers it, else None (refine)."""
 
     latent: np.ndarray
     buffers: np.ndarray | None = None
     maps: LayerMaps | None = None
+    fine: LayerMaps | None = None
     behind: np.ndarray | None = None
 
 

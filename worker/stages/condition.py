@@ -34,7 +34,8 @@ class Condition(Stage[ModelContext]):
             self._tokens = self._context.run("condition", ids=ids, colors=colors)
             self._key = key
         dyes = dyes_for(look.conditions, job.settings.seed)
-        job.look = LookTokens(**self._tokens, dyes=dyes, strength=look.strength, changed=changed)
+        job.look = LookTokens(**self._tokens, dyes=dyes, strength=look.strength, changed=changed,
+                              edits=look.conditions.changes_person)
         return job
 
     def flush(self) -> None:

@@ -34,6 +34,18 @@ def test_every_known_phrase_parses_alone():
         assert parse_conditions(f"{color} hoodie").upper_color == COLORS[color]
 
 
+@pytest.mark.parametrize(("words", "scene"), [
+    ("transparent", "transparent"), ("transparent background", "transparent"), ("No background", "transparent"),
+    ("remove the background", "transparent"), ("cut out, red hoodie", "transparent"), ("blurred", "blurred"),
+    ("blurred background", "blurred"), ("blur my background", "blurred"), ("navy suit with bokeh", "blurred"),
+])  # fmt: skip
+def test_what_becomes_of_the_own_place_is_a_scene(words, scene):
+    look = parse_conditions(words)
+    assert look.scene == scene
+    assert look.to_tokens()[0].tolist() == parse_conditions(words + ", forest").to_tokens()[0].tolist()
+    assert look.changes_person == ("hoodie" in words or "suit" in words)
+
+
 def test_empty_prompt_keeps_everything():
     assert parse_conditions("") == Conditions()
     assert parse_conditions("  , ").keeps_everything

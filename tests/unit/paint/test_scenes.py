@@ -9,9 +9,16 @@ from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.models.conditions import SCENES
 from mirage_lsd.worker.models.looks import look_for
-from mirage_lsd.worker.paint import scenes
+from mirage_lsd.worker.paint.background import scenes
+from mirage_lsd.worker.paint.background.scenes import (
+    SceneFileError,
+    ScenePictures,
+    cover,
+    load_variant,
+    put_behind,
+    variants,
+)
 from mirage_lsd.worker.paint.dye import dyes_for
-from mirage_lsd.worker.paint.scenes import SceneFileError, ScenePictures, cover, load_variant, put_behind, variants
 from mirage_lsd.worker.tracking.person_mask import PersonMask
 
 

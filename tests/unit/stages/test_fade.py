@@ -10,7 +10,7 @@ from mirage_lsd.shared.messages.settings import Layer, StreamSettings
 from mirage_lsd.shared.ring.frame_header import FrameHeader
 from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.stages.base import FrameMotion, Job
-from mirage_lsd.worker.stages.full_size.fade import Fade, moved
+from mirage_lsd.worker.stages.full_size.fade import Fade, mix, moved
 
 SIZE = (48, 96, 4)
 FRAME_MS = 40
@@ -28,11 +28,12 @@ class Film:
         header = FrameHeader(self._frame_id, self._frame_id * FRAME_MS * 1_000_000, size[1], size[0], size[1] * 4)
         settings = StreamSettings(layers=(Layer("outfit", words),), fade_ms=fade_ms)
         picture = np.full(size, level, np.uint8)
+        picture[..., 3] = 255
         job = Job(header, settings, np.zeros(size, np.uint8), output=picture, cut=cut)
         if flow is not None:
             nothing = np.zeros((1, 1), np.uint8)
             job.motion = FrameMotion(flow, np.zeros_like(flow[:, :1]), nothing, nothing)
-        return self.stage(job).output.copy()
+        return self.stage(job).output[..., :3].copy()
 
 
 @pytest.fixture
@@ -114,10 +115,19 @@ def test_the_old_picture_moves_along_with_the_source():
     assert np.abs(after.astype(int) - expected).max() <= 1
 
 
+def test_a_fade_to_transparent_darkens_nobody():
+    """Straight alpha: what is transparent in one of the two lends the other no black."""
+    old, new = np.full((8, 8, 4), (90, 140, 30, 255), np.uint8), np.zeros((8, 8, 4), np.uint8)
+    new[:, 4:] = (200, 100, 50, 255)
+    mix(old, new, 0.25)
+    assert (new[:, :4, :3] == (90, 140, 30)).all() and (new[:, :4, 3] == 191).all()
+    assert np.abs(new[:, 4:].astype(int) - (117.5, 130, 35, 255)).max() <= 1
+
+
 def test_a_fade_mixes_the_moved_picture():
     film = Film()
     left = np.zeros(SIZE, np.uint8)
-    left[:, :48] = 200
+    left[:, :48], left[..., 3] = 200, 255
     film("old", OLD)
     film.stage._last[:] = left
     flow = np.zeros((1, 2, 6, 12), np.float32)

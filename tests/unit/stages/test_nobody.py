@@ -12,8 +12,8 @@ import pytest
 from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.models.looks import look_for
+from mirage_lsd.worker.paint.background.scenes import ScenePictures
 from mirage_lsd.worker.paint.dye import dyes_for
-from mirage_lsd.worker.paint.scenes import ScenePictures
 
 SIZE_PX = 640, 360
 PEOPLE = os.environ.get("MIRAGE_LSD_PEOPLE", "")

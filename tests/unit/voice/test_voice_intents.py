@@ -42,6 +42,9 @@ BOOK = Phrasebook(PRESETS)
         ("red hoodie and black jeans", looks.ApplyWords(words="red hoodie and black jeans", origin="voice")),
         ("green top", looks.ApplyWords(words="green top", origin="voice")),
         ("a gray suit", looks.ApplyWords(words="grey suit", origin="voice")),
+        ("transparent", looks.ApplyWords(words="transparent", origin="voice")),
+        ("background blurred", looks.ApplyWords(words="blurred", origin="voice")),
+        ("cut out", looks.ApplyWords(words="cut out", origin="voice")),
         ("neon light", looks.ApplyWords(words="neon light", origin="voice")),
     ],
 )
@@ -116,3 +119,12 @@ def test_phrases_may_have_numbers_and_letters_of_any_language() -> None:
         assert book.read(said) == club, said
     for said in ("robe d'été", "Куртка!"):
         assert book.read(said) == summer, said
+
+
+@pytest.mark.parametrize(("said", "preset"), [
+    ("transparent", "transparent"), ("no background", "transparent"), ("remove background", "transparent"),
+    ("blurred", "blurred"), ("blur background", "blurred"), ("scene blurred", "blurred"),
+])  # fmt: skip
+def test_the_own_place_is_a_preset_that_can_be_said(said: str, preset: str) -> None:
+    book = Phrasebook(spoken_presets(load_library()))
+    assert book.read(said) == ApplyPreset(preset, origin="voice")

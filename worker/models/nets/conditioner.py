@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mirage_lsd.worker.models.conditions import CATEGORIES
+from mirage_lsd.worker.models.conditions import TABLE_ROWS
 from mirage_lsd.worker.models.config import REGIONS, TinyConfig
 
 
@@ -19,7 +19,7 @@ class Conditioner(nn.Module):
     def __init__(self, config: TinyConfig):
         super().__init__()
         width = config.token
-        self.tables = nn.ModuleList(nn.Embedding(len(words), width) for words in CATEGORIES.values())
+        self.tables = nn.ModuleList(nn.Embedding(rows, width) for rows in TABLE_ROWS.values())
         self.color_token = nn.Linear(4, width)
         self.slots = nn.Parameter(torch.randn(8, width) * 0.5)  # 7 categories + the garments' summary
         self.token_mix = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.paint.detail.guided import guided_coefficients
+from mirage_lsd.worker.paint.guided import guided_coefficients
 from mirage_lsd.worker.paint.detail.kept import Body
 
 EDGE_RADIUS_PX, EDGE_EPS = 5, 2e-4
@@ -67,9 +67,10 @@ def rim_of(picture: np.ndarray, matte: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return cv2.resize(share, full_px, interpolation=cv2.INTER_LINEAR), behind
 
 
-def edge_coefficients(grey: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """grey, covered f32 [h,w] 0..1 -> (offset, slope) f32 [h,w]: coverage is clamp(offset + slope * grey)."""
-    slope, offset = guided_coefficients(grey, covered, EDGE_RADIUS_PX, EDGE_EPS)
+def edge_coefficients(guide: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """guide u8 [h,w], covered f32 [h,w] 0..1 -> (offset, slope) f32 [h,w]: coverage is clamp(offset + slope * guide /
+    255)."""
+    slope, offset = guided_coefficients(guide.astype(np.float32) * np.float32(1 / 255), covered, EDGE_RADIUS_PX, EDGE_EPS)
     slope *= STEEP
     offset -= np.float32(0.5)
     offset *= STEEP

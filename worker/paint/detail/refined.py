@@ -11,10 +11,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from mirage_lsd.worker.paint.background.matte import EVEN, SLOWLY, as_transform, telling_grey
 from mirage_lsd.worker.paint.detail import base_layer, coverage, folds, kept
 from mirage_lsd.worker.paint.detail.colours import PersonColours, table_places
 from mirage_lsd.worker.paint.detail.fine import FinePicture, fine_picture
-from mirage_lsd.worker.paint.detail.guided import guided
+from mirage_lsd.worker.paint.guided import guided
 from mirage_lsd.worker.paint.dye import Dyes
 from mirage_lsd.worker.paint.layer_band import HAIR, LOWER, SCENE, UPPER, ClothLight, LayerMaps, Rim
 from mirage_lsd.worker.stages.base import Encoded
@@ -38,10 +39,12 @@ class Refiner:
 
     def __init__(self) -> None:
         self._colours = PersonColours()
+        self._grey: np.ndarray | None = None
 
     def reset(self) -> None:
         """Another scene."""
         self._colours.reset()
+        self._grey = None
 
     def __call__(
         self,
@@ -131,9 +134,18 @@ class Refiner:
         hair_changes = np.clip(2.0 * shares[HAIR], 0.0, 1.0)
         return np.maximum(hands, np.maximum(hair, body.face) * (1.0 - hair_changes))
 
+    def _guide(self, bgr: np.ndarray, covered: np.ndarray) -> np.ndarray:
+        """f32 [1,5] for cv2.transform of BGRA: the grey in which what is covered differs most from what is beside it,
+        slowly changing."""
+        now = telling_grey(bgr, covered)
+        if now is not None:
+            self._grey = now if self._grey is None else self._grey + SLOWLY * (now - self._grey)
+        return as_transform(EVEN if self._grey is None else self._grey)
+
     def _fine_maps(self, picture, maps, planes, shares, covered, shown, body, matte) -> LayerMaps:
         total = np.clip(covered + shown, 0.0, 1.0)
-        offset, slope = coverage.edge_coefficients(picture.grey, total)
+        guide = self._guide(picture.bgr, total)
+        offset, slope = coverage.edge_coefficients(cv2.transform(picture.bgr, guide[:, [0, 1, 2, 4]]), total)
         mean, trust = folds.light_maps(picture.grey, covered, body.face_px)
         dyed = np.clip(shares[UPPER] + shares[LOWER] + shares[HAIR], 0.0, 1.0)
         trust = np.maximum(trust, shares[HAIR]) * (BARE_TRUST + (1.0 - BARE_TRUST) * dyed)
@@ -147,6 +159,7 @@ class Refiner:
             shares=np.stack([whole(share) for share in shares]),
             surface=maps.surface,
             light=ClothLight(whole(mean), whole(trust)),
+            guide=guide,
             rim=Rim(whole(share), whole(behind)),
         )
 

@@ -17,12 +17,14 @@ import cv2
 import numpy as np
 
 from mirage_lsd.worker.programs.films import FilmError
-from mirage_lsd.worker.programs.pictures import FilePictures, as_bgra
+from mirage_lsd.worker.programs.films.transparency import without_alpha
+from mirage_lsd.worker.programs.pictures import FilePictures, as_bgra, is_opaque
 
 if TYPE_CHECKING:
     from mirage_lsd.worker.programs.films.colours import Colours
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+TRANSPARENT = frozenset((".png", ".tif", ".tiff", ".webp"))  # those that can be
 
 
 def is_series(path: Path) -> bool:
@@ -92,12 +94,21 @@ class SeriesWriter:
         self._check(path)
         hidden = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
         try:
-            hidden.write_bytes(cv2.imencode(path.suffix, as_bgra(after)[..., :3])[1])
+            hidden.write_bytes(cv2.imencode(path.suffix, self._taken(as_bgra(after)))[1])
             hidden.replace(path)
         except OSError as error:
             hidden.unlink(missing_ok=True)
             raise FilmError(f"{path} was not written: {error.strerror}", "bad_output") from error
         self.frames += 1
+
+    def _taken(self, picture: np.ndarray) -> np.ndarray:
+        """What of a picture the files take: uint8 [h, w, 4] where it is not opaque, else [h, w, 3]."""
+        if is_opaque(picture):
+            return picture[..., :3]
+        suffix = self._path.suffix.lower()
+        if suffix in TRANSPARENT:
+            return picture
+        return without_alpha(picture, suffix, ".png does", self.remarks)[..., :3]
 
     def end_pictures(self) -> None:
         """No more pictures come."""

@@ -21,6 +21,7 @@ from mirage_lsd.worker.programs.films.formats import QUALITY, FilmFormat, encode
 from mirage_lsd.worker.programs.films.reader import FilmReader, name_of
 from mirage_lsd.worker.programs.films.target import Target
 from mirage_lsd.worker.programs.films.tracks import describe, left_out, new_track
+from mirage_lsd.worker.programs.films.transparency import without_alpha
 
 MOST_TIMES_THE_BITRATE = 2.7  # of the source, where the user names no quality; 3 with what x264 may go over it
 
@@ -67,6 +68,7 @@ class FilmWriter:
 
     def add_picture(self, working: VideoFrame, before: np.ndarray, after: np.ndarray) -> None:
         """The next picture: `working` with what changed between `before` and `after`, uint8 [h, w, 4] BGRA."""
+        after = without_alpha(after, "a film", "numbered pictures (.png) do", self.remarks)
         self._shown_until_s = (working.pts + working.duration) * working.time_base
         self._write(self._pictures.encode(self._colours.painted(working, before, after)))
         self.frames += 1

@@ -10,19 +10,20 @@ import numpy as np
 
 from mirage_lsd.worker.hosts.model_context import ModelContext
 from mirage_lsd.worker.paint.apply_layer import LayerApplier
+from mirage_lsd.worker.paint.background.own_place import OwnPlace
+from mirage_lsd.worker.paint.background.scenes import ScenePictures, put_behind
 from mirage_lsd.worker.paint.light import LightGrade
-from mirage_lsd.worker.paint.scenes import ScenePictures, put_behind
 from mirage_lsd.worker.stages.base import Job, Stage
 
 
 class Composite(Stage[ModelContext]):
-    """Keeps one picture's buffers, the scene picture and light of the newest look at that size."""
+    """Keeps one picture's buffers, the scene picture and light of the newest look at that size, and the matte."""
 
     name = "composite"
 
     def __init__(self, context: ModelContext | None = None) -> None:
         super().__init__(context)
-        self._scenes = ScenePictures()
+        self._scenes, self._own_place = ScenePictures(), OwnPlace()
         self._applier: LayerApplier | None = None
         self._light: LightGrade | None = None
         self._output: np.ndarray | None = None
@@ -32,15 +33,25 @@ class Composite(Stage[ModelContext]):
         if self._output is None or self._output.shape != job.source.shape:
             self._applier, self._light = LayerApplier(width_px, height_px), LightGrade(width_px, height_px)
             self._output = np.empty_like(job.source)
-        maps, dyes, strength = job.edit.maps, job.look.dyes, job.look.strength
-        scene = self._scenes.fitted(dyes.scene, dyes.variant, size_px) if dyes.scene else job.edit.behind
-        job.output = self._applier.apply(job.source, maps, dyes, strength, scene, self._output)
-        if dyes.scene:
+        dyes, strength, scene = job.look.dyes, job.look.strength, job.edit.behind
+        if job.motion is None:
+            self._own_place.reset()
+        if dyes.scene and not dyes.takes_place_away:
+            scene = self._scenes.fitted(dyes.scene, dyes.variant, size_px)
+        job.output = self._applier.apply(job.source, job.edit.fine, dyes, strength, scene, self._output)
+        if dyes.takes_place_away:
+            self._own_place(job.output, job.source, job.encoded.person_mask[0, 0], job.edit.maps, job.look)
+        elif dyes.scene:
             put_behind(job.output, scene, strength)
         if dyes.light:
             self._light.apply(job.output, dyes.light, strength)
         return job
 
+    def reset(self) -> None:
+        """Forgets the matte; the buffers are filled anew each time."""
+        self._own_place.reset()
+
     def flush(self) -> None:
         """Gives the buffers back."""
         self._applier = self._light = self._output = None
+        self._own_place = OwnPlace()

@@ -62,13 +62,26 @@ class Fade(Stage[ModelContext]):
             return
         if job.motion is not None:
             self._old = moved(self._old, job.motion.flow)
-        cv2.addWeighted(self._old, 1.0 - share, job.output, share, 0.0, dst=job.output)
+        mix(self._old, job.output, share)
 
     def _keep(self, job: Job) -> None:
         if self._last is None or self._last.shape != job.output.shape:
             self._last = np.empty_like(job.output)
         np.copyto(self._last, job.output)
         self._last_ns = job.header.timestamp_ns
+
+
+def mix(old: np.ndarray, new: np.ndarray, share: float) -> None:
+    """Writes `share` of new into old's place, in `new`; uint8 [h, w, 4], straight alpha: where one of them is
+    transparent, the colours are the other's."""
+    before, after = cv2.extractChannel(old, 3), cv2.extractChannel(new, 3)
+    if min(cv2.minMaxLoc(before)[0], cv2.minMaxLoc(after)[0]) == 255:
+        cv2.addWeighted(old, 1.0 - share, new, share, 0.0, dst=new)
+        return
+    alpha = cv2.addWeighted(before, 1.0 - share, after, share, 0.0)
+    weights = before * np.float32(1.0 - share), after * np.float32(share)
+    np.copyto(new, cv2.blendLinear(old, new, *weights))
+    cv2.insertChannel(alpha, new, 3)
 
 
 def moved(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:

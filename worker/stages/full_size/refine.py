@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """refine: the maps at the fine size: what stays, where cloth ends, in which light, as the source itself shows it.
 
-Writes job.edit.maps, job.edit.behind and job.remark. Called by the worker's loop thread. Invariant: what no word asks
+Writes job.edit.fine, job.edit.behind and job.remark. Called by the worker's loop thread. Invariant: what no word asks
 to change, and whoever is not restyled, is in no map.
 """
 
@@ -38,11 +38,16 @@ class Refine(Stage[ModelContext]):
         if share is not None:
             maps = for_chosen(maps, share, person, scene)
         self._behind.follow(None if job.motion is None else job.motion.flow[0], job.encoded.background)
-        if not scene:
-            maps, job.edit.behind = self._uncovered(job, maps, person) if job.look.dyes.uncovers else (covering(maps), None)
+        dyes = job.look.dyes
+        if dyes.takes_place_away and not job.look.edits:
+            maps = replace(maps, mask=np.zeros_like(maps.mask))
+        elif not scene and dyes.uncovers:
+            maps, job.edit.behind = self._uncovered(job, maps, person)
+        elif not scene or dyes.takes_place_away:
+            maps = covering(maps)
         sight = job.sight or Sight()
-        job.edit.maps = self._refiner(
-            job.source, job.working.rgb, maps, job.encoded, sight, job.look.dyes, share
+        job.edit.fine = self._refiner(
+            job.source, job.working.rgb, maps, job.encoded, sight, dyes, share
         )
         return job
 
