@@ -30,6 +30,7 @@ MATTE_RADIUS_PX, MATTE_EPS = 6, 5e-4
 BARE_TRUST = 0.4  # of the light of what lay there, skin that is painted over cloth takes so much
 BARE, SKIN_COLOURED = 0.3, 0.4  # likeness to skin; share of such pixels from which on cloth is skin-coloured
 OPENING_M = 0.09  # of an open jacket: there the old garment is what is worn under it
+HEM_M = 0.17  # up to this height of the body's surface trousers may reach
 TORSO_M = 0.15  # of the body's surface from its middle: beyond are arms
 DECIDED = 5.0  # times as steep: half bare, half covered, skin and cloth would be airbrushed
 HAIR_REACH = 0.15  # face widths that strands may be away from where the parsing sees hair
@@ -75,20 +76,23 @@ class Refiner:
         scene = maps.shares[SCENE]
         self._observe(picture, places, body, person, regions, picture.cut(alpha * (1.0 - scene)) > SURE)
         inside = alpha * (1.0 - scene) * cv2.erode(encoded.person_mask[0, 0], INSIDE)
-        layer, bare_skin = self._plain(maps, grey, inside)
+        spread = base_layer.spread_shares(maps.shares, inside)
+        dyed = np.clip(spread[:SCENE].sum(0), 0.0, 1.0)
+        layer, bare_skin = self._plain(maps, grey, inside, dyed)
+        bare = bare_skin if dyes.open else 1.0 - dyed
         covered, shown = picture.cut(alpha * (1.0 - scene)), picture.cut(alpha * scene)
-        torso = np.abs(picture.cut(maps.surface[..., 0]))
+        torso, height = np.abs(picture.cut(maps.surface[..., 0])), picture.cut(maps.surface[..., 1])
         shares = [np.clip(DECIDED * (picture.cut(share) - 0.5) + 0.5, 0.0, 1.0)
-                  for share in base_layer.spread_shares(maps.shares, inside)]
+                  for share in spread]
         planes = [picture.cut(plane) for plane in layer]
-        covered, stays, matte = self._covered(picture, places, body, person, regions, covered, torso, picture.cut(bare_skin), shares, dyes)
+        covered, stays, matte = self._covered(picture, places, body, person, regions, covered, torso, height, picture.cut(bare), shares, dyes)
         shown = shown * (1.0 - stays) * (1.0 - covered)
         return self._fine_maps(picture, maps, planes, shares, covered, shown, body, matte)
 
     def _observe(self, picture: FinePicture, places: np.ndarray, body: kept.Body, person: np.ndarray, regions: dict,
                  covered: np.ndarray) -> None:  # fmt: skip
         """Whose colours are whose: where the nets are sure, away from hands and faces."""
-        elsewhere = (cv2.dilate(body.flesh | body.face, np.ones((9, 9), np.uint8)) == 0) & (person > SURELY_SOMEBODY)
+        elsewhere = (cv2.dilate(body.occupied, np.ones((9, 9), np.uint8)) == 0) & (person > SURELY_SOMEBODY)
         skin = (self._colours.skin.likeness(picture.lab) > BARE).astype(np.uint8)
         bare = cv2.dilate(skin, np.ones((9, 9), np.uint8)) > 0
         below = np.maximum.accumulate(covered, axis=0) & ~covered
@@ -101,16 +105,17 @@ class Refiner:
             sure[name] = where.astype(np.uint8)
         self._colours.observe(picture.lab, places, body.inner, sure)
 
-    def _plain(self, maps: LayerMaps, grey: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _plain(
+        self, maps: LayerMaps, grey: np.ndarray, inside: np.ndarray, dyed: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The layer at the working size without the nets' own detail, f32 [3,h,w] BGR, and where it is bare skin, f32
-        [h,w] 0..1; inside f32 [h,w] 0..1: where the nets paint, away from outlines."""
-        scene, dyed = maps.shares[SCENE], np.clip(maps.shares[:SCENE].sum(0), 0.0, 1.0)
+        [h,w] 0..1; inside f32 [h,w] 0..1: where the nets paint, away from outlines; dyed: what takes a dye there."""
         layer = maps.layer + maps.mask[0] * grey
         plain = base_layer.plain_layer(layer, inside, dyed)
-        bare = np.clip(1.0 - dyed - scene, 0.0, 1.0) * inside
-        return base_layer.own_skin(plain, bare, self._colours.skin.bgr)
+        bare = np.clip(1.0 - dyed - maps.shares[SCENE], 0.0, 1.0)
+        return base_layer.own_skin(plain, bare, inside, self._colours.skin.bgr)
 
-    def _covered(self, picture: FinePicture, places: np.ndarray, body: kept.Body, person: np.ndarray, regions: dict, covered: np.ndarray, torso: np.ndarray, bare_skin: np.ndarray,
+    def _covered(self, picture: FinePicture, places: np.ndarray, body: kept.Body, person: np.ndarray, regions: dict, covered: np.ndarray, torso: np.ndarray, height: np.ndarray, undyed: np.ndarray,
                  shares: list[np.ndarray], dyes: Dyes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
         """Where cloth, hair or bare skin is put, where nothing may be, and where the person is, f32 [h,w] 0..1; `shares` grow along with it."""
         colours = self._colours
@@ -118,12 +123,14 @@ class Refiner:
         worn, strands = (table.frequency(places) for table in (colours.cloth, colours.hair))
         matte = np.clip(2.5 * guided(picture.grey, person, MATTE_RADIUS_PX, MATTE_EPS) - 0.5, 0.0, 1.0)
         if dyes.upper is not None:
-            own = worn * colours.rather_cloth(places)
+            rather = coverage.together(colours.rather_cloth(places), body.face_px)
+            covered = covered * np.maximum(rather, np.clip((height - HEM_M) * 20.0 + 0.5, 0.0, 1.0))
+            own = worn * rather
             clothed = np.maximum(regions["clothed"], matte) - regions["hair"] * np.clip(2.0 * strands, 0.0, 1.0)
             rest = coverage.old_cloth(covered, own, clothed, skin, body) * matte
             if dyes.open:
                 rest = rest * (torso > OPENING_M)
-            bare = worn * (1.0 - skin) * (torso < TORSO_M) * bare_skin
+            bare = worn * (1.0 - skin) * (torso < TORSO_M) * undyed
             grows = (rest > covered) | (bare > 0.2)
             grows = np.clip(2.0 * cv2.blur(grows.astype(np.float32), (7, 7)) - 0.5, 0.0, 1.0)
             np.maximum(shares[UPPER], grows, out=shares[UPPER])
