@@ -27,6 +27,7 @@ WIDTH_OF_LENGTH = 0.6
 BELIEVED, BELIEVED_CARRIED = 1.3, 0.6  # where skin and cloth are as likely on a hand
 BONE, FLESH = 0.32, 0.75  # of a palm's width: lines along the fingers that are surely hand, and that may be
 PATCH, SMALLEST_HAND, LARGEST_HAND = 0.45, 0.15, 1.0  # likeness to skin; areas of faces
+BARE_ARMS = 2.2  # areas of faces: with more skin below the face arms are bare, and no patch tells where hands begin
 SOLID, SURELY_SKIN = 0.65, 0.5
 FACE_LENGTH = 1.35  # widths
 INNER = 0.12  # of a face's width is taken off its oval: what is left is skin, but for eyes and mouth
@@ -91,16 +92,19 @@ def kept_hands(body: Body, skin: np.ndarray, cloth: np.ndarray) -> np.ndarray:
     return stays
 
 
-def small_skin(skin: np.ndarray, body: Body) -> np.ndarray:
-    """f32 [h,w] 0..1: patches of skin, f32 [h,w] 0..1, no larger than hands are, apart from the face: hands that the
-    eyes lose while they move, where sleeves end at the wrist."""
+def small_skin(likeness: np.ndarray, cloth: np.ndarray, body: Body) -> np.ndarray:
+    """f32 [h,w] 0..1: patches like skin and unlike the cloth worn, f32 [h,w] 0..1, no larger than hands are, apart from
+    the face: hands that the eyes lose while they move, where sleeves end at the wrist."""
     if body.face_px is None:
-        return np.zeros(skin.shape, np.float32)
+        return np.zeros(cloth.shape, np.float32)
+    skin, body_skin = likeness * (1.0 - cloth), float((likeness * (1 - body.face)).sum())
     half = cv2.resize(skin * (1 - body.face), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     there = cv2.morphologyEx((half > PATCH).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(there, connectivity=4)
     face_area = np.pi / 4 * FACE_LENGTH * body.face_px**2
     areas = 4 * stats[:, cv2.CC_STAT_AREA]
+    if body_skin > BARE_ARMS * face_area:
+        return np.zeros(skin.shape, np.float32)
     hand = (areas > SMALLEST_HAND * face_area) & (areas < LARGEST_HAND * face_area)
     hand[0] = False
     for label in np.flatnonzero(hand):

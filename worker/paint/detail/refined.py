@@ -87,7 +87,7 @@ class Refiner:
         planes = [picture.cut(plane) for plane in layer]
         covered, stays, matte = self._covered(picture, places, body, person, regions, covered, torso, height, picture.cut(bare), shares, dyes)
         shown = shown * (1.0 - stays) * (1.0 - covered)
-        return self._fine_maps(picture, maps, planes, shares, covered, shown, body, matte)
+        return self._fine_maps(picture, maps, planes, shares, covered, shown, body, matte, picture.cut(bare_skin))
 
     def _observe(self, picture: FinePicture, places: np.ndarray, body: kept.Body, person: np.ndarray, regions: dict,
                  covered: np.ndarray) -> None:  # fmt: skip
@@ -123,7 +123,9 @@ class Refiner:
         worn, strands = (table.frequency(places) for table in (colours.cloth, colours.hair))
         matte = np.clip(2.5 * guided(picture.grey, person, MATTE_RADIUS_PX, MATTE_EPS) - 0.5, 0.0, 1.0)
         if dyes.upper is not None:
-            rather = coverage.together(colours.rather_cloth(places), body.face_px)
+            rather = np.float32(1.0)
+            if not dyes.open:
+                rather = coverage.together(colours.rather_cloth(places), body.face_px)
             covered = covered * np.maximum(rather, np.clip((height - HEM_M) * 20.0 + 0.5, 0.0, 1.0))
             own = worn * rather
             clothed = np.maximum(regions["clothed"], matte) - regions["hair"] * np.clip(2.0 * strands, 0.0, 1.0)
@@ -143,7 +145,7 @@ class Refiner:
         return covered * (1.0 - stays), stays, matte
 
     def _kept(self, body, regions, covered, shares, skin, worn, strands) -> np.ndarray:
-        hands = np.maximum(kept.kept_hands(body, skin, worn), kept.small_skin(skin * (1.0 - worn), body))
+        hands = np.maximum(kept.kept_hands(body, skin, worn), kept.small_skin(skin, worn, body))
         reach_px = HAIR_REACH * (body.face_px or 40.0)
         hair = kept.kept_hair(regions["hair"], strands, worn + skin, reach_px)
         bare = np.clip(1.0 - shares[UPPER] - shares[LOWER] - shares[HAIR] - shares[SCENE], 0.0, 1.0)
@@ -159,15 +161,14 @@ class Refiner:
             self._grey = now if self._grey is None else self._grey + SLOWLY * (now - self._grey)
         return as_transform(EVEN if self._grey is None else self._grey)
 
-    def _fine_maps(self, picture, maps, planes, shares, covered, shown, body, matte) -> LayerMaps:
+    def _fine_maps(self, picture, maps, planes, shares, covered, shown, body, matte, skin) -> LayerMaps:
         total = np.clip(covered + shown, 0.0, 1.0)
         mean, trust = folds.light_maps(picture.grey, covered, body.face_px)
         total, mean, trust, *colored = self._steadied(picture, [total, mean, trust, *shares[:SCENE]])
         shares = [*colored, shares[SCENE]]
         guide = self._guide(picture.bgr, total)
         offset, slope = coverage.edge_coefficients(cv2.transform(picture.bgr, guide[:, [0, 1, 2, 4]]), total)
-        dyed = np.clip(shares[UPPER] + shares[LOWER] + shares[HAIR], 0.0, 1.0)
-        trust = np.maximum(trust, shares[HAIR]) * (BARE_TRUST + (1.0 - BARE_TRUST) * dyed)
+        trust = np.maximum(trust, shares[HAIR]) * (1.0 - (1.0 - BARE_TRUST) * skin)
         trust *= cv2.blur(cv2.erode(matte, np.ones((7, 7), np.uint8)), (5, 5))  # an outline's own shadow is no fold
         shares[SCENE] = shown / np.maximum(total, 1e-3)
         share, behind = coverage.rim_of(picture.bgr, matte)
