@@ -14,7 +14,7 @@ BINS = (16, 32, 32)  # L, a, b
 _LOG2 = (4, 5, 5)
 KEPT = 0.9  # what a table keeps from frame to frame
 FEWEST_PX = 40
-ALIKE = 0.4  # share of the same colours from which on trousers are told from the garment no longer
+MOST, RARE = 0.93, 1e-5
 UNCERTAIN = np.float64([250.0, 16.0, 16.0])  # added to skin's variances: light differs from cheek to hand
 NEAR = 3.0  # squared distance up to which a colour is skin for sure
 OUTLIERS = 60.0  # sum of differences to the median from which on a face's pixel is not skin (brows, lips, glasses)
@@ -25,6 +25,8 @@ class ColourTable:
 
     def __init__(self) -> None:
         self._table = np.zeros(BINS, np.float32)
+        self._pixels = 0.0
+        self._frequent = 1.0  # a colour of this share is one of those that make up MOST of what was seen
 
     def observe(self, places: np.ndarray, where: np.ndarray) -> None:
         """Adds the colours at places int32 [h,w] (see `table_places`) where u8 [h,w] is not 0."""
@@ -32,21 +34,22 @@ class ColourTable:
         total = int(counts.sum())
         if total < FEWEST_PX:
             return
+        self._pixels += (1.0 - KEPT if self._pixels else 1.0) * (total - self._pixels)
         now = _smoothed((counts / total).astype(np.float32).reshape(BINS))
         self._table = now if not self._table.any() else np.float32(KEPT) * self._table + np.float32(1.0 - KEPT) * now
+        shares = np.sort(self._table[self._table > RARE])[::-1]
+        if shares.size:
+            self._frequent = float(shares[min(np.searchsorted(np.cumsum(shares), MOST), shares.size - 1)])
 
     def frequency(self, places: np.ndarray) -> np.ndarray:
-        """f32 [h,w] 0..1: 1 where the colour is as frequent as the most frequent ones, or an eighth of it."""
-        top = max(float(self._table.max()), 1e-9)
-        return np.minimum(self._table * np.float32(8.0 / top), np.float32(1.0)).ravel().take(places)
+        """f32 [h,w] 0..1: 1 where the colour is one of those that make up most of what was seen, less where it is
+        rarer."""
+        return np.minimum(self._table * np.float32(1.0 / self._frequent), np.float32(1.0)).ravel().take(places)
 
-    def likeness(self, other: ColourTable) -> float:
-        """0..1: the share of both tables' pixels that have the same colours."""
-        return float(np.minimum(self._table, other._table).sum())
-
-    def density(self, places: np.ndarray) -> np.ndarray:
-        """f32 [h,w]: the share of such places that has each colour."""
-        return self._table.ravel().take(places)
+    def pixels(self) -> np.ndarray:
+        """f32 [16,32,32]: of how many pixels each colour was, whatever the light within a quarter of the brightness."""
+        wide = self._table.reshape(4, 4, *BINS[1:]).sum(1) * np.float32(self._pixels)
+        return np.repeat(wide, 4, axis=0)
 
 
 def table_places(lab: np.ndarray) -> np.ndarray:
@@ -116,12 +119,11 @@ class PersonColours:
             getattr(self, name).observe(places, where)
 
     def rather_cloth(self, places: np.ndarray) -> np.ndarray:
-        """f32 [h,w] 0..1: whether a colour is the upper garment's rather than the lower one's; 1 where both look the
-        same (a long hem is parsed as trousers now and then)."""
-        if self.cloth.likeness(self.lower) > ALIKE:
-            return np.ones(places.shape, np.float32)
-        upper, lower = self.cloth.density(places), self.lower.density(places)
-        return np.clip(3.0 * upper / (upper + lower + np.float32(1e-9)) - 1.0, 0.0, 1.0)
+        """f32 [h,w] 0..1: whether a colour is the upper garment's rather than the lower one's: that of which there
+        is more has it (a long hem is parsed as trousers now and then)."""
+        upper, lower = self.cloth.pixels(), self.lower.pixels()
+        rather = np.clip(3.0 * upper / (upper + lower + np.float32(1e-3)) - 1.0, 0.0, 1.0)
+        return rather.ravel().take(places)
 
 
 def _smoothed(table: np.ndarray) -> np.ndarray:

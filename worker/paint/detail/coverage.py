@@ -10,12 +10,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.paint.guided import guided_coefficients
 from mirage_lsd.worker.paint.detail.kept import Body
+from mirage_lsd.worker.paint.guided import guided_coefficients
 
 EDGE_RADIUS_PX, EDGE_EPS = 5, 2e-4
-STEEP = 3.0  # times as steep: guided, an edge is as wide as the radius
-OUTWARDS_PX = 3
+STEEP = 4.0  # times as steep: guided, an edge is as wide as the radius
+OUTWARDS_PX = 2
 GAP = 0.15  # face widths
 REACH = 0.5  # face widths from what is painted up to which the old garment is taken along
 BELOW_CHIN = -0.4  # face widths: hoods and collars stand beside the jaw

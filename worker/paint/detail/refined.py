@@ -15,8 +15,9 @@ from mirage_lsd.worker.paint.background.matte import EVEN, SLOWLY, as_transform,
 from mirage_lsd.worker.paint.detail import base_layer, coverage, folds, kept
 from mirage_lsd.worker.paint.detail.colours import PersonColours, table_places
 from mirage_lsd.worker.paint.detail.fine import FinePicture, fine_picture
-from mirage_lsd.worker.paint.guided import guided
+from mirage_lsd.worker.paint.detail.steadied import Steadied
 from mirage_lsd.worker.paint.dye import Dyes
+from mirage_lsd.worker.paint.guided import guided
 from mirage_lsd.worker.paint.layer_band import HAIR, LOWER, SCENE, UPPER, ClothLight, LayerMaps, Rim
 from mirage_lsd.worker.stages.base import Encoded
 from mirage_lsd.worker.tracking.eyes.sight import Sight
@@ -40,11 +41,13 @@ class Refiner:
     def __init__(self) -> None:
         self._colours = PersonColours()
         self._grey: np.ndarray | None = None
+        self._steadied = Steadied()
 
     def reset(self) -> None:
         """Another scene."""
         self._colours.reset()
         self._grey = None
+        self._steadied.reset()
 
     def __call__(
         self,
@@ -67,10 +70,10 @@ class Refiner:
         person = picture.cut(encoded.person_mask[0, 0] * (1.0 if chosen is None else chosen))
         regions = {name: picture.cut(encoded.regions[0, place]) for name, place in
                    (("hair", REGION_HAIR), ("upper", REGION_UPPER), ("lower", REGION_LOWER))}  # fmt: skip
-        regions["clothed"] = 1.0 - picture.cut(encoded.regions[0, [0, 2, 3]].sum(0))
+        regions["clothed"] = 1.0 - picture.cut(encoded.regions[0, [0, 2]].sum(0))
         places = table_places(picture.lab)
-        self._observe(picture, places, body, person, regions)
         scene = maps.shares[SCENE]
+        self._observe(picture, places, body, person, regions, picture.cut(alpha * (1.0 - scene)) > SURE)
         inside = alpha * (1.0 - scene) * cv2.erode(encoded.person_mask[0, 0], INSIDE)
         layer, bare_skin = self._plain(maps, grey, inside)
         covered, shown = picture.cut(alpha * (1.0 - scene)), picture.cut(alpha * scene)
@@ -82,14 +85,18 @@ class Refiner:
         shown = shown * (1.0 - stays) * (1.0 - covered)
         return self._fine_maps(picture, maps, planes, shares, covered, shown, body, matte)
 
-    def _observe(self, picture: FinePicture, places: np.ndarray, body: kept.Body, person: np.ndarray, regions: dict) -> None:
+    def _observe(self, picture: FinePicture, places: np.ndarray, body: kept.Body, person: np.ndarray, regions: dict,
+                 covered: np.ndarray) -> None:  # fmt: skip
         """Whose colours are whose: where the nets are sure, away from hands and faces."""
         elsewhere = (cv2.dilate(body.flesh | body.face, np.ones((9, 9), np.uint8)) == 0) & (person > SURELY_SOMEBODY)
-        bare = self._colours.skin.likeness(picture.lab) > BARE
+        skin = (self._colours.skin.likeness(picture.lab) > BARE).astype(np.uint8)
+        bare = cv2.dilate(skin, np.ones((9, 9), np.uint8)) > 0
+        below = np.maximum.accumulate(covered, axis=0) & ~covered
         sure = {}
-        for name, region in (("cloth", "upper"), ("lower", "lower"), ("hair", "hair")):
-            where = (regions[region] > SURE) & elsewhere
-            if np.count_nonzero(where & bare) < SKIN_COLOURED * np.count_nonzero(where):
+        for name, there in (("cloth", (regions["upper"] > SURE) & covered), ("hair", regions["hair"] > SURE),
+                            ("lower", (regions["upper"] + regions["lower"] > SURE) & below)):  # fmt: skip
+            where = there & elsewhere
+            if np.count_nonzero(where & (skin > 0)) < SKIN_COLOURED * np.count_nonzero(where):
                 where &= ~bare  # else it is the cloth that has skin's colour
             sure[name] = where.astype(np.uint8)
         self._colours.observe(picture.lab, places, body.inner, sure)
@@ -112,11 +119,12 @@ class Refiner:
         matte = np.clip(2.5 * guided(picture.grey, person, MATTE_RADIUS_PX, MATTE_EPS) - 0.5, 0.0, 1.0)
         if dyes.upper is not None:
             own = worn * colours.rather_cloth(places)
-            rest = coverage.old_cloth(covered, own, regions["clothed"], skin, body) * matte
+            clothed = np.maximum(regions["clothed"], matte) - regions["hair"] * np.clip(2.0 * strands, 0.0, 1.0)
+            rest = coverage.old_cloth(covered, own, clothed, skin, body) * matte
             if dyes.open:
                 rest = rest * (torso > OPENING_M)
             bare = worn * (1.0 - skin) * (torso < TORSO_M) * bare_skin
-            grows = (rest > covered) | (bare > 0.5)
+            grows = (rest > covered) | (bare > 0.2)
             grows = np.clip(2.0 * cv2.blur(grows.astype(np.float32), (7, 7)) - 0.5, 0.0, 1.0)
             np.maximum(shares[UPPER], grows, out=shares[UPPER])
             for index in (LOWER, HAIR, SCENE):
@@ -131,6 +139,8 @@ class Refiner:
         hands = np.maximum(kept.kept_hands(body, skin, worn), kept.small_skin(skin * (1.0 - worn), body))
         reach_px = HAIR_REACH * (body.face_px or 40.0)
         hair = kept.kept_hair(regions["hair"], strands, worn + skin, reach_px)
+        bare = np.clip(1.0 - shares[UPPER] - shares[LOWER] - shares[HAIR] - shares[SCENE], 0.0, 1.0)
+        hands = np.maximum(hands, np.clip(3.0 * bare * skin - 0.5, 0.0, 1.0))  # bare already
         hair_changes = np.clip(2.0 * shares[HAIR], 0.0, 1.0)
         return np.maximum(hands, np.maximum(hair, body.face) * (1.0 - hair_changes))
 
@@ -144,9 +154,11 @@ class Refiner:
 
     def _fine_maps(self, picture, maps, planes, shares, covered, shown, body, matte) -> LayerMaps:
         total = np.clip(covered + shown, 0.0, 1.0)
+        mean, trust = folds.light_maps(picture.grey, covered, body.face_px)
+        total, mean, trust, *colored = self._steadied(picture, [total, mean, trust, *shares[:SCENE]])
+        shares = [*colored, shares[SCENE]]
         guide = self._guide(picture.bgr, total)
         offset, slope = coverage.edge_coefficients(cv2.transform(picture.bgr, guide[:, [0, 1, 2, 4]]), total)
-        mean, trust = folds.light_maps(picture.grey, covered, body.face_px)
         dyed = np.clip(shares[UPPER] + shares[LOWER] + shares[HAIR], 0.0, 1.0)
         trust = np.maximum(trust, shares[HAIR]) * (BARE_TRUST + (1.0 - BARE_TRUST) * dyed)
         trust *= cv2.blur(cv2.erode(matte, np.ones((7, 7), np.uint8)), (5, 5))  # an outline's own shadow is no fold
