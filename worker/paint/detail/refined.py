@@ -167,9 +167,11 @@ class Refiner:
         total, mean, trust, *colored = self._steadied(picture, [total, mean, trust, *shares[:SCENE]])
         shares = [*colored, shown / np.maximum(total, 1e-3)]
         layer, rim = early.result()
-        mask, guide = self._mask(picture, total, whole)
-        return LayerMaps(layer=layer, mask=mask, shares=whole.many(shares), surface=maps.surface,
-                         light=ClothLight(whole(mean), whole(_trusted(trust, shares, matte))), guide=guide, rim=rim)  # fmt: skip
+        (mask, guide), (shares, light) = in_parallel([
+            partial(self._mask, picture, total, whole),
+            lambda: (whole.many(shares), ClothLight(whole(mean), whole(_trusted(trust, shares, matte)))),
+        ])  # fmt: skip
+        return LayerMaps(layer, mask, shares, maps.surface, light, rim, guide)
 
     def _mask(self, picture: FinePicture, total: np.ndarray, whole: _Whole) -> tuple[np.ndarray, np.ndarray]:
         """LayerMaps' mask and guide, for what is covered, total f32 [h,w] 0..1."""

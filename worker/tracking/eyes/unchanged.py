@@ -2,7 +2,7 @@
 """What was read from a square of the picture, as long as the picture there stays the same: a net need not look again.
 
 Owned by Faces and Hands, one thread. Invariants: it is compared with the picture that was read, not with the last one,
-so that slow movements add up; nothing is answered from memory for more than `most` pictures; memory is a few small cuts.
+so that slow movements add up; nothing is answered from memory for more than `most` pictures; it holds a few small cuts.
 """
 
 from __future__ import annotations
