@@ -15,26 +15,29 @@ SHARES_PX = 2.0  # and shares
 SKIN_FROM, SKIN = 0.10, 0.08  # saturation from which on painted colour may be skin, and how much more until it is
 SKIN_SHADE = 0.97
 FEWEST_PX = 30
+FINEST_PX, SMALLEST = 2.5, 4  # colours' means are worked out smaller, to this sigma there, this much smaller at most
 
 
 def plain_layer(layer: np.ndarray, covered: np.ndarray, dyed: np.ndarray) -> np.ndarray:
     """layer f32 [3,h,w] BGR 0..510; covered, dyed f32 [h,w] 0..1: the coverage, and how much of it takes a dye -> f32
     [3,h,w]: also beside what was covered, as far as there is colour near."""
-    pixels = np.ascontiguousarray(layer.transpose(1, 2, 0))
-    smooth = _spread(pixels, covered * dyed, DYED_PX)
-    other = _spread(pixels, covered * (1.0 - dyed), OTHER_PX)
-    mixed = other + (smooth - other) * dyed[..., None]
-    return np.ascontiguousarray(mixed.transpose(2, 0, 1))
+    weight = covered * dyed
+    mixed = _spread(layer, weight, DYED_PX, SMALLEST)
+    other = _spread(layer, covered - weight, OTHER_PX, SMALLEST)
+    mixed -= other
+    mixed *= dyed
+    mixed += other
+    return mixed
 
 
 def spread_shares(shares: np.ndarray, covered: np.ndarray) -> np.ndarray:
     """shares f32 [4,h,w]; covered f32 [h,w] 0..1 -> f32 [4,h,w]: the same where it is covered, and beside it as there,
     for cloth that reaches farther than the nets painted."""
-    pixels = np.ascontiguousarray(shares[:3].transpose(1, 2, 0))
-    near = _spread(pixels, np.square(covered), SHARES_PX)
-    known = covered[..., None]
-    beside = near + (pixels - near) * known
-    return np.concatenate([beside.transpose(2, 0, 1), shares[3:]])
+    near, beside = _spread(shares[:3], np.square(covered), SHARES_PX), shares.copy()
+    beside[:3] -= near
+    beside[:3] *= covered
+    beside[:3] += near
+    return beside
 
 
 def own_skin(
@@ -53,16 +56,28 @@ def own_skin(
     return layer * (1.0 + skin * (ratio[:, None, None] - 1.0)), skin
 
 
-def _spread(pixels: np.ndarray, weight: np.ndarray, sigma_px: float) -> np.ndarray:
-    """Means of pixels f32 [h,w,3] around, by weight f32 [h,w]; from farther off where there is none near."""
-    near, far = _mean(pixels, weight, sigma_px), _mean(pixels, weight, 4.0 * sigma_px)
-    here = np.clip(8.0 * near[1], 0.0, 1.0)[..., None]
-    return far[0] + (near[0] - far[0]) * here
+def _spread(planes: np.ndarray, weight: np.ndarray, sigma_px: float, smallest: int = 1) -> np.ndarray:
+    """Means of planes f32 [3,h,w] around, by weight f32 [h,w]; from farther off where there is none near. smallest: see
+    `_mean`."""
+    weighed = cv2.merge([*(plane * weight for plane in planes), weight])
+    (near, total), (far, _) = (_mean(weighed, times * sigma_px, smallest) for times in (1.0, 4.0))
+    here = np.clip(8.0 * total, 0.0, 1.0)
+    near -= far
+    near *= here
+    near += far
+    return near
 
 
-def _mean(pixels: np.ndarray, weight: np.ndarray, sigma_px: float) -> tuple[np.ndarray, np.ndarray]:
-    side_px = round(np.sqrt(6.0 * sigma_px**2 + 1.0)) | 1
-    size = (side_px, side_px)
-    total = cv2.blur(cv2.blur(weight, size), size)
-    over = cv2.blur(cv2.blur(pixels * weight[..., None], size), size)
-    return over / (total + np.float32(1e-5))[..., None], total
+def _mean(weighed: np.ndarray, sigma_px: float, smallest: int) -> tuple[np.ndarray, np.ndarray]:
+    """weighed f32 [h,w,4]: three planes times a weight, and the weight -> (their mean around f32 [3,h,w], how much weight
+    there is f32 [h,w]); worked out at down to 1 / smallest of the size where it is smooth."""
+    size_px, scale = weighed.shape[1::-1], min(smallest, 1 << max(0, int(np.log2(sigma_px / FINEST_PX))))
+    small_px = tuple(max(1, side // scale) for side in size_px)
+    small = weighed if scale == 1 else cv2.resize(weighed, small_px, interpolation=cv2.INTER_AREA)
+    side_px = round(np.sqrt(6.0 * (sigma_px / scale) ** 2 + 1.0)) | 1
+    *over, total = cv2.split(cv2.blur(cv2.blur(small, (side_px, side_px)), (side_px, side_px)))
+    share = np.float32(1.0) / (total + np.float32(1e-5))
+    means = [np.multiply(plane, share, out=plane) for plane in over]
+    if scale > 1:
+        *means, total = (cv2.resize(plane, size_px, interpolation=cv2.INTER_LINEAR) for plane in (*means, total))
+    return np.stack(means), total

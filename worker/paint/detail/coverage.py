@@ -62,16 +62,15 @@ def rim_of(picture: np.ndarray, matte: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """Where the person ends, pixels are a mix of old cloth and background. picture u8 [h,w,3]; matte f32 [h,w] 0..1 ->
     (how far a pixel's own colour is to be replaced under a layer's edge f32 [h,w] 0..1, with what u8 [h,w,3]: the
     background near)."""
-    half_px = picture.shape[1] // 2, picture.shape[0] // 2
-    small = cv2.resize(picture, half_px, interpolation=cv2.INTER_AREA).astype(np.float32)
+    half_px, full_px, size = (picture.shape[1] // 2, picture.shape[0] // 2), picture.shape[1::-1], (9, 9)
+    small = cv2.resize(picture, half_px, interpolation=cv2.INTER_AREA)
     clear = 1.0 - cv2.dilate(cv2.resize(matte, half_px, interpolation=cv2.INTER_AREA), np.ones((5, 5), np.uint8))
-    size = (9, 9)
-    total = cv2.blur(cv2.blur(clear, size), size)
-    behind = cv2.blur(cv2.blur(small * clear[..., None], size), size) / (total + np.float32(1e-4))[..., None]
+    weighed = cv2.merge([*(clear * plane for plane in cv2.split(small)), clear])
+    *over, total = cv2.split(cv2.blur(cv2.blur(weighed, size), size))
+    means = [cv2.divide(plane, total + np.float32(1e-4), dtype=cv2.CV_32F) for plane in over]
+    behind = cv2.merge([plane.astype(np.uint8) for plane in means])  # below 255, as means are
     share = np.clip(8.0 * total, 0.0, 1.0)
-    full_px = picture.shape[1::-1]
-    behind = cv2.resize(np.clip(behind, 0, 255).astype(np.uint8), full_px, interpolation=cv2.INTER_LINEAR)
-    return cv2.resize(share, full_px, interpolation=cv2.INTER_LINEAR), behind
+    return tuple(cv2.resize(plane, full_px, interpolation=cv2.INTER_LINEAR) for plane in (share, behind))
 
 
 def edge_coefficients(guide: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,8 @@ Made by the refine stage for each frame, around whoever is painted. Invariant: a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from math import gcd
 
 import cv2
 import numpy as np
@@ -81,9 +83,21 @@ def box_around(shown: np.ndarray, size_px: tuple[int, int]) -> Part | None:
 
 
 def scaled_box(plane: np.ndarray, size_px: tuple[int, int], box: Part) -> np.ndarray:
-    """A plane [h,w(,c)] of the whole picture, scaled to size_px, inside a box, as cv2.resize would have it."""
+    """A plane [h,w(,c)] of the whole picture, scaled to size_px, inside a box, as cv2.resize would have it: only what
+    lies around the box is scaled."""
     x0, y0, x1, y1 = box
-    across, down = plane.shape[1] / size_px[0], plane.shape[0] / size_px[1]
-    place = np.float32([[across, 0, (x0 + 0.5) * across - 0.5], [0, down, (y0 + 0.5) * down - 0.5]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(plane, place, (x1 - x0, y1 - y0), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    near_x0, near_x1, left, right = _around(x0, x1, plane.shape[1], size_px[0])
+    near_y0, near_y1, top, bottom = _around(y0, y1, plane.shape[0], size_px[1])
+    near = plane[near_y0:near_y1, near_x0:near_x1]
+    scaled = cv2.resize(near, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(scaled[y0 - top : y1 - top, x0 - left : x1 - left])
+
+
+@lru_cache(maxsize=256)
+def _around(first: int, end: int, near_px: int, full_px: int) -> tuple[int, int, int, int]:
+    """The smallest span of a small picture that shows first..end of the full one and a pixel beside, and that begins and
+    ends on whole pixels of both, as (first, end) in the small one and (first, end) in the full one."""
+    step = near_px // gcd(near_px, full_px)
+    low = max(0, first * near_px // full_px - 1) // step * step
+    high = min(near_px, -(-(-(-end * near_px // full_px) + 1) // step) * step)
+    return low, high, low * full_px // near_px, high * full_px // near_px

@@ -8,6 +8,8 @@ otherwise but for the old garment's rest beside what is.
 
 from __future__ import annotations
 
+from functools import partial
+
 import cv2
 import numpy as np
 
@@ -19,6 +21,7 @@ from mirage_lsd.worker.paint.detail.steadied import Steadied
 from mirage_lsd.worker.paint.dye import Dyes
 from mirage_lsd.worker.paint.guided import guided
 from mirage_lsd.worker.paint.layer_band import HAIR, LOWER, SCENE, UPPER, ClothLight, LayerMaps, Rim
+from mirage_lsd.worker.processes.side_by_side import beside, in_parallel
 from mirage_lsd.worker.stages.base import Encoded
 from mirage_lsd.worker.tracking.eyes.sight import Sight
 
@@ -74,16 +77,18 @@ class Refiner:
         regions["clothed"] = 1.0 - picture.cut(encoded.regions[0, [0, 2]].sum(0))
         places = table_places(picture.lab)
         scene = maps.shares[SCENE]
-        self._observe(picture, places, body, person, regions, picture.cut(alpha * (1.0 - scene)) > SURE)
         inside = alpha * (1.0 - scene) * cv2.erode(encoded.person_mask[0, 0], INSIDE)
-        spread = base_layer.spread_shares(maps.shares, inside)
-        dyed = np.clip(spread[:SCENE].sum(0), 0.0, 1.0)
-        layer, bare_skin = self._plain(maps, grey, inside, dyed)
+        spread = beside(lambda: self._plain(maps, grey, inside))
+        self._observe(picture, places, body, person, regions, picture.cut(alpha * (1.0 - scene)) > SURE)
+        spread_shares, dyed, plain = spread.result()
+        layer, bare_skin = base_layer.own_skin(
+            plain, np.clip(1.0 - dyed - scene, 0.0, 1.0), inside, self._colours.skin.bgr
+        )
         bare = bare_skin if dyes.open else 1.0 - dyed
         covered, shown = picture.cut(alpha * (1.0 - scene)), picture.cut(alpha * scene)
         torso, height = np.abs(picture.cut(maps.surface[..., 0])), picture.cut(maps.surface[..., 1])
         shares = [np.clip(DECIDED * (picture.cut(share) - 0.5) + 0.5, 0.0, 1.0)
-                  for share in spread]
+                  for share in spread_shares]
         planes = [picture.cut(plane) for plane in layer]
         covered, stays, matte = self._covered(picture, places, body, person, regions, covered, torso, height, picture.cut(bare), shares, dyes)
         shown = shown * (1.0 - stays) * (1.0 - covered)
@@ -106,22 +111,26 @@ class Refiner:
         self._colours.observe(picture.lab, places, body.inner, sure)
 
     def _plain(
-        self, maps: LayerMaps, grey: np.ndarray, inside: np.ndarray, dyed: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The layer at the working size without the nets' own detail, f32 [3,h,w] BGR, and where it is bare skin, f32
-        [h,w] 0..1; inside f32 [h,w] 0..1: where the nets paint, away from outlines; dyed: what takes a dye there."""
-        layer = maps.layer + maps.mask[0] * grey
-        plain = base_layer.plain_layer(layer, inside, dyed)
-        bare = np.clip(1.0 - dyed - maps.shares[SCENE], 0.0, 1.0)
-        return base_layer.own_skin(plain, bare, inside, self._colours.skin.bgr)
+        self, maps: LayerMaps, grey: np.ndarray, inside: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The shares f32 [4,h,w] also beside what is painted, what takes a dye f32 [h,w] 0..1, and the layer at the
+        working size without the nets' own detail, f32 [3,h,w] BGR; inside f32 [h,w] 0..1: where the nets paint, away
+        from outlines."""
+        shares = base_layer.spread_shares(maps.shares, inside)
+        dyed = np.clip(shares[:SCENE].sum(0), 0.0, 1.0)
+        return shares, dyed, base_layer.plain_layer(maps.layer + maps.mask[0] * grey, inside, dyed)
 
     def _covered(self, picture: FinePicture, places: np.ndarray, body: kept.Body, person: np.ndarray, regions: dict, covered: np.ndarray, torso: np.ndarray, height: np.ndarray, undyed: np.ndarray,
                  shares: list[np.ndarray], dyes: Dyes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
         """Where cloth, hair or bare skin is put, where nothing may be, and where the person is, f32 [h,w] 0..1; `shares` grow along with it."""
         colours = self._colours
-        skin = colours.skin.likeness(picture.lab)
-        worn, strands = (table.frequency(places) for table in (colours.cloth, colours.hair))
-        matte = np.clip(2.5 * guided(picture.grey, person, MATTE_RADIUS_PX, MATTE_EPS) - 0.5, 0.0, 1.0)
+        skin, guided_person, worn, strands = in_parallel([
+            partial(colours.skin.likeness, picture.lab),
+            partial(guided, picture.grey, person, MATTE_RADIUS_PX, MATTE_EPS),
+            partial(colours.cloth.frequency, places),
+            partial(colours.hair.frequency, places),
+        ])  # fmt: skip
+        matte = np.clip(2.5 * guided_person - 0.5, 0.0, 1.0)
         if dyes.upper is not None:
             rather = np.float32(1.0)
             if not dyes.open:
@@ -162,38 +171,49 @@ class Refiner:
         return as_transform(EVEN if self._grey is None else self._grey)
 
     def _fine_maps(self, picture, maps, planes, shares, covered, shown, body, matte, skin) -> LayerMaps:
-        total = np.clip(covered + shown, 0.0, 1.0)
+        whole, total = _Whole(picture), np.clip(covered + shown, 0.0, 1.0)
+        early = beside(lambda: (whole.many(planes), Rim(*map(whole, coverage.rim_of(picture.bgr, matte)))))
         mean, trust = folds.light_maps(picture.grey, covered, body.face_px)
         total, mean, trust, *colored = self._steadied(picture, [total, mean, trust, *shares[:SCENE]])
-        shares = [*colored, shares[SCENE]]
+        shares = [*colored, shown / np.maximum(total, 1e-3)]
+        layer, rim = early.result()
+        (mask, guide), (shares, light) = in_parallel([
+            partial(self._mask, picture, total, whole),
+            lambda: (whole.many(shares), ClothLight(whole(mean), whole(_trusted(trust, shares, matte, skin)))),
+        ])  # fmt: skip
+        return LayerMaps(layer, mask, shares, maps.surface, light, rim, guide)
+
+    def _mask(self, picture: FinePicture, total: np.ndarray, whole: _Whole) -> tuple[np.ndarray, np.ndarray]:
+        """LayerMaps' mask and guide, for what is covered, total f32 [h,w] 0..1."""
         guide = self._guide(picture.bgr, total)
         offset, slope = coverage.edge_coefficients(cv2.transform(picture.bgr, guide[:, [0, 1, 2, 4]]), total)
-        trust = np.maximum(trust, shares[HAIR]) * (1.0 - (1.0 - BARE_TRUST) * skin)
-        trust *= cv2.blur(cv2.erode(matte, np.ones((7, 7), np.uint8)), (5, 5))  # an outline's own shadow is no fold
-        shares[SCENE] = shown / np.maximum(total, 1e-3)
-        share, behind = coverage.rim_of(picture.bgr, matte)
-        whole = _Whole(picture)
-        return LayerMaps(
-            layer=np.stack([whole(plane) for plane in planes]),
-            mask=np.stack([whole(None), whole(offset), whole(slope)]),
-            shares=np.stack([whole(share) for share in shares]),
-            surface=maps.surface,
-            light=ClothLight(whole(mean), whole(trust)),
-            guide=guide,
-            rim=Rim(whole(share), whole(behind)),
-        )
+        return whole.many([None, offset, slope]), guide
+
+
+def _trusted(trust: np.ndarray, shares: list[np.ndarray], matte: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """How far the source's light is believed, f32 [h,w] 0..1: less on painted skin, f32 [h,w], and at outlines, whose
+    own shadow is no fold."""
+    trust = np.maximum(trust, shares[HAIR]) * (1.0 - (1.0 - BARE_TRUST) * skin)
+    trust *= cv2.blur(cv2.erode(matte, np.ones((7, 7), np.uint8)), (5, 5))
+    return trust
 
 
 class _Whole:
     """Puts planes of the box into planes of the whole fine picture, 0 elsewhere."""
 
     def __init__(self, picture: FinePicture) -> None:
-        self._picture = picture
+        x0, y0, x1, y1 = picture.box
+        self._box, self._shape = (slice(y0, y1), slice(x0, x1)), picture.size_px[::-1]
 
-    def __call__(self, plane: np.ndarray | None) -> np.ndarray:
-        deep = () if plane is None else plane.shape[2:]
-        whole = np.zeros((*self._picture.size_px[::-1], *deep), np.float32 if plane is None else plane.dtype)
-        if plane is not None:
-            x0, y0, x1, y1 = self._picture.box
-            whole[y0:y1, x0:x1] = plane
+    def __call__(self, plane: np.ndarray) -> np.ndarray:
+        whole = np.zeros((*self._shape, *plane.shape[2:]), plane.dtype)
+        whole[self._box] = plane
+        return whole
+
+    def many(self, planes: list[np.ndarray | None]) -> np.ndarray:
+        """f32 [n,H,W] of planes f32 [h,w], None for 0."""
+        whole = np.zeros((len(planes), *self._shape), np.float32)
+        for target, plane in zip(whole, planes, strict=True):
+            if plane is not None:
+                target[self._box] = plane
         return whole

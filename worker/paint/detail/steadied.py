@@ -7,10 +7,13 @@ at once; memory is one frame's maps.
 
 from __future__ import annotations
 
+from functools import partial
+
 import cv2
 import numpy as np
 
 from mirage_lsd.worker.paint.detail.fine import FinePicture
+from mirage_lsd.worker.processes.side_by_side import in_parallel
 
 STILL = 4.0  # of 255: change of brightness up to which a pixel shows the same as in the last frame
 KEPT = 0.9  # how much of the last frame's maps such a pixel keeps
@@ -43,9 +46,13 @@ class Steadied:
         before = self._grey
         self._grey = np.full(shape, -1e3, np.float32)
         self._grey[box] = grey + same * (before[box] - grey)
-        for whole, plane in zip(self._planes, planes, strict=True):
-            held = whole[box]
-            held -= plane
-            held *= same
-            held += plane
-        return [whole[box].copy() for whole in self._planes]
+        return in_parallel([partial(_held, whole[box], plane, same)
+                            for whole, plane in zip(self._planes, planes, strict=True)])  # fmt: skip
+
+
+def _held(before: np.ndarray, plane: np.ndarray, same: np.ndarray) -> np.ndarray:
+    """A plane mixed with what it was before, which is changed in place, where the picture is the same."""
+    before -= plane
+    before *= same
+    before += plane
+    return before.copy()

@@ -14,12 +14,14 @@ from mirage_lsd.worker.tracking.eyes.detector import Detector, Found
 from mirage_lsd.worker.tracking.eyes.sight import FACE_POINTS, Face
 from mirage_lsd.worker.tracking.eyes.square import Square, around, moved
 from mirage_lsd.worker.tracking.eyes.tflite import Model
+from mirage_lsd.worker.tracking.eyes.unchanged import Unchanged
 
 MOST_FACES = 6
 SIDE_PX = 192
 LEAST_SCORE, LEAST_PRESENCE = 0.4, 0.5  # what the detector doubts, the landmarks decide
 _GROWS = 1.5
 _SAME = 0.3  # of the square's side: faces this close are one
+_STILL, _MOST_STILL = 12.0, 1  # of 255, lips and lids may move; pictures: a face that keeps still is not read again
 _MIDDLE = 0.1  # of the square's side: how far from its middle the points are still exact
 _RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners, of the 468 points
 
@@ -32,6 +34,7 @@ class Faces:
         self._landmarks = Model("face_landmark.tflite")
         self._most = most
         self._squares: list[Square] = []
+        self._unchanged: Unchanged[Face] = Unchanged(_STILL, _MOST_STILL)
 
     @property
     def following(self) -> int:
@@ -41,6 +44,7 @@ class Faces:
     def __call__(self, picture: np.ndarray, parts_px: list[tuple[int, int, int, int]] = ()) -> list[Face]:
         """picture: uint8 [H, W, 4] BGRA; parts_px: boxes to search for faces not yet known."""
         faces: list[Face] = []
+        self._unchanged.begin()
         squares, self._squares = self._squares, []
         for square in squares:
             self._look(picture, square, faces)
@@ -52,6 +56,7 @@ class Faces:
     def reset(self) -> None:
         """Forgets every face."""
         self._squares = []
+        self._unchanged.reset()
 
     def _look(self, picture: np.ndarray, square: Square, faces: list[Face]) -> None:
         """Adds the face in the square, if there is one that is not known. Where it has left the square's middle, its
@@ -66,12 +71,16 @@ class Faces:
             faces.append(face)
 
     def _read(self, picture: np.ndarray, square: Square) -> Face | None:
+        known = self._unchanged.recall(picture, square)
+        if known is not None:
+            return known
         outputs = self._landmarks(square.cut(picture, SIDE_PX))
         logit, points = sorted((output.reshape(-1) for output in outputs), key=len)
         presence = float(1 / (1 + np.exp(-logit[0])))
         if presence < LEAST_PRESENCE:
             return None
-        return Face(square.place(points.reshape(FACE_POINTS, 3)[:, :2], SIDE_PX), presence)
+        face = Face(square.place(points.reshape(FACE_POINTS, 3)[:, :2], SIDE_PX), presence)
+        return self._unchanged.keep(picture, square, face)
 
 
 def _around_face(face: Face) -> Square:

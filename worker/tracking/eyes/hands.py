@@ -15,6 +15,7 @@ from mirage_lsd.worker.tracking.eyes.detector import Detector, Found
 from mirage_lsd.worker.tracking.eyes.sight import HAND_POINTS, Hand
 from mirage_lsd.worker.tracking.eyes.square import Square, around, moved, upright_angle
 from mirage_lsd.worker.tracking.eyes.tflite import Model
+from mirage_lsd.worker.tracking.eyes.unchanged import Unchanged
 
 MOST_HANDS, USUAL_HANDS = 4, 2
 SIDE_PX = 224
@@ -26,6 +27,7 @@ _HAND_GROWS, _HAND_MOVES = 2.0, 0.1
 _PALM_POINTS = [0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18]
 _WRIST, _KNUCKLE = 0, 2  # of the detector's seven points: the wrist and the middle finger's knuckle
 _SAME = 0.2  # of the square's side: hands this close are one
+_STILL, _MOST_STILL = 4.0, 3  # of 255; looks: a hand that has not moved is not read again
 _MIDDLE = 0.15  # of the square's side: how far from its middle the points are still exact
 
 
@@ -38,6 +40,7 @@ class Hands:
         self._landmarks = Model("hand_landmark_lite.tflite")
         self._most, self._usual = most, min(most, usual)
         self._squares: list[Square] = []
+        self._unchanged: Unchanged[Hand] = Unchanged(_STILL, _MOST_STILL)
         self._seen = self._lost_looks = 0
 
     @property
@@ -49,6 +52,7 @@ class Hands:
         """picture: uint8 [H, W, 3 or 4] BGR(A); search: whether to run the detector; again: whether to where a hand was
         lost lately."""
         hands: list[Hand] = []
+        self._unchanged.begin()
         squares, self._squares = self._squares, []
         for square in squares:
             any(self._look(picture, square.grown(by), hands) for by in _GROWTHS)
@@ -68,6 +72,7 @@ class Hands:
     def reset(self) -> None:
         """Forgets every hand: the next picture is another one."""
         self._squares = []
+        self._unchanged.reset()
         self._seen = self._lost_looks = 0
 
     def _look(self, picture: np.ndarray, square: Square, hands: list[Hand]) -> bool:
@@ -87,6 +92,9 @@ class Hands:
         return True
 
     def _read(self, picture: np.ndarray, square: Square) -> Hand | None:
+        known = self._unchanged.recall(picture, square)
+        if known is not None:
+            return known
         cut = square.cut(picture, SIDE_PX)
         points, presence, *_ = self._landmarks(cut)
         if float(presence.item()) < LEAST_PRESENCE:
@@ -95,7 +103,8 @@ class Hands:
         depth_px = points[:, 2] * np.float32(square.side_px / SIDE_PX)
         x, y = np.clip(points[:, :2], 0, SIDE_PX - 1).astype(int).T
         colors = (cut[0, y, x] * 255).astype(np.uint8)
-        return Hand(square.place(points[:, :2], SIDE_PX), float(presence.item()), 0, colors, depth_px)
+        hand = Hand(square.place(points[:, :2], SIDE_PX), float(presence.item()), 0, colors, depth_px)
+        return self._unchanged.keep(picture, square, hand)
 
 
 def _around_palm(found: Found) -> Square:
