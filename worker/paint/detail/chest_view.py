@@ -7,7 +7,7 @@ Made by in_front.py once a frame. Places are in view pixels, FACE of them a face
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -21,19 +21,29 @@ CHIN_PX = np.float32([LEFT, ABOVE])
 EDGE_LEVELS, RIBBON_LEVELS = 30.0, 14.0  # differences from which on an edge, and a ribbon, are seen for sure
 COLOUR = np.float32([1.0, 2.0, 2.0])  # weights of L, a, b: a webcam's colours are pale
 BESIDE_PX = 4  # from the middle of a ribbon to what lies beside it
+ALIKE_LEVELS, PLAIN_SHARE = 22.0, 0.3  # how alike colours are, and what a ribbon of another colour still counts
 HIDDEN = 0.4  # evidence behind hands: neither for nor against
 
 
 @dataclass(frozen=True)
 class ChestView:
     """lab f32 [h,w,3], weighted by COLOUR; sides, ends, ribbon f32 [h,w] 0..1: upright edges, level edges, and upright
-    ribbons that differ from both sides; to_view f32 [2,3]: from the box of the fine picture."""
+    ribbons that differ from both sides; hidden f32 [h,w] 0 or 1: behind hands; to_view f32 [2,3]: from the box of the
+    fine picture."""
 
     lab: np.ndarray
     sides: np.ndarray
     ends: np.ndarray
     ribbon: np.ndarray
+    hidden: np.ndarray
     to_view: np.ndarray
+
+    def ribbon_of(self, colour: np.ndarray) -> ChestView:
+        """The same view in which only ribbons of a colour count, float32 [3] weighted as `lab` is."""
+        away = self.lab - colour
+        alike = cv2.exp(_sum(away * away) * np.float32(-0.5 / ALIKE_LEVELS**2))
+        ribbon = np.where(self.hidden > 0, np.float32(HIDDEN), self.ribbon * (PLAIN_SHARE + (1.0 - PLAIN_SHARE) * alike))
+        return replace(self, ribbon=ribbon)
 
     def points(self, box_px: np.ndarray) -> np.ndarray:
         """Points f32 [...,2] of the box in view pixels."""
@@ -56,7 +66,7 @@ def chest_view(picture: FinePicture, body: Body) -> ChestView:
     planes = [*(_edges(grey, along) for along in ((1, 0), (0, 1))), _ribbons(lab)]
     for plane in planes:
         plane[hidden] = HIDDEN
-    return ChestView(lab, *planes, to_view)
+    return ChestView(lab, *planes, hidden.astype(np.float32), to_view)
 
 
 def at(plane: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ Places are in view pixels (chest_view.py). Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -22,17 +22,24 @@ FORKS_X, FORK_EVERY, FORK_LEAST = np.arange(-6.0, 7.0, 2.0), 3.0, 1.0 * FACE
 ALONG = np.linspace(0.0, 1.0, 16, dtype=np.float32)
 MIN_SHARE = 0.6  # of a rectangle's score is its worst side's
 LARGE = 0.10  # what a rectangle of the largest size scores more: cards have frames within their holders
+STAY = 0.004  # what a step of a pixel must gain
+BETTER = 0.02
+COLOUR_SLOWLY = 0.1
+OUTER_PX, OUTER = (2, 4), 0.65  # how far out a holder's edges may be, sideways and up or down, and its strength, as a share of the card's
+OUTER_SEEN = 0.5
 BADGE, STRAPS, UNLIKE = 0.78, 0.5, 35.0  # from which on a badge and its straps are seen
 
 
 @dataclass(frozen=True)
 class Lanyard:
-    """badge f32 [5]: middle x, y, width, height, turn (view pixels, radians); straps f32 [7]: the fork's x, y, the x of the
-    two ends at the neck, the bends of the two straps and the stem. seen: f32 0..1 scores of badge and straps."""
+    """badge f32 [5]: middle x, y, width, height, turn (view pixels, radians); straps f32 [7]: the fork's x, y, the x of
+    the two ends at the neck, the bends of the two straps and the stem; colour f32 [3]: of the straps, weighted as the
+    view's lab is. seen f32 [4] 0..1: the evidence for the badge, the left and the right strap, and the stem."""
 
     badge: np.ndarray
     straps: np.ndarray
-    seen: tuple[float, float]
+    colour: np.ndarray
+    seen: np.ndarray
 
     def corners(self) -> np.ndarray:
         """f32 [4,2]: of the badge, clockwise from its top left one."""
@@ -40,7 +47,10 @@ class Lanyard:
 
     def lines(self) -> np.ndarray:
         """f32 [3,16,2]: left strap, right strap, from the neck to the fork, and the stem, from there to the badge."""
-        return lines_of(self.straps[None], self.corners()[:2].mean(0))[0]
+        return lines_of(self.straps[None], self._top())[0]
+
+    def _top(self) -> np.ndarray:
+        return self.corners()[:2].mean(0)
 
 
 def found(view: ChestView) -> Lanyard | None:
@@ -49,21 +59,58 @@ def found(view: ChestView) -> Lanyard | None:
     if _badge_score(view, badge[None])[0] < BADGE or _unlike(view, badge) < UNLIKE:
         return None
     straps = _likeliest_straps(view, badge)
-    return None if straps is None else _sure(fitted(view, Lanyard(badge, straps, (0.0, 0.0)), badge))
-
-
-def fitted(view: ChestView, last: Lanyard, badge: np.ndarray | None = None) -> Lanyard:
-    """The same lanyard in another view."""
-    badge = fitted_badge(view, last.badge) if badge is None else badge
+    if straps is None:
+        return None
     top = corners_of(badge[None])[0, :2].mean(0)
-    straps = last.straps
+    if _straps_score(view, straps[None], top)[0] < STRAPS:
+        return None
+    colour = _colour(view, lines_of(straps[None], top)[0])
+    straps = _likeliest_straps(view.ribbon_of(colour), badge)
+    return fitted(view, Lanyard(badge, straps, colour, np.zeros(4, np.float32)))
+
+
+def fitted(view: ChestView, last: Lanyard) -> Lanyard:
+    """The same lanyard in another view. Behind hands a badge is where it was."""
+    colored, straps = view.ribbon_of(last.colour), last.straps
+    badge = last.badge if hidden_share(view, last) > 0.25 else fitted_badge(view, last.badge)
+    top = corners_of(badge[None])[0, :2].mean(0)
     for places, offsets in _STEPS:
         near = np.repeat(straps[None], len(offsets), axis=0)
         near[:, places] += offsets
-        straps = near[np.argmax(_straps_score(view, near, top) - 0.002 * np.abs(offsets).sum(1))]
+        straps = near[np.argmax(_straps_score(colored, near, top) - STAY * np.abs(offsets).sum(1))]
     straps[4:] = np.clip(straps[4:], -3.0, 3.0)
-    seen = float(_badge_score(view, badge[None])[0]), float(_straps_score(view, straps[None], top)[0])
-    return Lanyard(badge, straps, seen)
+    lines = lines_of(straps[None], top)[0]
+    seen = np.append(_badge_score(view, badge[None]), at(colored.ribbon, lines).mean(1))
+    colour = last.colour + COLOUR_SLOWLY * (_colour(view, lines) - last.colour)
+    return Lanyard(badge, straps, colour, seen)
+
+
+def sought(view: ChestView, last: Lanyard) -> Lanyard:
+    """The same lanyard with straps elsewhere, if they are seen better there."""
+    colored, top = view.ribbon_of(last.colour), last.corners()[:2].mean(0)
+    straps = _likeliest_straps(colored, last.badge)
+    if straps is None:
+        return last
+    new, old = _straps_score(colored, np.stack([straps, last.straps]), top)
+    return replace(last, straps=straps) if new > old + BETTER else last
+
+
+def hidden_share(view: ChestView, lanyard: Lanyard) -> float:
+    """0..1: how much of the badge is behind hands."""
+    return float(at(view.hidden, _spread(lanyard.badge, 0.4)).mean())
+
+
+def outer_corners(view: ChestView, badge: np.ndarray) -> np.ndarray:
+    """f32 [4,2]: the badge with the holder around it, whose edges are weaker."""
+    grown = badge.copy()
+    for side, axis, sign in ((0, 1, -1.0), (1, 0, 1.0), (2, 1, 1.0), (3, 0, -1.0)):
+        more = np.arange(OUTER_PX[axis] + 1, dtype=np.float32)
+        near = np.repeat(grown[None], len(more), axis=0)
+        near[:, 2 + axis] += more
+        near[:, axis] += sign * more / 2.0
+        strong = at((view.sides, view.ends)[axis], _edges(near)[:, side]).mean(-1)
+        grown = near[np.flatnonzero(strong >= min(OUTER * strong[0], OUTER_SEEN))[-1]]
+    return corners_of(grown[None])[0]
 
 
 def fitted_badge(view: ChestView, badge: np.ndarray) -> np.ndarray:
@@ -98,17 +145,30 @@ def lines_of(straps: np.ndarray, top: np.ndarray) -> np.ndarray:
     return lines
 
 
-def _sure(lanyard: Lanyard) -> Lanyard | None:
-    return lanyard if lanyard.seen[1] >= STRAPS else None
-
-
 def _badge_score(view: ChestView, badges: np.ndarray) -> np.ndarray:
     """f32 [n] 0..1."""
-    corners = corners_of(badges)
-    edges = corners[:, :, None] + (np.roll(corners, -1, axis=1) - corners)[:, :, None] * ALONG[2:-2, None]
+    edges = _edges(badges)
     level, upright = at(view.ends, edges[:, ::2]).mean(-1), at(view.sides, edges[:, 1::2]).mean(-1)
     four = np.concatenate([level, upright], axis=1)
     return MIN_SHARE * four.min(1) + (1.0 - MIN_SHARE) * four.mean(1)
+
+
+def _edges(badges: np.ndarray) -> np.ndarray:
+    """Places on the top, right, lower and left edges, f32 [n,4,12,2]."""
+    corners = corners_of(badges)
+    return corners[:, :, None] + (np.roll(corners, -1, axis=1) - corners)[:, :, None] * ALONG[2:-2, None]
+
+
+def _colour(view: ChestView, lines: np.ndarray) -> np.ndarray:
+    """The median along the lines where they are seen, float32 [3]."""
+    colours, seen = at(view.lab, lines).reshape(-1, 3), at(view.ribbon, lines).ravel()
+    return np.median(colours[seen >= np.median(seen)], axis=0)
+
+
+def _spread(badge: np.ndarray, reach: float) -> np.ndarray:
+    """Places in a badge, f32 [5,5,2]."""
+    steps = np.linspace(-reach, reach, 5)
+    return (np.stack(np.meshgrid(steps, steps), axis=-1) * badge[2:4] + badge[:2]).astype(np.float32)
 
 
 def _straps_score(view: ChestView, straps: np.ndarray, top: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from mirage_lsd.worker.paint.background.matte import EVEN, SLOWLY, as_transform,
 from mirage_lsd.worker.paint.detail import base_layer, coverage, folds, kept
 from mirage_lsd.worker.paint.detail.colours import PersonColours, table_places
 from mirage_lsd.worker.paint.detail.fine import FinePicture, fine_picture
+from mirage_lsd.worker.paint.detail.in_front import InFront
 from mirage_lsd.worker.paint.guided import guided
 from mirage_lsd.worker.paint.dye import Dyes
 from mirage_lsd.worker.paint.layer_band import HAIR, LOWER, SCENE, UPPER, ClothLight, LayerMaps, Rim
@@ -39,11 +40,13 @@ class Refiner:
 
     def __init__(self) -> None:
         self._colours = PersonColours()
+        self._front = InFront()
         self._grey: np.ndarray | None = None
 
     def reset(self) -> None:
         """Another scene."""
         self._colours.reset()
+        self._front.reset()
         self._grey = None
 
     def __call__(
@@ -125,6 +128,8 @@ class Refiner:
         outside = np.clip(shares[LOWER] + shares[HAIR], 0.0, 1.0)
         covered = coverage.grown(covered, matte) * np.maximum(coverage.widened(matte), outside)
         stays = self._kept(body, regions, covered, shares, skin, worn, strands)
+        front = self._front(picture, body)
+        stays = stays if front is None else np.maximum(stays, front)
         return covered * (1.0 - stays), stays, matte
 
     def _kept(self, body, regions, covered, shares, skin, worn, strands) -> np.ndarray:

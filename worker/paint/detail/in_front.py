@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What hangs before the garment and stays: a lanyard with its badge, kept from frame to frame.
+
+Called by the refine stage, one `InFront` a stream, on the worker's loop thread. A lanyard is shown once it was seen
+NEEDED times, and goes when it was not seen for long; behind a sleeve, no part of it is shown. Invariant: what is attached
+to no lanyard is a print or the cloth's own, and does not stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mirage_lsd.worker.paint.detail.chest_view import ChestView, at, chest_view
+from mirage_lsd.worker.paint.detail.fine import FinePicture
+from mirage_lsd.worker.paint.detail.kept import Body
+from mirage_lsd.worker.paint.detail.lanyard import Lanyard, fitted, found, hidden_share, outer_corners, sought
+
+SEARCH_EVERY, FIT_EVERY, SEEK_EVERY = 5, 2, 16  # frames
+NEEDED, MOST = 2, 8  # fits that must have seen it; how many that have not until it is gone
+BADGE_SEEN, STRAP_SEEN = 0.5, 0.42
+SLOWLY = 0.3  # of a piece's evidence from fit to fit
+WIDTH = 0.125  # of a strap, in face widths
+STICKY_PX, MOVES = 1.5, 0.7  # fine pixels up to which a place is as before; how much of a larger step is taken
+ALIKE_LEVELS = 40.0  # from a strap's colour, up to which it is the strap that is seen
+
+
+@dataclass
+class _Shown:
+    """Places in the fine picture's pixels: badge f32 [4,2], lines f32 [3,16,2], and how much of each place on the lines
+    is in sight, f32 [3,16] 0..1; seen f32 [4]: badge and lines, slowly changing."""
+
+    badge: np.ndarray
+    lines: np.ndarray
+    sight: np.ndarray
+    seen: np.ndarray
+    width_px: float
+
+
+class InFront:
+    """Keeps one lanyard. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Another scene."""
+        self._lanyard: Lanyard | None = None
+        self._shown: _Shown | None = None
+        self._frame = self._good = 0
+
+    def __call__(self, picture: FinePicture, body: Body) -> np.ndarray | None:
+        """f32 [h,w] 0..1: what stays, None: nothing does."""
+        self._frame += 1
+        if body.face_px is not None:
+            if self._lanyard is not None and self._frame % FIT_EVERY == 0:
+                self._follow(picture, body)
+            elif self._lanyard is None and self._frame % SEARCH_EVERY == 0:
+                self._search(picture, body)
+        return None if self._shown is None or self._good < NEEDED else _drawn(self._shown, picture)
+
+    def _search(self, picture: FinePicture, body: Body) -> None:
+        view = chest_view(picture, body)
+        self._lanyard, self._good = found(view), 0
+        if self._lanyard is not None:
+            self._shown = _shown(view, self._lanyard, picture, body, None)
+
+    def _follow(self, picture: FinePicture, body: Body) -> None:
+        view = chest_view(picture, body)
+        lanyard = sought(view, self._lanyard) if self._frame % SEEK_EVERY == 0 else self._lanyard
+        self._lanyard = fitted(view, lanyard)
+        hidden = hidden_share(view, self._lanyard) > 0.25
+        if not hidden:
+            self._good = min(self._good + 1, MOST) if self._lanyard.seen[0] > BADGE_SEEN else self._good - 1
+        self._shown = _shown(view, self._lanyard, picture, body, self._shown)
+        if self._good < 0:
+            self._lanyard = self._shown = None
+
+
+def _shown(view: ChestView, lanyard: Lanyard, picture: FinePicture, body: Body, last: _Shown | None) -> _Shown:
+    corner_px = np.float32(picture.box[:2])
+    lines = lanyard.lines()
+    badge_px = view.box_px(outer_corners(view, lanyard.badge)) + corner_px
+    lines_px = view.box_px(lines) + corner_px
+    away = np.linalg.norm(at(view.lab, lines) - lanyard.colour, axis=-1)
+    sight = np.clip(2.0 - away / ALIKE_LEVELS, 0.0, 1.0)
+    seen, width_px = lanyard.seen, WIDTH * body.face_px
+    if last is not None:
+        badge_px, lines_px = _steady(last.badge, badge_px), _steady(last.lines, lines_px)
+        sight, seen = (before + SLOWLY * (now - before) for before, now in ((last.sight, sight), (last.seen, seen)))
+        width_px = last.width_px + SLOWLY * (width_px - last.width_px)
+    return _Shown(badge_px, lines_px, sight, seen, width_px)
+
+
+def _steady(last: np.ndarray, now: np.ndarray) -> np.ndarray:
+    step_px = float(np.abs(now - last).max())
+    return last + (now - last) * (MOVES if step_px > STICKY_PX else 0.0)
+
+
+def _drawn(shown: _Shown, picture: FinePicture) -> np.ndarray:
+    corner_px = np.float32(picture.box[:2])
+    plane = np.zeros(picture.grey.shape, np.uint8)
+    if shown.seen[0] > BADGE_SEEN:
+        cv2.fillPoly(plane, [_fixed(shown.badge - corner_px)], 255, cv2.LINE_AA, SHIFT)
+    thick = max(2, round(shown.width_px))
+    for line, sight, seen in zip(shown.lines - corner_px, shown.sight, shown.seen[1:], strict=True):
+        if seen > STRAP_SEEN:
+            for part in _in_sight(line, sight > 0.5):
+                cv2.polylines(plane, [_fixed(part)], False, 255, thick, cv2.LINE_AA, SHIFT)
+    return plane * np.float32(1.0 / 255.0)
+
+
+SHIFT = 4  # bits after the point in OpenCV's places
+
+
+def _fixed(points_px: np.ndarray) -> np.ndarray:
+    return np.rint(points_px * 2**SHIFT).astype(np.int32)
+
+
+def _in_sight(line: np.ndarray, sight: np.ndarray) -> list[np.ndarray]:
+    """The pieces of a line f32 [n,2] where bool [n]."""
+    pieces = np.split(np.arange(len(line)), np.flatnonzero(np.diff(sight)) + 1)
+    return [line[piece] for piece in pieces if sight[piece[0]]]
