@@ -38,6 +38,12 @@ class ChestView:
     hidden: np.ndarray
     to_view: np.ndarray
 
+    def busy(self) -> float:
+        """0..2: how full of edges the chest is where no hand is before it: prints make it so."""
+        chest = (slice(ABOVE + FACE // 2, ABOVE + 7 * FACE // 2), slice(LEFT - FACE * 3 // 4, LEFT + FACE * 3 // 4))
+        bare = self.hidden[chest] == 0
+        return float((self.sides[chest] + self.ends[chest])[bare].mean()) if bare.any() else 0.0
+
     def ribbon_of(self, colour: np.ndarray) -> ChestView:
         """The same view in which only ribbons of a colour count, float32 [3] weighted as `lab` is."""
         away = self.lab - colour

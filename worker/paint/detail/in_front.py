@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from mirage_lsd.worker.paint.detail.attached import Attached
 from mirage_lsd.worker.paint.detail.chest_view import ChestView, at, chest_view
 from mirage_lsd.worker.paint.detail.fine import FinePicture
 from mirage_lsd.worker.paint.detail.kept import Body
@@ -20,7 +21,9 @@ from mirage_lsd.worker.paint.detail.lanyard import Lanyard, fitted, found, hidde
 
 SEARCH_EVERY, FIT_EVERY, SEEK_EVERY = 5, 2, 16  # frames
 NEEDED, MOST = 2, 8  # fits that must have seen it; how many that have not until it is gone
-BADGE_SEEN, STRAP_SEEN = 0.5, 0.42
+BADGE_SEEN, STEM_SEEN, STRAP_SEEN = 0.5, 0.25, 0.3
+BOTH_SEEN, BOTH_SEEN_BUSY = 0.4, 0.5  # the two straps together, on plain cloth and on prints
+PLAIN = 0.52  # see ChestView.busy
 SLOWLY = 0.3  # of a piece's evidence from fit to fit
 WIDTH = 0.125  # of a strap, in face widths
 STICKY_PX, MOVES = 1.5, 0.7  # fine pixels up to which a place is as before; how much of a larger step is taken
@@ -47,28 +50,45 @@ class InFront:
 
     def reset(self) -> None:
         """Another scene."""
+        self._attached = Attached()
         self._lanyard: Lanyard | None = None
         self._shown: _Shown | None = None
         self._frame = self._good = 0
+        self._busy = 1.0
 
-    def __call__(self, picture: FinePicture, body: Body) -> np.ndarray | None:
-        """f32 [h,w] 0..1: what stays, None: nothing does."""
+    def __call__(self, picture: FinePicture, body: Body, odd: np.ndarray, covered: np.ndarray) -> np.ndarray:
+        """odd, covered f32 [h,w] 0..1: colours that are nothing's of the person, where cloth is put -> f32 [h,w] 0..1:
+        what stays."""
+        lanyard = self._lanyard_seen(picture, body)
+        things = self._attached(picture, body, odd, covered, lanyard) if self._busy < PLAIN else None
+        known = [plane for plane in (lanyard, things) if plane is not None]
+        return np.maximum.reduce(known) if known else np.zeros(odd.shape, np.float32)
+
+    def _lanyard_seen(self, picture: FinePicture, body: Body) -> np.ndarray | None:
         self._frame += 1
         if body.face_px is not None:
             if self._lanyard is not None and self._frame % FIT_EVERY == 0:
                 self._follow(picture, body)
             elif self._lanyard is None and self._frame % SEARCH_EVERY == 0:
                 self._search(picture, body)
-        return None if self._shown is None or self._good < NEEDED else _drawn(self._shown, picture)
+        return None if self._shown is None or self._good < NEEDED else _drawn(self._shown, picture, self._both())
+
+    def _both(self) -> float:
+        return BOTH_SEEN if self._busy < PLAIN else BOTH_SEEN_BUSY
+
+    def _view(self, picture: FinePicture, body: Body) -> ChestView:
+        view = chest_view(picture, body)
+        self._busy += SLOWLY * (view.busy() - self._busy)
+        return view
 
     def _search(self, picture: FinePicture, body: Body) -> None:
-        view = chest_view(picture, body)
+        view = self._view(picture, body)
         self._lanyard, self._good = found(view), 0
         if self._lanyard is not None:
             self._shown = _shown(view, self._lanyard, picture, body, None)
 
     def _follow(self, picture: FinePicture, body: Body) -> None:
-        view = chest_view(picture, body)
+        view = self._view(picture, body)
         lanyard = sought(view, self._lanyard) if self._frame % SEEK_EVERY == 0 else self._lanyard
         self._lanyard = fitted(view, lanyard)
         hidden = hidden_share(view, self._lanyard) > 0.25
@@ -99,17 +119,22 @@ def _steady(last: np.ndarray, now: np.ndarray) -> np.ndarray:
     return last + (now - last) * (MOVES if step_px > STICKY_PX else 0.0)
 
 
-def _drawn(shown: _Shown, picture: FinePicture) -> np.ndarray:
+def _drawn(shown: _Shown, picture: FinePicture, both: float) -> np.ndarray:
     corner_px = np.float32(picture.box[:2])
     plane = np.zeros(picture.grey.shape, np.uint8)
     if shown.seen[0] > BADGE_SEEN:
         cv2.fillPoly(plane, [_fixed(shown.badge - corner_px)], 255, cv2.LINE_AA, SHIFT)
     thick = max(2, round(shown.width_px))
-    for line, sight, seen in zip(shown.lines - corner_px, shown.sight, shown.seen[1:], strict=True):
-        if seen > STRAP_SEEN:
-            for part in _in_sight(line, sight > 0.5):
-                cv2.polylines(plane, [_fixed(part)], False, 255, thick, cv2.LINE_AA, SHIFT)
+    for line, sight, there in zip(shown.lines - corner_px, shown.sight, _there(shown.seen, both), strict=True):
+        for part in _in_sight(line, (sight > 0.5) & there):
+            cv2.polylines(plane, [_fixed(part)], False, 255, thick, cv2.LINE_AA, SHIFT)
     return plane * np.float32(1.0 / 255.0)
+
+
+def _there(seen: np.ndarray, needed: float) -> tuple[bool, bool, bool]:
+    """Whether the left strap, the right one and the stem are; needed: of the two straps' evidence."""
+    both = seen[1:3].mean() > needed
+    return both and seen[1] > STRAP_SEEN, both and seen[2] > STRAP_SEEN, seen[3] > STEM_SEEN
 
 
 SHIFT = 4  # bits after the point in OpenCV's places

@@ -230,8 +230,8 @@ def _grid(*axes: np.ndarray) -> np.ndarray:
     return offsets[np.argsort(np.abs(offsets).sum(1), kind="stable")]
 
 
-_FINE, _BEND = np.arange(-2.0, 2.5, 1.0), np.arange(-1.0, 1.5, 0.5)
-_STEPS = (([0, 1], _grid(_FINE, 2.0 * _FINE)), ([2, 4], _grid(_FINE, _BEND)), ([3, 5], _grid(_FINE, _BEND)),
+_FINE, _WIDE, _BEND = np.arange(-2.0, 2.5, 1.0), np.arange(-8.0, 9.0, 2.0), np.arange(-1.0, 1.5, 0.5)
+_STEPS = (([0, 1], _grid(_FINE, 2.0 * _FINE)), ([2], _grid(_WIDE)), ([3], _grid(_WIDE)), ([2, 4], _grid(_FINE, _BEND)), ([3, 5], _grid(_FINE, _BEND)),
           ([0, 6], _grid(_BEND, _BEND)))  # fmt: skip
 _BADGE_STEPS = (([0, 1], _grid(np.arange(-3.0, 3.5, 1.0), np.arange(-3.0, 3.5, 1.0))),
                 ([2, 3, 4], _grid(np.arange(-2.0, 2.5, 1.0), np.arange(-2.0, 2.5, 1.0), np.float32([-0.1, -0.05, 0.0, 0.05, 0.1]))),

@@ -128,8 +128,8 @@ class Refiner:
         outside = np.clip(shares[LOWER] + shares[HAIR], 0.0, 1.0)
         covered = coverage.grown(covered, matte) * np.maximum(coverage.widened(matte), outside)
         stays = self._kept(body, regions, covered, shares, skin, worn, strands)
-        front = self._front(picture, body)
-        stays = stays if front is None else np.maximum(stays, front)
+        odd = (1.0 - worn) * (1.0 - skin) * (1.0 - strands) * cv2.erode(matte, INSIDE)
+        stays = np.maximum(stays, self._front(picture, body, odd, covered))
         return covered * (1.0 - stays), stays, matte
 
     def _kept(self, body, regions, covered, shares, skin, worn, strands) -> np.ndarray:
