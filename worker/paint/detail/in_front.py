@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What hangs before the garment and stays: a lanyard with its badge, kept from frame to frame.
+"""What hangs or is held before the garment and stays: a lanyard with its badge, kept from frame to frame, and things
+that a hand holds.
 
 Called by the refine stage, one `InFront` a stream, on the worker's loop thread. A lanyard is shown once it was seen
-NEEDED times, and goes when it was not seen for long; behind a sleeve, no part of it is shown. Invariant: what is attached
-to no lanyard is a print or the cloth's own, and does not stay.
+NEEDED times, and goes when it was not seen for long; behind a sleeve, no part of it is shown. Invariant: what is
+attached to neither lanyard nor hand is a print or the cloth's own, and does not stay.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.paint.detail.attached import Attached
-from mirage_lsd.worker.paint.detail.chest_view import ChestView, at, chest_view
 from mirage_lsd.worker.paint.detail.fine import FinePicture
+from mirage_lsd.worker.paint.detail.hanging.attached import Attached
+from mirage_lsd.worker.paint.detail.hanging.chest_view import ChestView, at, chest_view
+from mirage_lsd.worker.paint.detail.hanging.lanyard import Lanyard, fitted, found, hidden_share, outer_corners, sought
 from mirage_lsd.worker.paint.detail.kept import Body
-from mirage_lsd.worker.paint.detail.lanyard import Lanyard, fitted, found, hidden_share, outer_corners, sought
 
 SEARCH_EVERY, FIT_EVERY, SEEK_EVERY = 5, 2, 16  # frames
 NEEDED, MOST = 2, 8  # fits that must have seen it; how many that have not until it is gone
@@ -29,8 +30,10 @@ WIDTH = 0.125  # of a strap, in face widths
 STICKY_PX, MOVES = 1.5, 0.7  # fine pixels up to which a place is as before; how much of a larger step is taken
 ALIKE_LEVELS = 40.0  # from a strap's colour, up to which it is the strap that is seen
 
+SHIFT = 4  # bits after the point in OpenCV's places
 
-@dataclass
+
+@dataclass(frozen=True)
 class _Shown:
     """Places in the fine picture's pixels: badge f32 [4,2], lines f32 [3,16,2], and how much of each place on the lines
     is in sight, f32 [3,16] 0..1; seen f32 [4]: badge and lines, slowly changing."""
@@ -135,9 +138,6 @@ def _there(seen: np.ndarray, needed: float) -> tuple[bool, bool, bool]:
     """Whether the left strap, the right one and the stem are; needed: of the two straps' evidence."""
     both = seen[1:3].mean() > needed
     return both and seen[1] > STRAP_SEEN, both and seen[2] > STRAP_SEEN, seen[3] > STEM_SEEN
-
-
-SHIFT = 4  # bits after the point in OpenCV's places
 
 
 def _fixed(points_px: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Things on plain cloth that have none of its colours: the rest of a lanyard, and what a hand holds.
 
-Called by in_front.py, at half the fine picture's size. Only what touches a lanyard or a hand is such a thing, once it was
-seen for some frames; prints touch neither. Made for plain cloth: on prints rare colours are everywhere.
+Called by in_front.py, at half the fine picture's size. Only what touches a lanyard or a hand is such a thing, once it
+was seen for some frames; prints touch neither. Made for plain cloth: on prints rare colours are everywhere.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from mirage_lsd.worker.paint.detail.kept import Body
 
 ODD, PLAIN = 0.6, 0.12  # from which on a colour is no cloth's; share of such pixels up to which cloth is plain
 LARGEST, COMPACT = 1.5, 0.55  # of a face's area; of the box around a held thing, what it fills at least
-THICK, ASIDE = 0.25, 0.16  # face widths: held things are thicker, stripes and letters thinner; how far aside from a lanyard its parts lie
+THICK = 0.25  # face widths: held things are thicker, stripes and letters thinner
+ASIDE = 0.16  # face widths: around a lanyard, where the rest of it lies
 NEEDED, STEP = 0.6, 0.34  # what a place must have gathered, and what it gathers, and loses, a frame
 MOVES_PX = 9  # half pixels that things move between frames, about twice
 
@@ -26,9 +27,11 @@ class Attached:
     def __init__(self) -> None:
         self._seen: np.ndarray | None = None
 
-    def __call__(self, picture: FinePicture, body: Body, odd: np.ndarray, covered: np.ndarray, lanyard: np.ndarray | None) -> np.ndarray | None:
-        """odd, covered, lanyard f32 [h,w] 0..1: colours that are neither cloth's, skin's nor hair's; where cloth is put;
-        a lanyard, None: there is none -> f32 [h,w] 0..1, None: nothing."""
+    def __call__(
+        self, picture: FinePicture, body: Body, odd: np.ndarray, covered: np.ndarray, lanyard: np.ndarray | None
+    ) -> np.ndarray | None:
+        """odd, covered, lanyard f32 [h,w] 0..1: colours that are neither cloth's, skin's nor hair's; where cloth is
+        put; a lanyard, None: there is none -> f32 [h,w] 0..1, None: nothing."""
         if body.face_px is None:
             return None
         there = _there(odd, covered)

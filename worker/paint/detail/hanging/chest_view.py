@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What hangs from a neck lies before the chest: that part of the fine picture, scaled so that every face is as wide, and
-where in it edges and ribbons are.
+"""What hangs from a neck lies before the chest: that part of the fine picture, scaled so that every face is as wide,
+and where in it edges and ribbons are.
 
 Made by in_front.py once a frame. Places are in view pixels, FACE of them a face width. Pure.
 """
@@ -21,7 +21,7 @@ CHIN_PX = np.float32([LEFT, ABOVE])
 EDGE_LEVELS, RIBBON_LEVELS = 30.0, 14.0  # differences from which on an edge, and a ribbon, are seen for sure
 COLOUR = np.float32([1.0, 2.0, 2.0])  # weights of L, a, b: a webcam's colours are pale
 BESIDE_PX = 4  # from the middle of a ribbon to what lies beside it
-ALIKE_LEVELS, PLAIN_SHARE = 22.0, 0.3  # how alike colours are, and what a ribbon of another colour still counts
+ALIKE_LEVELS, OTHER_SHARE = 22.0, 0.3  # how alike colours are, and what a ribbon of another colour still counts
 HIDDEN = 0.4  # evidence behind hands: neither for nor against
 
 
@@ -48,8 +48,8 @@ class ChestView:
         """The same view in which only ribbons of a colour count, float32 [3] weighted as `lab` is."""
         away = self.lab - colour
         alike = cv2.exp(_sum(away * away) * np.float32(-0.5 / ALIKE_LEVELS**2))
-        ribbon = np.where(self.hidden > 0, np.float32(HIDDEN), self.ribbon * (PLAIN_SHARE + (1.0 - PLAIN_SHARE) * alike))
-        return replace(self, ribbon=ribbon)
+        colored = self.ribbon * (OTHER_SHARE + (1.0 - OTHER_SHARE) * alike)
+        return replace(self, ribbon=np.where(self.hidden > 0, np.float32(HIDDEN), colored))
 
     def points(self, box_px: np.ndarray) -> np.ndarray:
         """Points f32 [...,2] of the box in view pixels."""

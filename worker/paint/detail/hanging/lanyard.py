@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.paint.detail.chest_view import CHIN_PX, FACE, ChestView, at, shifted
+from mirage_lsd.worker.paint.detail.hanging.chest_view import CHIN_PX, FACE, ChestView, at, shifted
 
 WIDTHS, HEIGHTS = (12, 15, 18), (16, 20, 24, 27)
 HIGHEST, ASIDE = 0.9 * FACE, 0.6 * FACE  # below the chin, and beside it, where the middle of a badge may be
@@ -25,8 +25,8 @@ LARGE = 0.10  # what a rectangle of the largest size scores more: cards have fra
 STAY = 0.004  # what a step of a pixel must gain
 BETTER = 0.02
 COLOUR_SLOWLY = 0.1
-OUTER_PX, OUTER = (2, 4), 0.65  # how far out a holder's edges may be, sideways and up or down, and its strength, as a share of the card's
-OUTER_SEEN = 0.5
+OUTER_PX = 2, 4  # how far out a holder's edges may be, sideways, and up or down
+OUTER, OUTER_SEEN = 0.65, 0.5  # how strong they are, as a share of the card's, or at all
 BADGE, STRAPS, UNLIKE = 0.78, 0.5, 35.0  # from which on a badge and its straps are seen
 
 
@@ -230,9 +230,9 @@ def _grid(*axes: np.ndarray) -> np.ndarray:
     return offsets[np.argsort(np.abs(offsets).sum(1), kind="stable")]
 
 
-_FINE, _WIDE, _BEND = np.arange(-2.0, 2.5, 1.0), np.arange(-8.0, 9.0, 2.0), np.arange(-1.0, 1.5, 0.5)
-_STEPS = (([0, 1], _grid(_FINE, 2.0 * _FINE)), ([2], _grid(_WIDE)), ([3], _grid(_WIDE)), ([2, 4], _grid(_FINE, _BEND)), ([3, 5], _grid(_FINE, _BEND)),
-          ([0, 6], _grid(_BEND, _BEND)))  # fmt: skip
-_BADGE_STEPS = (([0, 1], _grid(np.arange(-3.0, 3.5, 1.0), np.arange(-3.0, 3.5, 1.0))),
-                ([2, 3, 4], _grid(np.arange(-2.0, 2.5, 1.0), np.arange(-2.0, 2.5, 1.0), np.float32([-0.1, -0.05, 0.0, 0.05, 0.1]))),
-                ([0, 1], _grid(_BEND, _BEND)))  # fmt: skip
+_TURNS = np.arange(-0.1, 0.11, 0.05)
+_FAR, _FINE, _BEND = np.arange(-3.0, 3.5, 1.0), np.arange(-2.0, 2.5, 1.0), np.arange(-1.0, 1.5, 0.5)
+_WIDE = np.arange(-8.0, 9.0, 2.0)
+_STEPS = (([0, 1], _grid(_FINE, 2.0 * _FINE)), ([2], _grid(_WIDE)), ([3], _grid(_WIDE)), ([2, 4], _grid(_FINE, _BEND)),
+          ([3, 5], _grid(_FINE, _BEND)), ([0, 6], _grid(_BEND, _BEND)))  # fmt: skip
+_BADGE_STEPS = (([0, 1], _grid(_FAR, _FAR)), ([2, 3, 4], _grid(_FINE, _FINE, _TURNS)), ([0, 1], _grid(_BEND, _BEND)))
