@@ -17,6 +17,7 @@ from mirage_lsd.worker.paint.background.matte import EVEN, SLOWLY, as_transform,
 from mirage_lsd.worker.paint.detail import base_layer, coverage, folds, kept
 from mirage_lsd.worker.paint.detail.colours import PersonColours, table_places
 from mirage_lsd.worker.paint.detail.fine import FinePicture, fine_picture
+from mirage_lsd.worker.paint.detail.in_front import InFront
 from mirage_lsd.worker.paint.detail.steadied import Steadied
 from mirage_lsd.worker.paint.dye import Dyes
 from mirage_lsd.worker.paint.guided import guided
@@ -44,12 +45,14 @@ class Refiner:
 
     def __init__(self) -> None:
         self._colours = PersonColours()
+        self._front = InFront()
         self._grey: np.ndarray | None = None
         self._steadied = Steadied()
 
     def reset(self) -> None:
         """Another scene."""
         self._colours.reset()
+        self._front.reset()
         self._grey = None
         self._steadied.reset()
 
@@ -151,6 +154,8 @@ class Refiner:
         outside = np.clip(shares[LOWER] + shares[HAIR], 0.0, 1.0)
         covered = coverage.grown(covered, matte) * np.maximum(coverage.widened(matte), outside)
         stays = self._kept(body, regions, covered, shares, skin, worn, strands)
+        odd = (1.0 - worn) * (1.0 - skin) * (1.0 - strands) * cv2.erode(matte, INSIDE)
+        stays = np.maximum(stays, self._front(picture, body, odd, covered))
         return covered * (1.0 - stays), stays, matte
 
     def _kept(self, body, regions, covered, shares, skin, worn, strands) -> np.ndarray:
