@@ -15,9 +15,10 @@ from mirage_lsd.worker.paint.background.matte import EVEN, SLOWLY, as_transform,
 from mirage_lsd.worker.paint.detail import base_layer, coverage, folds, kept
 from mirage_lsd.worker.paint.detail.colours import PersonColours, table_places
 from mirage_lsd.worker.paint.detail.fine import FinePicture, fine_picture
+from mirage_lsd.worker.paint.garments.worn import Wardrobe
 from mirage_lsd.worker.paint.guided import guided
 from mirage_lsd.worker.paint.dye import Dyes
-from mirage_lsd.worker.paint.layer_band import HAIR, LOWER, SCENE, UPPER, ClothLight, LayerMaps, Rim
+from mirage_lsd.worker.paint.layer_band import HAIR, LOWER, SCENE, UPPER, ClothLight, Drawn, LayerMaps, Rim
 from mirage_lsd.worker.stages.base import Encoded
 from mirage_lsd.worker.tracking.eyes.sight import Sight
 
@@ -38,12 +39,13 @@ class Refiner:
     """Keeps the colours of the person of one stream. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._colours = PersonColours()
+        self._colours, self._wardrobe = PersonColours(), Wardrobe()
         self._grey: np.ndarray | None = None
 
     def reset(self) -> None:
         """Another scene."""
         self._colours.reset()
+        self._wardrobe.reset()
         self._grey = None
 
     def __call__(
@@ -80,7 +82,7 @@ class Refiner:
         planes = [picture.cut(plane) for plane in layer]
         covered, stays, matte = self._covered(picture, places, body, person, regions, covered, torso, picture.cut(bare_skin), shares, dyes)
         shown = shown * (1.0 - stays) * (1.0 - covered)
-        return self._fine_maps(picture, maps, planes, shares, covered, shown, body, matte)
+        return self._fine_maps(picture, maps, planes, shares, covered, shown, body, matte, dyes)
 
     def _observe(self, picture: FinePicture, places: np.ndarray, body: kept.Body, person: np.ndarray, regions: dict) -> None:
         """Whose colours are whose: where the nets are sure, away from hands and faces."""
@@ -142,7 +144,7 @@ class Refiner:
             self._grey = now if self._grey is None else self._grey + SLOWLY * (now - self._grey)
         return as_transform(EVEN if self._grey is None else self._grey)
 
-    def _fine_maps(self, picture, maps, planes, shares, covered, shown, body, matte) -> LayerMaps:
+    def _fine_maps(self, picture, maps, planes, shares, covered, shown, body, matte, dyes) -> LayerMaps:
         total = np.clip(covered + shown, 0.0, 1.0)
         guide = self._guide(picture.bgr, total)
         offset, slope = coverage.edge_coefficients(cv2.transform(picture.bgr, guide[:, [0, 1, 2, 4]]), total)
@@ -150,6 +152,7 @@ class Refiner:
         dyed = np.clip(shares[UPPER] + shares[LOWER] + shares[HAIR], 0.0, 1.0)
         trust = np.maximum(trust, shares[HAIR]) * (BARE_TRUST + (1.0 - BARE_TRUST) * dyed)
         trust *= cv2.blur(cv2.erode(matte, np.ones((7, 7), np.uint8)), (5, 5))  # an outline's own shadow is no fold
+        drawn = self._wardrobe(picture, maps.surface, dyes, planes, shares[UPPER], covered, trust)
         shares[SCENE] = shown / np.maximum(total, 1e-3)
         share, behind = coverage.rim_of(picture.bgr, matte)
         whole = _Whole(picture)
@@ -161,6 +164,7 @@ class Refiner:
             light=ClothLight(whole(mean), whole(trust)),
             guide=guide,
             rim=Rim(whole(share), whole(behind)),
+            drawn=drawn and Drawn(whole(drawn.factor), whole(drawn.decal), drawn.sheen),
         )
 
 

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Garments that are pulled over the head: T-shirt, hoodie, dress.
+
+Called once a garment, by sheets.py. Pure. Invariant: left and right differ only where real ones do.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mirage_lsd.worker.paint.garments.canvas import Canvas, arc, curve, filled, mirrored
+
+NECK = (0.0, 0.545)
+
+
+def t_shirt(canvas: Canvas) -> None:
+    """A ribbed neck band, shoulder and sleeve seams."""
+    _sleeves(canvas, 20.0)
+    for side in (1, -1):
+        canvas.seam([(side * 0.075, 0.505), (side * 0.17, 0.478)], 18.0)
+    _neck_band(canvas, (0.088, 0.084), 0.020)
+    canvas.stitches(arc(NECK, (0.095, 0.091), -175, -5), 12.0)
+    canvas.seam([(-0.16, 0.035), (0.16, 0.035)], 16.0)
+
+
+def hoodie(canvas: Canvas) -> None:
+    """A hood that lies crossed at the neck, drawstrings, a kangaroo pocket, ribbed cuffs and hem."""
+    _sleeves(canvas, 24.0)
+    pocket = [(-0.065, 0.20), (0.065, 0.20), (0.118, 0.115), (0.118, 0.045), (-0.118, 0.045), (-0.118, 0.115)]
+    canvas.panel(pocket, 1.0, 50.0)
+    for side in (1, -1):
+        canvas.seam([(side * 0.068, 0.197), (side * 0.117, 0.117)], 55.0, 0.0045)
+        canvas.stitches([(side * 0.060, 0.194), (side * 0.109, 0.113)], 20.0)
+    _ribs(canvas, -0.03, 0.025)
+    canvas.seam([(-0.2, 0.027), (0.2, 0.027)], 34.0)
+    under = [*curve((-0.012, 0.452), (0.07, 0.462), (0.118, 0.525)), (0.105, 0.62), *curve((0.06, 0.55), (0.03, 0.50), (-0.012, 0.492))]
+    over = mirrored(under)
+    for flap in (under, over):
+        canvas.panel(flap, 2.0, 95.0)
+    for flap in (mirrored(under[:24]), under[2:24]):
+        canvas.stitches([(x, z + 0.009) for x, z in flap], 18.0)
+    cord = (0.93, 0.93, 0.90) if not canvas.light else (0.62, 0.62, 0.63)
+    for side, end in ((1, 0.335), (-1, 0.318)):
+        cord_line = curve((side * 0.036, 0.474), (side * 0.046, 0.41), (side * 0.040, end))
+        canvas.shade -= 40.0 * canvas.line([(x + 0.003, z - 0.003) for x, z in cord_line], 0.005)
+        canvas.paint(canvas.line(cord_line, 0.0055), cord)
+        canvas.paint(canvas.line([(side * 0.040, end), (side * 0.040, end - 0.018)], 0.0065), (0.45, 0.45, 0.47))
+        canvas.button((side * 0.036, 0.476), (0.68, 0.68, 0.70), 0.0042)
+
+
+def dress(canvas: Canvas) -> None:
+    """A scoop neckline, seams to a waist band, pleats below it."""
+    waist = 0.165
+    for side in (1, -1):
+        canvas.seam(curve((side * 0.145, 0.40), (side * 0.07, 0.36), (side * 0.055, waist)), 32.0)
+    x = np.linspace(-0.36, 0.36, canvas.shade.shape[1], dtype=np.float32)[None]
+    below = filled([(-0.36, waist), (0.36, waist), (0.36, -0.15), (-0.36, -0.15)])
+    phase = x / 0.034 + 0.06 * np.sin(x * 37.0)
+    pleats = (phase - np.floor(phase) - 0.5) * 64.0
+    canvas.shade += np.clip(pleats, -22.0, 32.0) * below
+    canvas.panel([(-0.2, waist + 0.012), (0.2, waist + 0.012), (0.2, waist - 0.012), (-0.2, waist - 0.012)], 0.7, 70.0)
+    scoop = arc(NECK, (0.098, 0.125), -178, -2)
+    canvas.seam([(0.93 * x, NECK[1] + 0.93 * (z - NECK[1])) for x, z in scoop], 30.0)
+    canvas.stitches(scoop, 12.0)
+
+
+def _sleeves(canvas: Canvas, depth: float) -> None:
+    for side in (1, -1):
+        canvas.seam(curve((side * 0.168, 0.492), (side * 0.142, 0.43), (side * 0.158, 0.345)), depth)
+
+
+def _neck_band(canvas: Canvas, half_m: tuple[float, float], wide_m: float) -> None:
+    """A knitted band below the neck, its ribs across it."""
+    outer = arc(NECK, half_m, -178, -2)
+    inner = arc(NECK, (half_m[0] - wide_m, half_m[1] - wide_m), -2, -178)
+    band = canvas.panel([*outer, *inner], 0.7, 45.0)
+    for from_, to in zip(resampled_pairs(outer), resampled_pairs(inner[::-1]), strict=True):
+        canvas.shade -= 14.0 * canvas.line([from_, to], 0.0016) * band
+
+
+def resampled_pairs(points: list) -> list:
+    """Every point of a band's edge that a rib starts at."""
+    return points[::1]
+
+
+def _ribs(canvas: Canvas, bottom: float, top: float) -> None:
+    x = np.linspace(-0.36, 0.36, canvas.shade.shape[1], dtype=np.float32)[None]
+    band = filled([(-0.36, top), (0.36, top), (0.36, bottom), (-0.36, bottom)])
+    canvas.shade += 15.0 * np.sin(x * (2 * np.pi / 0.009)) * band
