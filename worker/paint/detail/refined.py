@@ -29,7 +29,6 @@ INSIDE = np.ones((5, 5), np.uint8)  # working pixels: at outlines the nets mix c
 MATTE_RADIUS_PX, MATTE_EPS = 6, 5e-4
 BARE_TRUST = 0.4  # of the light of what lay there, skin that is painted over cloth takes so much
 BARE, SKIN_COLOURED = 0.3, 0.4  # likeness to skin; share of such pixels from which on cloth is skin-coloured
-OPENING_M = 0.09  # of an open jacket: there the old garment is what is worn under it
 TORSO_M = 0.15  # of the body's surface from its middle: beyond are arms
 DECIDED = 5.0  # times as steep: half bare, half covered, skin and cloth would be airbrushed
 HAIR_REACH = 0.15  # face widths that strands may be away from where the parsing sees hair
@@ -115,8 +114,6 @@ class Refiner:
         if dyes.upper is not None:
             own = worn * colours.rather_cloth(places)
             rest = coverage.old_cloth(covered, own, regions["clothed"], skin, body) * matte
-            if dyes.open:
-                rest = rest * (torso > OPENING_M)
             bare = worn * (1.0 - skin) * (torso < TORSO_M) * bare_skin
             grows = (rest > covered) | (bare > 0.5)
             grows = np.clip(2.0 * cv2.blur(grows.astype(np.float32), (7, 7)) - 0.5, 0.0, 1.0)
@@ -152,7 +149,7 @@ class Refiner:
         dyed = np.clip(shares[UPPER] + shares[LOWER] + shares[HAIR], 0.0, 1.0)
         trust = np.maximum(trust, shares[HAIR]) * (BARE_TRUST + (1.0 - BARE_TRUST) * dyed)
         trust *= cv2.blur(cv2.erode(matte, np.ones((7, 7), np.uint8)), (5, 5))  # an outline's own shadow is no fold
-        drawn = self._wardrobe(picture, maps.surface, dyes, planes, shares[UPPER], covered, trust)
+        drawn = self._wardrobe(picture, maps.surface, dyes, planes, shares[UPPER], covered, trust, self._colours.skin.bgr)
         shares[SCENE] = shown / np.maximum(total, 1e-3)
         share, behind = coverage.rim_of(picture.bgr, matte)
         whole = _Whole(picture)

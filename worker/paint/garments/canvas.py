@@ -57,14 +57,15 @@ class Canvas:
         self.shade += 26.0 * lip - 30.0 * rim - shadow * below + 5.0 * rise * inside
         return inside
 
-    def opening(self, points: Iterable[Point], color: Color, around: Iterable[Point]) -> np.ndarray:
-        """Where what is worn under the garment shows, in a colour RGB 0..1, in the shadow of the garment; `around`:
-        the part of the body in which the drawing, not the nets, says so. -> f32 [h,w] 0..1"""
+    def opening(self, points: Iterable[Point], around: Iterable[Point], color: Color | None = None) -> np.ndarray:
+        """Where what is worn under the garment shows, in a colour RGB 0..1 and in the shadow of the garment, or bare
+        skin; `around`: the part of the body in which the drawing, not the nets, says so. -> f32 [h,w] 0..1"""
         inside = filled(points)
         self.cut *= 1.0 - inside
         self.decided = np.maximum(self.decided, blurred(filled(around), 0.003))
-        self.paint(inside, color)
-        self.shade -= 45.0 * inside * blurred(1.0 - inside, 0.008)
+        if color is not None:
+            self.paint(inside, color)
+            self.shade -= 45.0 * inside * blurred(1.0 - inside, 0.008)
         return inside
 
     def paint(self, inside: np.ndarray, color: Color) -> None:

@@ -31,10 +31,10 @@ class Drape:
 
 
 DRAPES = {
-    "t-shirt": Drape(1, 0.0085, 16.0, 6, 5.0, 0.004), "shirt": Drape(2, 0.0065, 18.0, 7, 4.0, 0.003, 0.3),
-    "hoodie": Drape(3, 0.012, 17.0, 5, 9.0, 0.004), "jacket": Drape(4, 0.010, 17.0, 5, 6.0, 0.003, 0.2),
-    "leather jacket": Drape(5, 0.008, 26.0, 7, 10.0, 0.005, 0.8), "suit": Drape(6, 0.011, 13.0, 4, 6.0, 0.003),
-    "dress": Drape(7, 0.009, 20.0, 6, 3.0, 0.004, 0.2),
+    "t-shirt": Drape(1, 0.0085, 13.0, 4, 3.0, 0.003), "shirt": Drape(2, 0.0065, 16.0, 5, 3.0, 0.003, 0.3),
+    "hoodie": Drape(3, 0.012, 15.0, 4, 6.0, 0.003), "jacket": Drape(4, 0.010, 15.0, 4, 5.0, 0.003, 0.2),
+    "leather jacket": Drape(5, 0.009, 22.0, 4, 7.0, 0.004, 1.0), "suit": Drape(6, 0.011, 13.0, 3, 5.0, 0.003),
+    "dress": Drape(7, 0.009, 18.0, 4, 3.0, 0.003, 0.2),
 }  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def _grain(rng: np.random.Generator, drape: Drape) -> np.ndarray:
     """Unevenness of two sizes."""
     noise = rng.standard_normal((HEIGHT_PX, WIDTH_PX)).astype(np.float32)
     out = np.zeros_like(noise)
-    for size_m, share in ((drape.grain_m, 0.8), (3.0 * drape.grain_m, 0.6)):
+    for size_m, share in ((drape.grain_m, 1.0), (3.0 * drape.grain_m, 0.25)):
         soft = cv2.GaussianBlur(noise, (0, 0), size_m / TEXEL_M / 2)
         out += share * soft / soft.std()
     return np.float32(drape.grain) * out
@@ -74,12 +74,12 @@ def _paths(rng: np.random.Generator, count: int) -> list[tuple]:
 
         for number in range(count):
             t = number / max(1, count - 1)
-            paths.append((at(0.15, 0.38 - 0.05 * t), at(0.10, 0.37 - 0.09 * t), at(0.03, 0.40 - 0.16 * t, 0.02)))
-            paths.append((at(0.13 - 0.07 * t, 0.475), at(0.10 - 0.05 * t, 0.42), at(0.08 - 0.06 * t, 0.36, 0.02)))
-            paths.append((at(0.15, 0.27 - 0.17 * t), at(0.09, 0.25 - 0.19 * t), at(0.0, 0.245 - 0.17 * t, 0.03)))
-            paths.append((at(0.14, 0.14 - 0.2 * t), at(0.09, 0.06 - 0.2 * t), at(0.02, 0.07 - 0.2 * t, 0.03)))
-        for z in np.arange(-0.12, 0.47, 0.17 / count):
-            paths.append((at(0.165, z), at(0.22, z - 0.025), at(0.32, z + rng.uniform(-0.03, 0.03))))
+            paths.append((at(0.15, 0.39 - 0.05 * t), at(0.09, 0.38 - 0.10 * t), at(0.02 + 0.03 * t, 0.39 - 0.20 * t, 0.02)))
+            paths.append((at(0.13 - 0.07 * t, 0.475), at(0.11 - 0.06 * t, 0.41), at(0.085 - 0.07 * t, 0.33, 0.03)))
+            paths.append((at(0.15, 0.30 - 0.16 * t), at(0.10, 0.25 - 0.17 * t), at(0.02, 0.215 - 0.15 * t, 0.03)))
+            paths.append((at(0.145, 0.10 - 0.2 * t), at(0.10, 0.16 - 0.2 * t), at(0.045, 0.17 - 0.2 * t, 0.03)))
+        for z in np.arange(-0.12, 0.47, 0.2 / count):
+            paths.append((at(0.165, z), at(0.22, z - 0.03), at(0.32, z + rng.uniform(-0.03, 0.03))))
     return paths
 
 

@@ -6,10 +6,14 @@ Called once a garment, by sheets.py. Pure. Invariant: the left front lies over t
 
 from __future__ import annotations
 
-from mirage_lsd.worker.paint.garments.canvas import Canvas, arc, curve, filled, mirrored
+import numpy as np
+
+from mirage_lsd.worker.paint.garments.canvas import Canvas, Color, Point, arc, curve, filled, mirrored, resampled
 
 WHITE, METAL = (0.90, 0.90, 0.91), (0.80, 0.80, 0.83)
-CHEST = [(-0.125, 0.50), (0.125, 0.50), (0.125, 0.08), (-0.125, 0.08)]  # where drawings say how a front opens
+CHEST = [  # where drawings say how a front opens
+    (-0.06, 0.57), (0.06, 0.57), (0.085, 0.515), (0.125, 0.49), (0.125, -0.13), (-0.125, -0.13), (-0.125, 0.49), (-0.085, 0.515),
+]  # fmt: skip
 
 
 def shirt(canvas: Canvas) -> None:
@@ -26,7 +30,7 @@ def shirt(canvas: Canvas) -> None:
     pearl = (0.97, 0.96, 0.93) if not canvas.light else (0.66, 0.64, 0.60)
     for number in range(8):
         canvas.button((0.0, 0.435 - 0.072 * number), pearl, 0.0062)
-    _collar(canvas, 0.0, 0.492, (0.052, 0.428), (0.098, 0.50))
+    _collar(canvas, 0.492, (0.052, 0.428), (0.098, 0.50))
     canvas.button((0.0, 0.482), pearl, 0.0058)
 
 
@@ -71,28 +75,25 @@ def suit(canvas: Canvas) -> None:
         canvas.seam(curve((side * 0.125, 0.33), (side * 0.098, 0.2), (side * 0.108, 0.03)), 22.0)
         canvas.panel([(side * 0.05, 0.095), (side * 0.128, 0.105), (side * 0.126, 0.077), (side * 0.05, 0.068)], 0.8, 60.0)
     opening = [(-0.068, 0.62), (0.068, 0.62), (0.062, 0.48), (0.0, 0.225), (-0.062, 0.48)]
-    canvas.opening(opening, WHITE, CHEST)
+    canvas.opening(opening, CHEST, WHITE)
     _tie(canvas)
-    _collar(canvas, 0.0, 0.488, (0.038, 0.425), (0.072, 0.50), WHITE)
+    _collar(canvas, 0.488, (0.038, 0.425), (0.072, 0.50), WHITE)
     canvas.seam(curve((0.004, 0.225), (0.010, 0.12), (0.05, -0.10)), 75.0, 0.0045)
     for z in (0.205, 0.135):
         canvas.button((-0.006, z), (0.34, 0.33, 0.34) if canvas.dark else (0.09, 0.08, 0.08), 0.0085)
     canvas.panel([(0.066, 0.362), (0.120, 0.374), (0.119, 0.354), (0.067, 0.342)], 0.7, 55.0)
     canvas.paint(filled([(0.072, 0.362), (0.080, 0.384), (0.092, 0.372), (0.103, 0.390), (0.114, 0.372)]), WHITE)
     for side in (-1, 1):
-        canvas.shade += 4.0 * side
         lapel = [(0.060, 0.49), (0.046, 0.40), (0.022, 0.30), (-0.004, 0.222), (0.050, 0.30), (0.100, 0.408), (0.078, 0.420)]
         _collar_side(canvas, side, lapel, 1.7)
         collar = [(0.056, 0.53), (0.050, 0.452), (0.074, 0.424), (0.104, 0.440), (0.112, 0.50), (0.085, 0.58)]
         _collar_side(canvas, side, collar, 1.2)
-    canvas.shade -= 0.0
 
 
 def _tie(canvas: Canvas) -> None:
     """The tie, its knot below the collar, with slanted stripes."""
     color, stripe = ((0.50, 0.06, 0.10), (0.72, 0.62, 0.50))
     blade = filled([(-0.011, 0.462), (0.011, 0.462), (0.026, 0.27), (0.0, 0.20), (-0.026, 0.27)])
-    canvas.shade -= 30.0 * blade * 0.0
     canvas.paint(blade, color)
     for number in range(9):
         z = 0.455 - 0.032 * number
@@ -102,10 +103,10 @@ def _tie(canvas: Canvas) -> None:
     canvas.shade -= 60.0 * canvas.line([(-0.011, 0.458), (0.011, 0.458)], 0.004)
 
 
-def _collar(canvas: Canvas, x: float, z: float, point: tuple, outer: tuple, color: tuple | None = None) -> None:
-    """Two collar points that meet at (x, z)."""
+def _collar(canvas: Canvas, z: float, point: Point, outer: Point, color: Color | None = None) -> None:
+    """Two collar points that meet in the middle at height z."""
     for side in (-1, 1):
-        leaf = [(x + 0.002, z + 0.004), (point[0] * 0.35, z - 0.020), point, outer, (0.10, 0.57), (0.05, 0.60), (0.040, 0.535)]
+        leaf = [(0.002, z + 0.004), (point[0] * 0.35, z - 0.020), point, outer, (0.10, 0.57), (0.05, 0.60), (0.040, 0.535)]
         inside = _collar_side(canvas, side, leaf, 1.5)
         if color:
             canvas.paint(inside, color)
@@ -116,35 +117,28 @@ def _collar(canvas: Canvas, x: float, z: float, point: tuple, outer: tuple, colo
             canvas.stitches(edge, 20.0)
 
 
-def _collar_side(canvas: Canvas, side: int, leaf: list, rise: float):  # noqa: ANN202
+def _collar_side(canvas: Canvas, side: int, leaf: list[Point], rise: float) -> np.ndarray:
     return canvas.panel([(side * x, z) for x, z in leaf], rise, 85.0)
 
 
 def _open_front(canvas: Canvas, top_m: float, bottom_m: float, neck_m: float) -> None:
     """The front open over a white T-shirt."""
     right = [(neck_m * 0.8, 0.62), (neck_m * 0.6, 0.50), (top_m, 0.40), (bottom_m, 0.06), (bottom_m * 1.15, -0.15)]
-    canvas.opening([*right, *mirrored(right)[::-1]], WHITE, CHEST)
+    canvas.opening([*right, *mirrored(right)[::-1]], CHEST, WHITE)
     band = canvas.line(arc((0.0, 0.545), (0.088, 0.076), -170, -10), 0.004) * (1.0 - canvas.cut)
     canvas.shade -= 30.0 * band
 
 
-def _zip(canvas: Canvas, edge: list, metal: tuple) -> None:
+def _zip(canvas: Canvas, edge: list[Point], metal: Color) -> None:
     """Teeth along an edge."""
     canvas.shade -= 50.0 * canvas.line(edge, 0.009)
     canvas.paint(canvas.line(edge, 0.005), tuple(0.55 * part for part in metal))
-    path = _dots(edge, 0.008)
-    for first, second in path:
-        canvas.paint(canvas.line([first, second], 0.005), metal)
+    points = resampled(edge, 0.004)
+    for tooth in zip(points[::2], points[1::2], strict=False):
+        canvas.paint(canvas.line(tooth, 0.005), metal)
 
 
-def _dots(edge: list, step_m: float) -> list:
-    from mirage_lsd.worker.paint.garments.canvas import resampled
-
-    points = resampled(edge, step_m / 2)
-    return list(zip(points[::2], points[1::2], strict=False))
-
-
-def _slanted_pocket(canvas: Canvas, side: int, metal: tuple) -> None:
+def _slanted_pocket(canvas: Canvas, side: int, metal: Color) -> None:
     mouth = [(side * 0.080, 0.185), (side * 0.122, 0.105)]
     canvas.seam(mouth, 60.0, 0.006)
     _zip(canvas, mouth, metal)

@@ -11,10 +11,13 @@ import numpy as np
 from mirage_lsd.worker.paint.garments.canvas import Canvas, arc, curve, filled, mirrored
 
 NECK = (0.0, 0.545)
+NAPE = [(-0.085, 0.515), (-0.06, 0.57), (0.06, 0.57), (0.085, 0.515)]
+BREAST = [*NAPE, (0.115, 0.47), (0.115, 0.14), (-0.115, 0.14), (-0.115, 0.47)]  # where drawings decide
 
 
 def t_shirt(canvas: Canvas) -> None:
     """A ribbed neck band, shoulder and sleeve seams."""
+    canvas.opening(arc(NECK, (0.070, 0.066), 0, -180), BREAST)
     _sleeves(canvas, 20.0)
     for side in (1, -1):
         canvas.seam([(side * 0.075, 0.505), (side * 0.17, 0.478)], 18.0)
@@ -25,6 +28,7 @@ def t_shirt(canvas: Canvas) -> None:
 
 def hoodie(canvas: Canvas) -> None:
     """A hood that lies crossed at the neck, drawstrings, a kangaroo pocket, ribbed cuffs and hem."""
+    canvas.opening([(-0.06, 0.60), (-0.034, 0.51), (0.0, 0.488), (0.034, 0.51), (0.06, 0.60)], BREAST)
     _sleeves(canvas, 24.0)
     pocket = [(-0.065, 0.20), (0.065, 0.20), (0.118, 0.115), (0.118, 0.045), (-0.118, 0.045), (-0.118, 0.115)]
     canvas.panel(pocket, 1.0, 50.0)
@@ -36,7 +40,7 @@ def hoodie(canvas: Canvas) -> None:
     under = [*curve((-0.012, 0.452), (0.07, 0.462), (0.118, 0.525)), (0.105, 0.62), *curve((0.06, 0.55), (0.03, 0.50), (-0.012, 0.492))]
     over = mirrored(under)
     for flap in (under, over):
-        canvas.panel(flap, 2.0, 95.0)
+        canvas.panel(flap, 2.0, 120.0)
     for flap in (mirrored(under[:24]), under[2:24]):
         canvas.stitches([(x, z + 0.009) for x, z in flap], 18.0)
     cord = (0.93, 0.93, 0.90) if not canvas.light else (0.62, 0.62, 0.63)
@@ -51,6 +55,7 @@ def hoodie(canvas: Canvas) -> None:
 def dress(canvas: Canvas) -> None:
     """A scoop neckline, seams to a waist band, pleats below it."""
     waist = 0.165
+    canvas.opening(arc(NECK, (0.092, 0.118), 0, -180), BREAST)
     for side in (1, -1):
         canvas.seam(curve((side * 0.145, 0.40), (side * 0.07, 0.36), (side * 0.055, waist)), 32.0)
     x = np.linspace(-0.36, 0.36, canvas.shade.shape[1], dtype=np.float32)[None]
@@ -74,13 +79,8 @@ def _neck_band(canvas: Canvas, half_m: tuple[float, float], wide_m: float) -> No
     outer = arc(NECK, half_m, -178, -2)
     inner = arc(NECK, (half_m[0] - wide_m, half_m[1] - wide_m), -2, -178)
     band = canvas.panel([*outer, *inner], 0.7, 45.0)
-    for from_, to in zip(resampled_pairs(outer), resampled_pairs(inner[::-1]), strict=True):
-        canvas.shade -= 14.0 * canvas.line([from_, to], 0.0016) * band
-
-
-def resampled_pairs(points: list) -> list:
-    """Every point of a band's edge that a rib starts at."""
-    return points[::1]
+    for ends in zip(outer, inner[::-1], strict=True):
+        canvas.shade -= 14.0 * canvas.line(ends, 0.0016) * band
 
 
 def _ribs(canvas: Canvas, bottom: float, top: float) -> None:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from mirage_lsd.worker.paint.cloth import NEUTRAL, pixel_size_m
+from mirage_lsd.worker.paint.detail.base_layer import SKIN_SHADE
 from mirage_lsd.worker.paint.detail.fine import FinePicture
 from mirage_lsd.worker.paint.dye import Dyes
 from mirage_lsd.worker.paint.garments.canvas import X_M, Z_M
@@ -19,6 +20,7 @@ from mirage_lsd.worker.paint.layer_band import Drawn
 
 SIZE_EVERY_FRAMES = 16
 SLOWLY = 0.1
+OPENED_TRUST = 0.7  # so much less of the old garment's light where a drawing opens the new one
 SHEEN_LUMA, SHEEN = 0.22, 26.0  # cloth darker than that shows drawing and folds by its sheen, up to so many levels
 LUMA = np.float32([0.114, 0.587, 0.299])
 
@@ -42,10 +44,12 @@ class Wardrobe:
         upper: np.ndarray,
         covered: np.ndarray,
         trust: np.ndarray,
+        skin_bgr: np.ndarray | None,
     ) -> Drawn | None:
         """surface f32 [h',w',2]; planes: the layer, three f32 [h,w] 0..510 BGR; upper, covered, trust f32 [h,w] 0..1:
-        the upper garment's share, coverage, how far the source's folds are believed. Changes `planes` and `upper` where
-        the drawing says how the garment is cut."""
+        the upper garment's share, coverage, how far the source's folds are believed; skin_bgr f32 [3], None
+        unknown. Changes `planes`,
+        `upper` and `trust` where the drawing says how the garment is cut."""
         if dyes.garment not in DRAWINGS or dyes.upper is None:
             return None
         xz = picture.cut(surface)
@@ -54,7 +58,8 @@ class Wardrobe:
         plain, decal = looked_up(drawing, xz)
         light = self._light_of(planes, upper * covered)
         shade, drawn_folds, cut, decided = cv2.split(plain)
-        cut_out(planes, upper, light, cut, decided)
+        cut_out(planes, upper, light, (cut, decided, decal[..., 3]), skin_bgr)
+        trust -= (OPENED_TRUST / 255**2) * trust * cv2.multiply(255 - cut, decided, dtype=cv2.CV_32F)
         factor = self._factor(shade, drawn_folds, trust, upper, dyes.material.drawn)
         share = np.maximum(upper, decided * np.float32(1 / 255))
         lit = np.append(light / (255.0 * NEUTRAL), 1.0)
@@ -62,7 +67,9 @@ class Wardrobe:
         decal = cv2.multiply(decal, cv2.merge([share] * 4), dtype=cv2.CV_8U)
         return Drawn(factor, decal, SHEEN * float(np.clip(1.0 - luma / SHEEN_LUMA, 0.0, 1.0)))
 
-    def _factor(self, shade, drawn_folds, trust, upper, strength: float) -> np.ndarray:  # noqa: ANN001
+    def _factor(
+        self, shade: np.ndarray, drawn_folds: np.ndarray, trust: np.ndarray, upper: np.ndarray, strength: float
+    ) -> np.ndarray:
         """f32 [h,w]: what the drawing multiplies colours by."""
         log = (drawn_folds.astype(np.float32) - EVEN) * (1.0 - trust) * upper
         log += shade.astype(np.float32) - EVEN
@@ -96,13 +103,25 @@ def looked_up(drawing: Sheet, xz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
                  for planes in (drawing.plain, drawing.decal))  # fmt: skip
 
 
-def cut_out(planes: list[np.ndarray], upper: np.ndarray, light: np.ndarray, cut: np.ndarray, decided: np.ndarray) -> None:
-    """Makes the upper share f32 [h,w] what the drawing says, cut u8, where it decides, decided u8, and the layer's
-    planes plain cloth where that changes it, in place."""
-    if not decided.any():
+def cut_out(
+    planes: list[np.ndarray],
+    upper: np.ndarray,
+    light: np.ndarray,
+    drawing: tuple[np.ndarray, np.ndarray, np.ndarray],
+    skin_bgr: np.ndarray | None,
+) -> None:
+    """Makes the upper share f32 [h,w] what the drawing (cut, decided, decal's alpha, u8 [h,w]) says, where it decides,
+    and the layer's planes plain cloth or skin where that changes them, in place."""
+    cut, decided, decal = (plane.astype(np.float32) * np.float32(1 / 255) for plane in drawing)
+    if not drawing[1].any():
         return
-    change = (cut.astype(np.float32) * np.float32(1 / 255) - upper) * (decided.astype(np.float32) * np.float32(1 / 255))
+    bare = (1.0 - cut) * (1.0 - decal) * decided
+    change = (cut - upper) * decided
+    if skin_bgr is None:
+        change *= 1.0 - bare
     upper += change
     np.abs(change, out=change)
-    for plane, level in zip(planes, light, strict=True):
-        plane += (np.float32(level) - plane) * change
+    for index, plane in enumerate(planes):
+        plane += (np.float32(light[index]) - plane) * change
+        if skin_bgr is not None:
+            plane += (np.float32(SKIN_SHADE * skin_bgr[index]) - plane) * bare
