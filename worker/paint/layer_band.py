@@ -54,8 +54,8 @@ class LayerMaps:
 
     layer f32 [3,h,w] BGR 0..510; mask f32 [3,h,w] (detail, offset, slope); shares f32 [4,h,w] 0..1 (upper, lower,
     hair, scene); surface f32 [h',w',2] canonical x and z in metres; light: None for the nets' own; guide f32
-    [1,5]: weights of B, G, R, A and 1 that give the grey u8 which the mask's slope goes by, None for the luminance; drawn:
-    None for no drawing.
+    [1,5]: weights of B, G, R, A and 1 that give the grey u8 which the mask's slope goes by, None for the luminance;
+    drawn: None for no drawing.
     """
 
     layer: np.ndarray

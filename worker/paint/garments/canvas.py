@@ -22,7 +22,8 @@ Color = tuple[float, float, float]
 
 class Canvas:
     """shade f32 [h,w]; decal f32 [h,w,4]: BGR times alpha, alpha, 0..1; cut f32 [h,w]: 1 garment, 0 what is worn
-    under it; decided f32 [h,w] 0..1: how far `cut` is to be followed. thread, dark: colours RGB that show on the cloth."""
+    under it; decided f32 [h,w] 0..1: how far `cut` is to be followed. light, dark: whether the
+    cloth is."""
 
     def __init__(self, luma: float) -> None:
         self.shade = np.zeros((HEIGHT_PX, WIDTH_PX), np.float32)

@@ -18,8 +18,8 @@ COARSE = 2  # folds are drawn so many texels a pixel
 
 @dataclass(frozen=True)
 class Drape:
-    """How a cloth falls. seed; width_m: of a fold (sigma); depth: of the folds' shade in steps of 1/128 octave;
-    count: folds a family; grain, grain_m: strength and size of the cloth's own unevenness; sharp: crispness of creases."""
+    """How a cloth falls. width_m: of a fold (sigma); depth: of the folds' shade in steps of 1/128 octave; count: folds a
+    family; grain, grain_m: strength and size of the cloth's own unevenness; sharp: crispness of creases."""
 
     seed: int
     width_m: float = 0.009
@@ -46,7 +46,8 @@ def folds(drape: Drape) -> np.ndarray:
     for first, towards, last in _paths(rng, drape.count):
         width_m = drape.width_m * rng.uniform(0.75, 1.5)
         height += rng.choice((1.0, 1.0, -0.6)) * width_m * _ridge((high, wide), first, towards, last, width_m)
-    slope = (cv2.Sobel(height, cv2.CV_32F, 0, 1, scale=1 / 8) * 0.9 + cv2.Sobel(height, cv2.CV_32F, 1, 0, scale=1 / 8) * 0.45)
+    down, across = (cv2.Sobel(height, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((0, 1), (1, 0)))
+    slope = 0.9 * down + 0.45 * across
     shade = slope / (float(slope[20:-40].std()) + 1e-9)
     shade = np.tanh(0.6 * shade) / 0.6
     if drape.sharp:
@@ -74,7 +75,8 @@ def _paths(rng: np.random.Generator, count: int) -> list[tuple]:
 
         for number in range(count):
             t = number / max(1, count - 1)
-            paths.append((at(0.15, 0.39 - 0.05 * t), at(0.09, 0.38 - 0.10 * t), at(0.02 + 0.03 * t, 0.39 - 0.20 * t, 0.02)))
+            middle = at(0.02 + 0.03 * t, 0.39 - 0.20 * t, 0.02)
+            paths.append((at(0.15, 0.39 - 0.05 * t), at(0.09, 0.38 - 0.10 * t), middle))
             paths.append((at(0.13 - 0.07 * t, 0.475), at(0.11 - 0.06 * t, 0.41), at(0.085 - 0.07 * t, 0.33, 0.03)))
             paths.append((at(0.15, 0.30 - 0.16 * t), at(0.10, 0.25 - 0.17 * t), at(0.02, 0.215 - 0.15 * t, 0.03)))
             paths.append((at(0.145, 0.10 - 0.2 * t), at(0.10, 0.16 - 0.2 * t), at(0.045, 0.17 - 0.2 * t, 0.03)))
@@ -88,7 +90,8 @@ def _ridge(shape: tuple[int, int], first, towards, last, width_m: float) -> np.n
     t = np.linspace(0.0, 1.0, 28)[:, None]
     place = (1 - t) ** 2 * first + 2 * t * (1 - t) * towards + t**2 * last
     step_m = TEXEL_M * COARSE
-    points = np.rint(np.stack([(place[:, 0] - X_M[0]) / step_m, (Z_M[1] - place[:, 1]) / step_m], 1) * 16).astype(np.int32)
+    points = np.stack([place[:, 0] - X_M[0], Z_M[1] - place[:, 1]], 1) * (16 / step_m)
+    points = np.rint(points).astype(np.int32)
     plane = np.zeros(shape, np.uint8)
     for number, (one, two) in enumerate(zip(points, points[1:], strict=False)):
         level = round(255 * np.sin(np.pi * (0.12 + 0.85 * number / len(points))))

@@ -12,8 +12,14 @@ from mirage_lsd.worker.paint.garments.canvas import Canvas, Color, Point, arc, c
 
 WHITE, METAL = (0.90, 0.90, 0.91), (0.80, 0.80, 0.83)
 CHEST = [  # where drawings say how a front opens
-    (-0.06, 0.57), (0.06, 0.57), (0.085, 0.515), (0.125, 0.49), (0.125, -0.13), (-0.125, -0.13), (-0.125, 0.49), (-0.085, 0.515),
+    (-0.06, 0.57), (0.06, 0.57), (0.085, 0.515), (0.125, 0.49), (0.125, -0.13), (-0.125, -0.13), (-0.125, 0.49),
+    (-0.085, 0.515),
 ]  # fmt: skip
+
+SUIT_LAPEL = [
+    (0.060, 0.49), (0.046, 0.40), (0.022, 0.30), (-0.004, 0.222), (0.050, 0.30), (0.100, 0.408), (0.078, 0.420),
+]  # fmt: skip
+SUIT_COLLAR = [(0.056, 0.53), (0.050, 0.452), (0.074, 0.424), (0.104, 0.440), (0.112, 0.50), (0.085, 0.58)]
 
 
 def shirt(canvas: Canvas) -> None:
@@ -44,7 +50,7 @@ def jacket(canvas: Canvas) -> None:
         _slanted_pocket(canvas, side, METAL)
         edge = [(side * 0.032, 0.49), (side * 0.036, 0.35), (side * 0.050, 0.06), (side * 0.056, -0.15)]
         _zip(canvas, edge, METAL)
-        _collar_side(canvas, side, [(0.030, 0.485), (0.052, 0.452), (0.108, 0.488), (0.122, 0.56), (0.060, 0.60)], 1.6)
+        _panel(canvas, side, [(0.030, 0.485), (0.052, 0.452), (0.108, 0.488), (0.122, 0.56), (0.060, 0.60)], 1.6)
 
 
 def leather_jacket(canvas: Canvas) -> None:
@@ -52,7 +58,7 @@ def leather_jacket(canvas: Canvas) -> None:
     _armholes(canvas, 40.0)
     _open_front(canvas, 0.026, 0.044, 0.085)
     for side in (1, -1):
-        canvas.panel([(side * 0.095, 0.505), (side * 0.165, 0.492), (side * 0.165, 0.466), (side * 0.095, 0.476)], 1.0, 60.0)
+        _panel(canvas, side, [(0.095, 0.505), (0.165, 0.492), (0.165, 0.466), (0.095, 0.476)], 1.0, 60.0)
         canvas.button((side * 0.103, 0.489), METAL, 0.0052)
         canvas.seam(curve((side * 0.16, 0.37), (side * 0.10, 0.335), (side * 0.06, 0.34)), 38.0)
         canvas.seam(curve((side * 0.105, 0.335), (side * 0.10, 0.2), (side * 0.112, 0.02)), 34.0)
@@ -61,9 +67,9 @@ def leather_jacket(canvas: Canvas) -> None:
     _zip(canvas, [(0.062, 0.315), (0.112, 0.338)], METAL)
     for side in (1, -1):
         lapel = [(0.048, 0.525), (0.028, 0.40), (0.030, 0.31), (0.088, 0.395), (0.102, 0.452), (0.080, 0.462)]
-        _collar_side(canvas, side, lapel, 1.8)
+        _panel(canvas, side, lapel, 1.8)
         collar = [(0.045, 0.535), (0.074, 0.462), (0.118, 0.470), (0.128, 0.53), (0.085, 0.60)]
-        _collar_side(canvas, side, collar, 1.6)
+        _panel(canvas, side, collar, 1.6)
         canvas.button((side * 0.083, 0.408), METAL, 0.0055)
         canvas.button((side * 0.108, 0.482), METAL, 0.0055)
 
@@ -73,7 +79,7 @@ def suit(canvas: Canvas) -> None:
     _armholes(canvas, 22.0)
     for side in (1, -1):
         canvas.seam(curve((side * 0.125, 0.33), (side * 0.098, 0.2), (side * 0.108, 0.03)), 22.0)
-        canvas.panel([(side * 0.05, 0.095), (side * 0.128, 0.105), (side * 0.126, 0.077), (side * 0.05, 0.068)], 0.8, 60.0)
+        _panel(canvas, side, [(0.05, 0.095), (0.128, 0.105), (0.126, 0.077), (0.05, 0.068)], 0.8, 60.0)
     opening = [(-0.068, 0.62), (0.068, 0.62), (0.062, 0.48), (0.0, 0.225), (-0.062, 0.48)]
     canvas.opening(opening, CHEST, WHITE)
     _tie(canvas)
@@ -84,10 +90,8 @@ def suit(canvas: Canvas) -> None:
     canvas.panel([(0.066, 0.362), (0.120, 0.374), (0.119, 0.354), (0.067, 0.342)], 0.7, 55.0)
     canvas.paint(filled([(0.072, 0.362), (0.080, 0.384), (0.092, 0.372), (0.103, 0.390), (0.114, 0.372)]), WHITE)
     for side in (-1, 1):
-        lapel = [(0.060, 0.49), (0.046, 0.40), (0.022, 0.30), (-0.004, 0.222), (0.050, 0.30), (0.100, 0.408), (0.078, 0.420)]
-        _collar_side(canvas, side, lapel, 1.7)
-        collar = [(0.056, 0.53), (0.050, 0.452), (0.074, 0.424), (0.104, 0.440), (0.112, 0.50), (0.085, 0.58)]
-        _collar_side(canvas, side, collar, 1.2)
+        _panel(canvas, side, SUIT_LAPEL, 1.7)
+        _panel(canvas, side, SUIT_COLLAR, 1.2)
 
 
 def _tie(canvas: Canvas) -> None:
@@ -106,19 +110,20 @@ def _tie(canvas: Canvas) -> None:
 def _collar(canvas: Canvas, z: float, point: Point, outer: Point, color: Color | None = None) -> None:
     """Two collar points that meet in the middle at height z."""
     for side in (-1, 1):
-        leaf = [(0.002, z + 0.004), (point[0] * 0.35, z - 0.020), point, outer, (0.10, 0.57), (0.05, 0.60), (0.040, 0.535)]
-        inside = _collar_side(canvas, side, leaf, 1.5)
+        front = [(0.002, z + 0.004), (point[0] * 0.35, z - 0.020), point, outer]
+        leaf = [*front, (0.10, 0.57), (0.05, 0.60), (0.040, 0.535)]
+        inside = _panel(canvas, side, leaf, 1.5)
         if color:
             canvas.paint(inside, color)
-            rim = [(side * a, b) for a, b in leaf[:4]]
+            rim = [(side * a, b) for a, b in front]
             canvas.shade -= 38.0 * canvas.line(rim, 0.003)
         else:
-            edge = [(side * a * 0.94, b + 0.007) for a, b in leaf[1:4]]
+            edge = [(side * a * 0.94, b + 0.007) for a, b in front[1:]]
             canvas.stitches(edge, 20.0)
 
 
-def _collar_side(canvas: Canvas, side: int, leaf: list[Point], rise: float) -> np.ndarray:
-    return canvas.panel([(side * x, z) for x, z in leaf], rise, 85.0)
+def _panel(canvas: Canvas, side: int, leaf: list[Point], rise: float, shadow: float = 85.0) -> np.ndarray:
+    return canvas.panel([(side * x, z) for x, z in leaf], rise, shadow)
 
 
 def _open_front(canvas: Canvas, top_m: float, bottom_m: float, neck_m: float) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage_lsd.worker.paint.garments.canvas import Canvas, arc, curve, filled, mirrored
+from mirage_lsd.worker.paint.garments.canvas import Canvas, Point, arc, blurred, curve, filled, mirrored
 
 NECK = (0.0, 0.545)
 NAPE = [(-0.085, 0.515), (-0.06, 0.57), (0.06, 0.57), (0.085, 0.515)]
@@ -17,7 +17,7 @@ BREAST = [*NAPE, (0.115, 0.47), (0.115, 0.14), (-0.115, 0.14), (-0.115, 0.47)]  
 
 def t_shirt(canvas: Canvas) -> None:
     """A ribbed neck band, shoulder and sleeve seams."""
-    canvas.opening(arc(NECK, (0.070, 0.066), 0, -180), BREAST)
+    _bare(canvas, (0.070, 0.066))
     _sleeves(canvas, 20.0)
     for side in (1, -1):
         canvas.seam([(side * 0.075, 0.505), (side * 0.17, 0.478)], 18.0)
@@ -37,11 +37,12 @@ def hoodie(canvas: Canvas) -> None:
         canvas.stitches([(side * 0.060, 0.194), (side * 0.109, 0.113)], 20.0)
     _ribs(canvas, -0.03, 0.025)
     canvas.seam([(-0.2, 0.027), (0.2, 0.027)], 34.0)
-    under = [*curve((-0.012, 0.452), (0.07, 0.462), (0.118, 0.525)), (0.105, 0.62), *curve((0.06, 0.55), (0.03, 0.50), (-0.012, 0.492))]
+    outside = curve((-0.012, 0.452), (0.07, 0.462), (0.118, 0.525))
+    under = [*outside, (0.105, 0.62), *curve((0.06, 0.55), (0.03, 0.50), (-0.012, 0.492))]
     over = mirrored(under)
     for flap in (under, over):
         canvas.panel(flap, 2.0, 120.0)
-    for flap in (mirrored(under[:24]), under[2:24]):
+    for flap in (mirrored(outside), outside[2:]):
         canvas.stitches([(x, z + 0.009) for x, z in flap], 18.0)
     cord = (0.93, 0.93, 0.90) if not canvas.light else (0.62, 0.62, 0.63)
     for side, end in ((1, 0.335), (-1, 0.318)):
@@ -55,7 +56,7 @@ def hoodie(canvas: Canvas) -> None:
 def dress(canvas: Canvas) -> None:
     """A scoop neckline, seams to a waist band, pleats below it."""
     waist = 0.165
-    canvas.opening(arc(NECK, (0.092, 0.118), 0, -180), BREAST)
+    _bare(canvas, (0.092, 0.118))
     for side in (1, -1):
         canvas.seam(curve((side * 0.145, 0.40), (side * 0.07, 0.36), (side * 0.055, waist)), 32.0)
     x = np.linspace(-0.36, 0.36, canvas.shade.shape[1], dtype=np.float32)[None]
@@ -72,6 +73,17 @@ def dress(canvas: Canvas) -> None:
 def _sleeves(canvas: Canvas, depth: float) -> None:
     for side in (1, -1):
         canvas.seam(curve((side * 0.168, 0.492), (side * 0.142, 0.43), (side * 0.158, 0.345)), depth)
+
+
+def _bare(canvas: Canvas, half_m: Point) -> None:
+    """Bare skin above a neckline: the chin's shadow, a hint of the collarbones, the shadow inside the neckline."""
+    inside = canvas.opening(arc(NECK, half_m, 0, -180), BREAST)
+    canvas.shade -= 26.0 * inside * blurred(filled(arc((0.0, 0.56), (0.06, 0.055), 0, -360)), 0.012)
+    canvas.shade -= 26.0 * inside * blurred(1.0 - inside, 0.004)
+    for side in (1, -1):
+        bone = curve((side * 0.012, 0.478), (side * 0.05, 0.474), (side * 0.10, 0.494))
+        canvas.shade += 40.0 * inside * blurred(canvas.line(bone, 0.004), 0.003)
+        canvas.shade -= 40.0 * inside * blurred(canvas.line([(x, z - 0.007) for x, z in bone], 0.004), 0.004)
 
 
 def _neck_band(canvas: Canvas, half_m: tuple[float, float], wide_m: float) -> None:

@@ -60,7 +60,7 @@ class Wardrobe:
         shade, drawn_folds, cut, decided = cv2.split(plain)
         cut_out(planes, upper, light, (cut, decided, decal[..., 3]), skin_bgr)
         trust -= (OPENED_TRUST / 255**2) * trust * cv2.multiply(255 - cut, decided, dtype=cv2.CV_32F)
-        factor = self._factor(shade, drawn_folds, trust, upper, dyes.material.drawn)
+        factor = self._factor(shade, drawn_folds, trust, np.maximum(upper, decal[..., 3] * np.float32(1 / 255)), dyes.material.drawn)
         share = np.maximum(upper, decided * np.float32(1 / 255))
         lit = np.append(light / (255.0 * NEUTRAL), 1.0)
         decal = cv2.transform(decal, np.diag(lit))
