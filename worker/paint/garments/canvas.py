@@ -35,8 +35,8 @@ class Canvas:
     def seam(self, points: Iterable[Point], depth: float = 30.0, width_m: float = 0.003) -> None:
         """A seam: a dark line with a light ridge below it."""
         line = self.line(points, width_m)
-        self.shade -= depth * line
-        self.shade += 0.5 * depth * moved(cv2.blur(line, (3, 3)), 0.0015, -1.5 * width_m)
+        self.shade -= 0.75 * depth * line
+        self.shade += 0.35 * depth * moved(cv2.blur(line, (3, 3)), 0.0015, -1.5 * width_m)
 
     def stitches(self, points: list[Point], depth: float = 24.0) -> None:
         """A dashed line."""
@@ -49,13 +49,13 @@ class Canvas:
     def panel(self, points: Iterable[Point], rise: float = 1.0, shadow: float = 60.0) -> np.ndarray:
         """A flap that lies on top: an outline, a shadow below it, a light edge; covers decals. -> f32 [h,w] 0..1"""
         inside = filled(points)
-        below = moved(blurred(inside, 0.006 * rise), 0.0, -0.007 * rise) * (1.0 - inside)
+        below = moved(blurred(inside, 0.008 * rise), 0.0, -0.007 * rise) * (1.0 - inside)
         rim = np.clip(inside - cv2.erode(inside, np.ones((3, 3))), 0.0, 1.0)
         lip = np.clip(inside - moved(blurred(inside, 0.003), 0.0, 0.004), 0.0, 1.0)
         self.shade *= 1.0 - 0.9 * inside
         self.decal *= (1.0 - inside)[..., None]
         self.cut = np.maximum(self.cut, inside)
-        self.shade += 26.0 * lip - 30.0 * rim - shadow * below + 5.0 * rise * inside
+        self.shade += 16.0 * lip - 20.0 * rim - 0.6 * shadow * below + 4.0 * rise * inside
         return inside
 
     def opening(self, points: Iterable[Point], around: Iterable[Point], color: Color | None = None) -> np.ndarray:

@@ -21,6 +21,10 @@ SUIT_LAPEL = [
 ]  # fmt: skip
 SUIT_COLLAR = [(0.056, 0.53), (0.050, 0.452), (0.074, 0.424), (0.104, 0.440), (0.112, 0.50), (0.085, 0.58)]
 
+BIKER_FRONT = [(-0.03, 0.36), (0.062, 0.36), (0.040, 0.17), (0.028, -0.13), (-0.10, -0.13), (-0.10, 0.30)]
+BIKER_LAPEL = [(0.046, 0.525), (0.018, 0.44), (0.006, 0.33), (0.088, 0.385), (0.104, 0.448), (0.080, 0.458)]
+BIKER_COLLAR = [(0.045, 0.535), (0.074, 0.462), (0.118, 0.470), (0.128, 0.53), (0.085, 0.60)]
+
 
 def shirt(canvas: Canvas) -> None:
     """A collar with two points, a placket with buttons, a breast pocket, a yoke."""
@@ -54,24 +58,24 @@ def jacket(canvas: Canvas) -> None:
 
 
 def leather_jacket(canvas: Canvas) -> None:
-    """Broad lapels with snaps, a metal zip that runs aslant, epaulettes, zips on the pockets."""
+    """Worn closed: broad lapels with snaps, a metal zip that runs aslant, epaulettes, zips on the pockets."""
     _armholes(canvas, 40.0)
-    _open_front(canvas, 0.026, 0.044, 0.085)
+    neck = [(-0.05, 0.62), (-0.034, 0.50), (0.0, 0.445), (0.034, 0.50), (0.05, 0.62)]
+    canvas.opening(neck, CHEST, WHITE)
     for side in (1, -1):
         _panel(canvas, side, [(0.095, 0.505), (0.165, 0.492), (0.165, 0.466), (0.095, 0.476)], 1.0, 60.0)
-        canvas.button((side * 0.103, 0.489), METAL, 0.0052)
-        canvas.seam(curve((side * 0.16, 0.37), (side * 0.10, 0.335), (side * 0.06, 0.34)), 38.0)
+        canvas.button((side * 0.103, 0.489), METAL, 0.0045)
         canvas.seam(curve((side * 0.105, 0.335), (side * 0.10, 0.2), (side * 0.112, 0.02)), 34.0)
+        canvas.seam(curve((side * 0.16, 0.37), (side * 0.12, 0.335), (side * 0.105, 0.335)), 38.0)
         _slanted_pocket(canvas, side, METAL)
-        _zip(canvas, [(side * 0.030, 0.36), (side * 0.044, 0.06), (side * 0.050, -0.15)], METAL)
-    _zip(canvas, [(0.062, 0.315), (0.112, 0.338)], METAL)
-    for side in (1, -1):
-        lapel = [(0.048, 0.525), (0.028, 0.40), (0.030, 0.31), (0.088, 0.395), (0.102, 0.452), (0.080, 0.462)]
-        _panel(canvas, side, lapel, 1.8)
-        collar = [(0.045, 0.535), (0.074, 0.462), (0.118, 0.470), (0.128, 0.53), (0.085, 0.60)]
-        _panel(canvas, side, collar, 1.6)
-        canvas.button((side * 0.083, 0.408), METAL, 0.0055)
-        canvas.button((side * 0.108, 0.482), METAL, 0.0055)
+    canvas.panel(BIKER_FRONT, 1.2, 60.0)
+    _zip(canvas, BIKER_FRONT[1:4], METAL)
+    _zip(canvas, [(-0.060, 0.265), (-0.105, 0.290)], METAL)
+    for side in (-1, 1):
+        _panel(canvas, side, BIKER_LAPEL, 1.8)
+        _panel(canvas, side, BIKER_COLLAR, 1.6)
+        canvas.button((side * 0.083, 0.408), METAL, 0.0045)
+        canvas.button((side * 0.108, 0.482), METAL, 0.0045)
 
 
 def suit(canvas: Canvas) -> None:
@@ -136,7 +140,7 @@ def _open_front(canvas: Canvas, top_m: float, bottom_m: float, neck_m: float) ->
 
 def _zip(canvas: Canvas, edge: list[Point], metal: Color) -> None:
     """Teeth along an edge."""
-    canvas.shade -= 50.0 * canvas.line(edge, 0.009)
+    canvas.shade -= 30.0 * canvas.line(edge, 0.009)
     canvas.paint(canvas.line(edge, 0.005), tuple(0.55 * part for part in metal))
     points = resampled(edge, 0.004)
     for tooth in zip(points[::2], points[1::2], strict=False):

@@ -44,13 +44,12 @@ def hoodie(canvas: Canvas) -> None:
         canvas.panel(flap, 2.0, 120.0)
     for flap in (mirrored(outside), outside[2:]):
         canvas.stitches([(x, z + 0.009) for x, z in flap], 18.0)
-    cord = (0.93, 0.93, 0.90) if not canvas.light else (0.62, 0.62, 0.63)
     for side, end in ((1, 0.335), (-1, 0.318)):
         cord_line = curve((side * 0.036, 0.474), (side * 0.046, 0.41), (side * 0.040, end))
-        canvas.shade -= 40.0 * canvas.line([(x + 0.003, z - 0.003) for x, z in cord_line], 0.005)
-        canvas.paint(canvas.line(cord_line, 0.0055), cord)
-        canvas.paint(canvas.line([(side * 0.040, end), (side * 0.040, end - 0.018)], 0.0065), (0.45, 0.45, 0.47))
-        canvas.button((side * 0.036, 0.476), (0.68, 0.68, 0.70), 0.0042)
+        canvas.shade -= 26.0 * canvas.line([(x + 0.0045, z - 0.002) for x, z in cord_line], 0.004)
+        canvas.shade += (34.0 if not canvas.light else -24.0) * canvas.line(cord_line, 0.0055)
+        canvas.paint(0.7 * canvas.line([(side * 0.040, end), (side * 0.040, end - 0.016)], 0.006), (0.60, 0.60, 0.62))
+        canvas.button((side * 0.036, 0.476), (0.50, 0.50, 0.52), 0.0038)
 
 
 def dress(canvas: Canvas) -> None:
