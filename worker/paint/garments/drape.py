@@ -18,7 +18,7 @@ COARSE = 2  # folds are drawn so many texels a pixel
 
 @dataclass(frozen=True)
 class Drape:
-    """How a cloth falls. width_m: of a fold (sigma); depth: of the folds' shade in steps of 1/128 octave; count: folds a
+    """How a cloth falls. width_m: of a fold (sigma); depth: of the folds' shade in 1/128 octave; count: folds a
     family; grain, grain_m: strength and size of the cloth's own unevenness; sharp: crispness of creases."""
 
     seed: int

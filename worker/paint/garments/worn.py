@@ -48,8 +48,7 @@ class Wardrobe:
     ) -> Drawn | None:
         """surface f32 [h',w',2]; planes: the layer, three f32 [h,w] 0..510 BGR; upper, covered, trust f32 [h,w] 0..1:
         the upper garment's share, coverage, how far the source's folds are believed; skin_bgr f32 [3], None
-        unknown. Changes `planes`,
-        `upper` and `trust` where the drawing says how the garment is cut."""
+        unknown. Changes `planes`, `upper` and `trust` where the drawing says how the garment is cut."""
         if dyes.garment not in DRAWINGS or dyes.upper is None:
             return None
         xz = picture.cut(surface)
@@ -60,20 +59,13 @@ class Wardrobe:
         shade, drawn_folds, cut, decided = cv2.split(plain)
         cut_out(planes, upper, light, (cut, decided, decal[..., 3]), skin_bgr)
         trust -= (OPENED_TRUST / 255**2) * trust * cv2.multiply(255 - cut, decided, dtype=cv2.CV_32F)
-        factor = self._factor(shade, drawn_folds, trust, np.maximum(upper, decal[..., 3] * np.float32(1 / 255)), dyes.material.drawn)
+        folded = np.maximum(upper, decal[..., 3] * np.float32(1 / 255)) * (1.0 - trust)
+        factor = _factor(shade, drawn_folds, folded, dyes.material.drawn)
         share = np.maximum(upper, decided * np.float32(1 / 255))
         lit = np.append(light / (255.0 * NEUTRAL), 1.0)
         decal = cv2.transform(decal, np.diag(lit))
         decal = cv2.multiply(decal, cv2.merge([share] * 4), dtype=cv2.CV_8U)
         return Drawn(factor, decal, SHEEN * float(np.clip(1.0 - luma / SHEEN_LUMA, 0.0, 1.0)))
-
-    def _factor(
-        self, shade: np.ndarray, drawn_folds: np.ndarray, trust: np.ndarray, upper: np.ndarray, strength: float
-    ) -> np.ndarray:
-        """f32 [h,w]: what the drawing multiplies colours by."""
-        log = (drawn_folds.astype(np.float32) - EVEN) * (1.0 - trust) * upper
-        log += shade.astype(np.float32) - EVEN
-        return cv2.exp(log * np.float32(strength * np.log(2.0) / STEPS))
 
     def _light_of(self, planes: list[np.ndarray], weight: np.ndarray) -> np.ndarray:
         """The mean of undyed cloth in the layer, f64 [3] BGR, slowly changing."""
@@ -92,6 +84,14 @@ class Wardrobe:
                 self._pixel_m = now
         self._frames += 1
         return self._pixel_m
+
+
+def _factor(shade: np.ndarray, drawn_folds: np.ndarray, folded: np.ndarray, strength: float) -> np.ndarray:
+    """f32 [h,w]: what colours are multiplied by; shade, drawn_folds u8 [h,w]; folded f32 [h,w] 0..1: how far folds are
+    drawn."""
+    log = (drawn_folds.astype(np.float32) - EVEN) * folded
+    log += shade.astype(np.float32) - EVEN
+    return cv2.exp(log * np.float32(strength * np.log(2.0) / STEPS))
 
 
 def looked_up(drawing: Sheet, xz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
