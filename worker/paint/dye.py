@@ -17,7 +17,8 @@ from mirage_lsd.worker.paint.cloth import NEUTRAL, UNTILED, Cloth, Color, standa
 from mirage_lsd.worker.paint.detail.folds import COTTON, MATERIALS, Material
 
 DEFAULT_SEED = StreamSettings().seed
-OPEN = ("jacket", "leather jacket", "suit")
+OPEN = ("jacket", "suit")  # as they are drawn
+OPENED = (*OPEN, "leather jacket")  # as the nets paint them
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Dyes:
     """What is painted at full size. None: that part is not dyed, the scene is the source's own, the light is kept.
 
     Colours are RGB 0..1. scene and variant: which picture of paint/background/scenes.py, or a word of
-    BACKGROUNDS; light: a word of LIGHTS; open: the garment is worn open over another; garment: its
+    BACKGROUNDS; light: a word of LIGHTS; open: the garment is worn open over another, opened: the nets paint it so; garment: its
     word.
     """
 
@@ -37,6 +38,7 @@ class Dyes:
     variant: int = 0
     material: Material = COTTON
     open: bool = False
+    opened: bool = False
     garment: str | None = None
 
     @property
@@ -87,5 +89,6 @@ def dyes_for(conditions: Conditions, seed: int = DEFAULT_SEED) -> Dyes:
         variant=variant,
         material=MATERIALS.get(conditions.upper, COTTON),
         open=conditions.upper in OPEN,
+        opened=conditions.upper in OPENED,
         garment=None if conditions.upper == "keep" else conditions.upper,
     )

@@ -139,7 +139,7 @@ class Refiner:
         matte = np.clip(2.5 * guided_person - 0.5, 0.0, 1.0)
         if dyes.upper is not None:
             rather = np.float32(1.0)
-            if not dyes.open:
+            if not dyes.opened:
                 rather = coverage.together(colours.rather_cloth(places), body.face_px)
             covered = covered * np.maximum(rather, np.clip((height - HEM_M) * 20.0 + 0.5, 0.0, 1.0))
             own = worn * rather
@@ -186,8 +186,8 @@ class Refiner:
         drawn = self._wardrobe(
             picture, maps.surface, dyes, planes, shares[UPPER], covered, trust, self._colours.skin.bgr
         )
-        total, mean, trust, *colored = self._steadied(picture, [total, mean, trust, *shares[:SCENE]])
-        shares = [*colored, shown / np.maximum(total, 1e-3)]
+        held = self._steadied(picture, [total, mean, trust, *planes, *shares[:SCENE]])
+        (total, mean, trust), planes, shares = held[:3], held[3:6], [*held[6:], shown / np.maximum(held[0], 1e-3)]
         rim = early.result()
         (mask, guide), (layer, shares, light) = in_parallel([
             partial(self._mask, picture, total, whole),

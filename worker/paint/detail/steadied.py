@@ -15,8 +15,8 @@ import numpy as np
 from mirage_lsd.worker.paint.detail.fine import FinePicture
 from mirage_lsd.worker.processes.side_by_side import in_parallel
 
-STILL = 4.0  # of 255: change of brightness up to which a pixel shows the same as in the last frame
-KEPT = 0.9  # how much of the last frame's maps such a pixel keeps
+STILL = 5.0  # of 255: change of brightness up to which a pixel shows the same as in the last frame
+KEPT = 0.93  # how much of the last frame's maps such a pixel keeps
 AROUND_PX = (5, 5)
 
 
