@@ -143,8 +143,7 @@ def _zip(canvas: Canvas, edge: list[Point], metal: Color) -> None:
     canvas.shade -= 30.0 * canvas.line(edge, 0.009)
     canvas.paint(canvas.line(edge, 0.005), tuple(0.55 * part for part in metal))
     points = resampled(edge, 0.004)
-    for tooth in zip(points[::2], points[1::2], strict=False):
-        canvas.paint(canvas.line(tooth, 0.005), metal)
+    canvas.paint(canvas.dashes(list(zip(points[::2], points[1::2], strict=False)), 0.005), metal)
 
 
 def _slanted_pocket(canvas: Canvas, side: int, metal: Color) -> None:

@@ -90,8 +90,7 @@ def _neck_band(canvas: Canvas, half_m: tuple[float, float], wide_m: float) -> No
     outer = arc(NECK, half_m, -178, -2)
     inner = arc(NECK, (half_m[0] - wide_m, half_m[1] - wide_m), -2, -178)
     band = canvas.panel([*outer, *inner], 0.7, 45.0)
-    for ends in zip(outer, inner[::-1], strict=True):
-        canvas.shade -= 14.0 * canvas.line(ends, 0.0016) * band
+    canvas.shade -= 14.0 * canvas.dashes(list(zip(outer, inner[::-1], strict=True)), 0.0016) * band
 
 
 def _ribs(canvas: Canvas, bottom: float, top: float) -> None:
