@@ -11,7 +11,7 @@ import numpy as np
 from mirage_lsd.worker.paint.garments.canvas import Canvas, Point, arc, blurred, curve, filled, mirrored
 
 NECK = (0.0, 0.545)
-NAPE = [(-0.085, 0.515), (-0.06, 0.57), (0.06, 0.57), (0.085, 0.515)]
+NAPE = [(-0.092, 0.515), (-0.075, 0.60), (0.075, 0.60), (0.092, 0.515)]
 BREAST = [*NAPE, (0.115, 0.47), (0.115, 0.14), (-0.115, 0.14), (-0.115, 0.47)]  # where drawings decide
 
 
@@ -76,7 +76,7 @@ def _sleeves(canvas: Canvas, depth: float) -> None:
 
 def _bare(canvas: Canvas, half_m: Point) -> None:
     """Bare skin above a neckline: the chin's shadow, a hint of the collarbones, the shadow inside the neckline."""
-    inside = canvas.opening(arc(NECK, half_m, 0, -180), BREAST)
+    inside = canvas.opening([(half_m[0], 0.61), *arc(NECK, half_m, 0, -180), (-half_m[0], 0.61)], BREAST)
     canvas.shade -= 26.0 * inside * blurred(filled(arc((0.0, 0.56), (0.06, 0.055), 0, -360)), 0.012)
     canvas.shade -= 26.0 * inside * blurred(1.0 - inside, 0.004)
     for side in (1, -1):

@@ -51,10 +51,9 @@ class Wardrobe:
         unknown. Changes `planes`, `upper` and `trust` where the drawing says how the garment is cut."""
         if dyes.garment not in DRAWINGS or dyes.upper is None:
             return None
-        xz = picture.cut(surface)
         luma = float(np.dot(dyes.upper.main[::-1], LUMA))
         drawing = sheet(dyes.garment, luma, self._size_m(surface, upper, picture))
-        plain, decal = looked_up(drawing, xz)
+        plain, decal = looked_up(drawing, picture, surface)
         light = self._light_of(planes, upper, covered)
         share = cut_out(planes, upper, trust, light, (plain, decal[..., 3]), skin_bgr)
         decal = _inked(decal, share, light)
@@ -104,11 +103,11 @@ def _inked(decal: np.ndarray, share: np.ndarray, light: np.ndarray) -> np.ndarra
     return out
 
 
-def looked_up(drawing: Sheet, xz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The sheet's planes u8 [H,W,4], twice, at surface points xz f32 [H,W,2]."""
+def looked_up(drawing: Sheet, picture: FinePicture, surface: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sheet's planes u8 [h,w,4], twice, in the picture's box; surface f32 [h',w',2]."""
     scale = 1.0 / drawing.texel_m
     place = np.float64([[scale, 0, -X_M[0] * scale - 0.5], [0, -scale, Z_M[1] * scale - 0.5]])
-    whole, part = cv2.convertMaps(cv2.transform(xz, place), None, cv2.CV_16SC2)
+    whole, part = cv2.convertMaps(picture.cut(cv2.transform(surface, place)), None, cv2.CV_16SC2)
     return tuple(cv2.remap(planes, whole, part, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
                  for planes in (drawing.plain, drawing.decal))  # fmt: skip
 
