@@ -20,6 +20,7 @@ from mirage_lsd.worker.paint.layer_band import Drawn
 
 SIZE_EVERY_FRAMES = 16
 SLOWLY, FEWEST_PX = 0.1, 20.0
+INKED_FOLDS = 0.6  # what lies under a garment, and what is fastened to it, has fainter folds
 OPENED_TRUST = 0.7  # so much less of the old garment's light where a drawing opens the new one
 SHEEN_LUMA, SHEEN = 0.22, 26.0  # cloth darker than that shows drawing and folds by its sheen, up to so many levels
 LUMA = np.float32([0.114, 0.587, 0.299])
@@ -57,7 +58,7 @@ class Wardrobe:
         light = self._light_of(planes, upper, covered)
         share = cut_out(planes, upper, trust, light, (plain, decal[..., 3]), skin_bgr)
         decal = _inked(decal, share, light)
-        folded = np.maximum(upper, cv2.multiply(decal[..., 3], 1.0, scale=1 / 255, dtype=cv2.CV_32F))
+        folded = np.maximum(upper, cv2.multiply(decal[..., 3], INKED_FOLDS, scale=1 / 255, dtype=cv2.CV_32F))
         folded -= cv2.multiply(folded, trust)
         factor = _factor(plain, folded, dyes.material.drawn)
         return Drawn(factor, decal, SHEEN * float(np.clip(1.0 - luma / SHEEN_LUMA, 0.0, 1.0)))
