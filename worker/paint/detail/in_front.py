@@ -82,7 +82,9 @@ class InFront:
                 self._follow(picture, body)
             elif self._lanyard is None and self._frame % SEARCH_EVERY == 0:
                 self._search(picture, body)
-        return None if self._shown is None or self._good < NEEDED else _drawn(self._shown, picture, self._both(), 1.0 + TOLD_WIDER * self._told)
+        if self._shown is None or self._good < NEEDED:
+            return None
+        return _drawn(self._shown, picture, self._both(), 1.0 + TOLD_WIDER * self._told)
 
     def _told_from(self, lanyard: np.ndarray, worn: np.ndarray) -> float:
         """0..1: whether the cloth's colours are not the lanyard's own."""
