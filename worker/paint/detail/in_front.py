@@ -88,10 +88,9 @@ class InFront:
 
     def _told_from(self, lanyard: np.ndarray, worn: np.ndarray) -> float:
         """0..1: whether the cloth's colours are not the lanyard's own."""
-        inside = lanyard > 0.9
-        if inside.any():
-            told = float(np.clip(TOLD_STEEP * (TOLD - worn[inside].mean()), 0.0, 1.0))
-            self._told += SLOWLY * (told - self._told)
+        mean = cv2.mean(worn, (lanyard > 0.9).view(np.uint8))[0]
+        told = min(max(TOLD_STEEP * (TOLD - mean), 0.0), 1.0)
+        self._told += SLOWLY * (told - self._told)
         return self._told
 
     def _both(self) -> float:
