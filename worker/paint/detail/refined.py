@@ -158,7 +158,7 @@ class Refiner:
         covered = coverage.grown(covered, matte) * np.maximum(coverage.widened(matte), outside)
         stays = self._kept(body, regions, covered, shares, skin, worn, strands)
         odd = (1.0 - worn) * (1.0 - skin) * (1.0 - strands) * cv2.erode(matte, INSIDE)
-        stays = np.maximum(stays, self._front(picture, body, odd, covered))
+        stays = np.maximum(stays, self._front(picture, body, worn, odd, covered))
         return covered * (1.0 - stays), stays, matte
 
     def _kept(self, body, regions, covered, shares, skin, worn, strands) -> np.ndarray:
