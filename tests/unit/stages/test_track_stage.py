@@ -91,7 +91,8 @@ def test_what_a_failed_frame_began_has_ended_before_the_past_goes(monkeypatch):
 
     monkeypatch.setattr(model_context, "Eyes", SlowEyes)
     context = ModelContext(SimpleNamespace(new_person_mask=lambda: SimpleNamespace(reset=lambda: None)))
-    context.begin_eyes(SOURCE)
+    context.begin_faces(SOURCE)
+    context.begin_hands(SOURCE)
     threading.Timer(0.05, going.set).start()
     context.forget()
     assert done == ["seen", "reset"]
