@@ -187,7 +187,7 @@ class Band:
     def _lit(self, work: BandWork, box: Box, luma: np.ndarray) -> np.ndarray:
         """The factor of the source's light in a box, f32 [H,W]."""
         light = work.maps.light
-        log = cv2.LUT(luma.astype(np.uint8), folds.LOG)
+        log = cv2.LUT(cv2.GaussianBlur(luma.astype(np.uint8), (3, 3), 0), folds.LOG)  # a camera's noise is no fold
         mean = self._scaled("mean", cut(light.mean, box.near), box)
         step = cv2.addWeighted(log, folds.HALF_STEPS, mean, -folds.HALF_STEPS, folds.HALF_STEPS, dtype=cv2.CV_8U)
         lit = cv2.LUT(step, folds.answer(work.dyes.material))

@@ -40,13 +40,15 @@ def spread_shares(shares: np.ndarray, covered: np.ndarray) -> np.ndarray:
     return beside
 
 
-def own_skin(layer: np.ndarray, bare: np.ndarray, skin_bgr: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def own_skin(
+    layer: np.ndarray, bare: np.ndarray, inside: np.ndarray, skin_bgr: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     """A layer f32 [3,h,w] whose bare skin, bare f32 [h,w] 0..1 (neither dyed nor scene), has the person's own colour,
-    float32 [3] BGR 0..255, with the nets' shading, unchanged where that is not known; and where that skin is, f32 [h,w] 0..1."""
+    float32 [3] BGR 0..255, as the mean where it is painted for sure, inside f32 [h,w] 0..1, with the nets' shading, unchanged where that is not known; and where that skin is, f32 [h,w] 0..1."""
     low, high = layer.min(0), layer.max(0)
     saturation = (high - low) / np.maximum(high, 1.0)
     skin = bare * np.clip((saturation - SKIN_FROM) / SKIN, 0.0, 1.0) * (layer[2] > layer[0])
-    where = skin > 0.5
+    where = skin * inside > 0.5
     if skin_bgr is None or np.count_nonzero(where) < FEWEST_PX:
         return layer, skin
     painted = layer[:, where].mean(1)

@@ -122,7 +122,7 @@ class PersonColours:
         """f32 [h,w] 0..1: whether a colour is the upper garment's rather than the lower one's: that of which there
         is more has it (a long hem is parsed as trousers now and then)."""
         upper, lower = self.cloth.pixels(), self.lower.pixels()
-        rather = np.clip(3.0 * upper / (upper + lower + np.float32(1e-3)) - 1.0, 0.0, 1.0)
+        rather = np.clip(8.0 * (upper / (upper + lower + np.float32(1e-3)) - 0.7) + 0.5, 0.0, 1.0)
         return rather.ravel().take(places)
 
 

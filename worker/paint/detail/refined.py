@@ -17,6 +17,7 @@ from mirage_lsd.worker.paint.background.matte import EVEN, SLOWLY, as_transform,
 from mirage_lsd.worker.paint.detail import base_layer, coverage, folds, kept
 from mirage_lsd.worker.paint.detail.colours import PersonColours, table_places
 from mirage_lsd.worker.paint.detail.fine import FinePicture, fine_picture
+from mirage_lsd.worker.paint.detail.in_front import InFront
 from mirage_lsd.worker.paint.detail.steadied import Steadied
 from mirage_lsd.worker.paint.dye import Dyes
 from mirage_lsd.worker.paint.guided import guided
@@ -33,6 +34,7 @@ MATTE_RADIUS_PX, MATTE_EPS = 6, 5e-4
 BARE_TRUST = 0.4  # of the light of what lay there, skin that is painted over cloth takes so much
 BARE, SKIN_COLOURED = 0.3, 0.4  # likeness to skin; share of such pixels from which on cloth is skin-coloured
 OPENING_M = 0.09  # of an open jacket: there the old garment is what is worn under it
+HEM_M = 0.17  # up to this height of the body's surface trousers may reach
 TORSO_M = 0.15  # of the body's surface from its middle: beyond are arms
 DECIDED = 5.0  # times as steep: half bare, half covered, skin and cloth would be airbrushed
 HAIR_REACH = 0.15  # face widths that strands may be away from where the parsing sees hair
@@ -43,12 +45,14 @@ class Refiner:
 
     def __init__(self) -> None:
         self._colours = PersonColours()
+        self._front = InFront()
         self._grey: np.ndarray | None = None
         self._steadied = Steadied()
 
     def reset(self) -> None:
         """Another scene."""
         self._colours.reset()
+        self._front.reset()
         self._grey = None
         self._steadied.reset()
 
@@ -77,23 +81,26 @@ class Refiner:
         places = table_places(picture.lab)
         scene = maps.shares[SCENE]
         inside = alpha * (1.0 - scene) * cv2.erode(encoded.person_mask[0, 0], INSIDE)
-        spread = beside(lambda: (base_layer.spread_shares(maps.shares, inside), self._plain(maps, grey, inside)))
+        spread = beside(lambda: self._plain(maps, grey, inside))
         self._observe(picture, places, body, person, regions, picture.cut(alpha * (1.0 - scene)) > SURE)
-        spread_shares, plain = spread.result()
-        layer, bare_skin = base_layer.own_skin(*plain, self._colours.skin.bgr)
+        spread_shares, dyed, plain = spread.result()
+        layer, bare_skin = base_layer.own_skin(
+            plain, np.clip(1.0 - dyed - scene, 0.0, 1.0), inside, self._colours.skin.bgr
+        )
+        bare = bare_skin if dyes.open else 1.0 - dyed
         covered, shown = picture.cut(alpha * (1.0 - scene)), picture.cut(alpha * scene)
-        torso = np.abs(picture.cut(maps.surface[..., 0]))
+        torso, height = np.abs(picture.cut(maps.surface[..., 0])), picture.cut(maps.surface[..., 1])
         shares = [np.clip(DECIDED * (picture.cut(share) - 0.5) + 0.5, 0.0, 1.0)
                   for share in spread_shares]
         planes = [picture.cut(plane) for plane in layer]
-        covered, stays, matte = self._covered(picture, places, body, person, regions, covered, torso, picture.cut(bare_skin), shares, dyes)
+        covered, stays, matte = self._covered(picture, places, body, person, regions, covered, torso, height, picture.cut(bare), shares, dyes)
         shown = shown * (1.0 - stays) * (1.0 - covered)
-        return self._fine_maps(picture, maps, planes, shares, covered, shown, body, matte)
+        return self._fine_maps(picture, maps, planes, shares, covered, shown, body, matte, picture.cut(bare_skin))
 
     def _observe(self, picture: FinePicture, places: np.ndarray, body: kept.Body, person: np.ndarray, regions: dict,
                  covered: np.ndarray) -> None:  # fmt: skip
         """Whose colours are whose: where the nets are sure, away from hands and faces."""
-        elsewhere = (cv2.dilate(body.flesh | body.face, np.ones((9, 9), np.uint8)) == 0) & (person > SURELY_SOMEBODY)
+        elsewhere = (cv2.dilate(body.occupied, np.ones((9, 9), np.uint8)) == 0) & (person > SURELY_SOMEBODY)
         skin = (self._colours.skin.likeness(picture.lab) > BARE).astype(np.uint8)
         bare = cv2.dilate(skin, np.ones((9, 9), np.uint8)) > 0
         below = np.maximum.accumulate(covered, axis=0) & ~covered
@@ -106,15 +113,17 @@ class Refiner:
             sure[name] = where.astype(np.uint8)
         self._colours.observe(picture.lab, places, body.inner, sure)
 
-    def _plain(self, maps: LayerMaps, grey: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The layer at the working size without the nets' own detail, f32 [3,h,w] BGR, and where it is bare, f32
-        [h,w] 0..1; inside f32 [h,w] 0..1: where the nets paint, away from outlines."""
-        scene, dyed = maps.shares[SCENE], np.clip(maps.shares[:SCENE].sum(0), 0.0, 1.0)
-        layer = maps.layer + maps.mask[0] * grey
-        plain = base_layer.plain_layer(layer, inside, dyed)
-        return plain, np.clip(1.0 - dyed - scene, 0.0, 1.0) * inside
+    def _plain(
+        self, maps: LayerMaps, grey: np.ndarray, inside: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The shares f32 [4,h,w] also beside what is painted, what takes a dye f32 [h,w] 0..1, and the layer at the
+        working size without the nets' own detail, f32 [3,h,w] BGR; inside f32 [h,w] 0..1: where the nets paint, away
+        from outlines."""
+        shares = base_layer.spread_shares(maps.shares, inside)
+        dyed = np.clip(shares[:SCENE].sum(0), 0.0, 1.0)
+        return shares, dyed, base_layer.plain_layer(maps.layer + maps.mask[0] * grey, inside, dyed)
 
-    def _covered(self, picture: FinePicture, places: np.ndarray, body: kept.Body, person: np.ndarray, regions: dict, covered: np.ndarray, torso: np.ndarray, bare_skin: np.ndarray,
+    def _covered(self, picture: FinePicture, places: np.ndarray, body: kept.Body, person: np.ndarray, regions: dict, covered: np.ndarray, torso: np.ndarray, height: np.ndarray, undyed: np.ndarray,
                  shares: list[np.ndarray], dyes: Dyes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
         """Where cloth, hair or bare skin is put, where nothing may be, and where the person is, f32 [h,w] 0..1; `shares` grow along with it."""
         colours = self._colours
@@ -126,12 +135,16 @@ class Refiner:
         ])  # fmt: skip
         matte = np.clip(2.5 * guided_person - 0.5, 0.0, 1.0)
         if dyes.upper is not None:
-            own = worn * colours.rather_cloth(places)
+            rather = np.float32(1.0)
+            if not dyes.open:
+                rather = coverage.together(colours.rather_cloth(places), body.face_px)
+            covered = covered * np.maximum(rather, np.clip((height - HEM_M) * 20.0 + 0.5, 0.0, 1.0))
+            own = worn * rather
             clothed = np.maximum(regions["clothed"], matte) - regions["hair"] * np.clip(2.0 * strands, 0.0, 1.0)
             rest = coverage.old_cloth(covered, own, clothed, skin, body) * matte
             if dyes.open:
                 rest = rest * (torso > OPENING_M)
-            bare = worn * (1.0 - skin) * (torso < TORSO_M) * bare_skin
+            bare = worn * (1.0 - skin) * (torso < TORSO_M) * undyed
             grows = (rest > covered) | (bare > 0.2)
             grows = np.clip(2.0 * cv2.blur(grows.astype(np.float32), (7, 7)) - 0.5, 0.0, 1.0)
             np.maximum(shares[UPPER], grows, out=shares[UPPER])
@@ -141,10 +154,12 @@ class Refiner:
         outside = np.clip(shares[LOWER] + shares[HAIR], 0.0, 1.0)
         covered = coverage.grown(covered, matte) * np.maximum(coverage.widened(matte), outside)
         stays = self._kept(body, regions, covered, shares, skin, worn, strands)
+        odd = (1.0 - worn) * (1.0 - skin) * (1.0 - strands) * cv2.erode(matte, INSIDE)
+        stays = np.maximum(stays, self._front(picture, body, odd, covered))
         return covered * (1.0 - stays), stays, matte
 
     def _kept(self, body, regions, covered, shares, skin, worn, strands) -> np.ndarray:
-        hands = np.maximum(kept.kept_hands(body, skin, worn), kept.small_skin(skin * (1.0 - worn), body))
+        hands = np.maximum(kept.kept_hands(body, skin, worn), kept.small_skin(skin, worn, body))
         reach_px = HAIR_REACH * (body.face_px or 40.0)
         hair = kept.kept_hair(regions["hair"], strands, worn + skin, reach_px)
         bare = np.clip(1.0 - shares[UPPER] - shares[LOWER] - shares[HAIR] - shares[SCENE], 0.0, 1.0)
@@ -160,7 +175,7 @@ class Refiner:
             self._grey = now if self._grey is None else self._grey + SLOWLY * (now - self._grey)
         return as_transform(EVEN if self._grey is None else self._grey)
 
-    def _fine_maps(self, picture, maps, planes, shares, covered, shown, body, matte) -> LayerMaps:
+    def _fine_maps(self, picture, maps, planes, shares, covered, shown, body, matte, skin) -> LayerMaps:
         whole, total = _Whole(picture), np.clip(covered + shown, 0.0, 1.0)
         early = beside(lambda: (whole.many(planes), Rim(*map(whole, coverage.rim_of(picture.bgr, matte)))))
         mean, trust = folds.light_maps(picture.grey, covered, body.face_px)
@@ -169,7 +184,7 @@ class Refiner:
         layer, rim = early.result()
         (mask, guide), (shares, light) = in_parallel([
             partial(self._mask, picture, total, whole),
-            lambda: (whole.many(shares), ClothLight(whole(mean), whole(_trusted(trust, shares, matte)))),
+            lambda: (whole.many(shares), ClothLight(whole(mean), whole(_trusted(trust, shares, matte, skin)))),
         ])  # fmt: skip
         return LayerMaps(layer, mask, shares, maps.surface, light, rim, guide)
 
@@ -180,11 +195,10 @@ class Refiner:
         return whole.many([None, offset, slope]), guide
 
 
-def _trusted(trust: np.ndarray, shares: list[np.ndarray], matte: np.ndarray) -> np.ndarray:
-    """How far the source's light is believed, f32 [h,w] 0..1: less on bare skin, and at outlines, whose own shadow is no
-    fold."""
-    dyed = np.clip(shares[UPPER] + shares[LOWER] + shares[HAIR], 0.0, 1.0)
-    trust = np.maximum(trust, shares[HAIR]) * (BARE_TRUST + (1.0 - BARE_TRUST) * dyed)
+def _trusted(trust: np.ndarray, shares: list[np.ndarray], matte: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """How far the source's light is believed, f32 [h,w] 0..1: less on painted skin, f32 [h,w], and at outlines, whose
+    own shadow is no fold."""
+    trust = np.maximum(trust, shares[HAIR]) * (1.0 - (1.0 - BARE_TRUST) * skin)
     trust *= cv2.blur(cv2.erode(matte, np.ones((7, 7), np.uint8)), (5, 5))
     return trust
 

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What hangs or is held before the garment and stays: a lanyard with its badge, kept from frame to frame, and things
+that a hand holds.
+
+Called by the refine stage, one `InFront` a stream, on the worker's loop thread. A lanyard is shown once it was seen
+NEEDED times, and goes when it was not seen for long; behind a sleeve, no part of it is shown. Invariant: what is
+attached to neither lanyard nor hand is a print or the cloth's own, and does not stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mirage_lsd.worker.paint.detail.fine import FinePicture
+from mirage_lsd.worker.paint.detail.hanging.attached import Attached
+from mirage_lsd.worker.paint.detail.hanging.chest_view import ChestView, at, chest_view
+from mirage_lsd.worker.paint.detail.hanging.lanyard import Lanyard, fitted, found, hidden_share, outer_corners, sought
+from mirage_lsd.worker.paint.detail.kept import Body
+
+SEARCH_EVERY, FIT_EVERY, SEEK_EVERY = 5, 2, 16  # frames
+NEEDED, MOST = 2, 8  # fits that must have seen it; how many that have not until it is gone
+BADGE_SEEN, STEM_SEEN, STRAP_SEEN = 0.5, 0.25, 0.3
+BOTH_SEEN, BOTH_SEEN_BUSY = 0.4, 0.5  # the two straps together, on plain cloth and on prints
+PLAIN = 0.52  # see ChestView.busy
+SLOWLY = 0.3  # of a piece's evidence from fit to fit
+WIDTH = 0.125  # of a strap, in face widths
+STICKY_PX, MOVES = 1.5, 0.7  # fine pixels up to which a place is as before; how much of a larger step is taken
+ALIKE_LEVELS = 40.0  # from a strap's colour, up to which it is the strap that is seen
+
+SHIFT = 4  # bits after the point in OpenCV's places
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Places in the fine picture's pixels: badge f32 [4,2], lines f32 [3,16,2], and how much of each place on the lines
+    is in sight, f32 [3,16] 0..1; seen f32 [4]: badge and lines, slowly changing."""
+
+    badge: np.ndarray
+    lines: np.ndarray
+    sight: np.ndarray
+    seen: np.ndarray
+    width_px: float
+
+
+class InFront:
+    """Keeps one lanyard. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Another scene."""
+        self._attached = Attached()
+        self._lanyard: Lanyard | None = None
+        self._shown: _Shown | None = None
+        self._frame = self._good = 0
+        self._busy = 1.0
+
+    def __call__(self, picture: FinePicture, body: Body, odd: np.ndarray, covered: np.ndarray) -> np.ndarray:
+        """odd, covered f32 [h,w] 0..1: colours that are nothing's of the person, where cloth is put -> f32 [h,w] 0..1:
+        what stays."""
+        lanyard = self._lanyard_seen(picture, body)
+        things = self._attached(picture, body, odd, covered, lanyard) if self._busy < PLAIN else None
+        known = [plane for plane in (lanyard, things) if plane is not None]
+        return np.maximum.reduce(known) if known else np.zeros(odd.shape, np.float32)
+
+    def _lanyard_seen(self, picture: FinePicture, body: Body) -> np.ndarray | None:
+        self._frame += 1
+        if body.face_px is not None:
+            if self._lanyard is not None and self._frame % FIT_EVERY == 0:
+                self._follow(picture, body)
+            elif self._lanyard is None and self._frame % SEARCH_EVERY == 0:
+                self._search(picture, body)
+        return None if self._shown is None or self._good < NEEDED else _drawn(self._shown, picture, self._both())
+
+    def _both(self) -> float:
+        return BOTH_SEEN if self._busy < PLAIN else BOTH_SEEN_BUSY
+
+    def _view(self, picture: FinePicture, body: Body) -> ChestView:
+        view = chest_view(picture, body)
+        self._busy += SLOWLY * (view.busy() - self._busy)
+        return view
+
+    def _search(self, picture: FinePicture, body: Body) -> None:
+        view = self._view(picture, body)
+        self._lanyard, self._good = found(view), 0
+        if self._lanyard is not None:
+            self._shown = _shown(view, self._lanyard, picture, body, None)
+
+    def _follow(self, picture: FinePicture, body: Body) -> None:
+        view = self._view(picture, body)
+        lanyard = sought(view, self._lanyard) if self._frame % SEEK_EVERY == 0 else self._lanyard
+        self._lanyard = fitted(view, lanyard)
+        hidden = hidden_share(view, self._lanyard) > 0.25
+        if not hidden:
+            self._good = min(self._good + 1, MOST) if self._lanyard.seen[0] > BADGE_SEEN else self._good - 1
+        self._shown = _shown(view, self._lanyard, picture, body, self._shown)
+        if self._good < 0:
+            self._lanyard = self._shown = None
+
+
+def _shown(view: ChestView, lanyard: Lanyard, picture: FinePicture, body: Body, last: _Shown | None) -> _Shown:
+    corner_px = np.float32(picture.box[:2])
+    lines = lanyard.lines()
+    badge_px = view.box_px(outer_corners(view, lanyard.badge)) + corner_px
+    lines_px = view.box_px(lines) + corner_px
+    away = np.linalg.norm(at(view.lab, lines) - lanyard.colour, axis=-1)
+    sight = np.clip(2.0 - away / ALIKE_LEVELS, 0.0, 1.0)
+    seen, width_px = lanyard.seen, WIDTH * body.face_px
+    if last is not None:
+        badge_px, lines_px = _steady(last.badge, badge_px), _steady(last.lines, lines_px)
+        sight, seen = (before + SLOWLY * (now - before) for before, now in ((last.sight, sight), (last.seen, seen)))
+        width_px = last.width_px + SLOWLY * (width_px - last.width_px)
+    return _Shown(badge_px, lines_px, sight, seen, width_px)
+
+
+def _steady(last: np.ndarray, now: np.ndarray) -> np.ndarray:
+    step_px = float(np.abs(now - last).max())
+    return last + (now - last) * (MOVES if step_px > STICKY_PX else 0.0)
+
+
+def _drawn(shown: _Shown, picture: FinePicture, both: float) -> np.ndarray:
+    corner_px = np.float32(picture.box[:2])
+    plane = np.zeros(picture.grey.shape, np.uint8)
+    if shown.seen[0] > BADGE_SEEN:
+        cv2.fillPoly(plane, [_fixed(shown.badge - corner_px)], 255, cv2.LINE_AA, SHIFT)
+    thick = max(2, round(shown.width_px))
+    for line, sight, there in zip(shown.lines - corner_px, shown.sight, _there(shown.seen, both), strict=True):
+        for part in _in_sight(line, (sight > 0.5) & there):
+            cv2.polylines(plane, [_fixed(part)], False, 255, thick, cv2.LINE_AA, SHIFT)
+    return plane * np.float32(1.0 / 255.0)
+
+
+def _there(seen: np.ndarray, needed: float) -> tuple[bool, bool, bool]:
+    """Whether the left strap, the right one and the stem are; needed: of the two straps' evidence."""
+    both = seen[1:3].mean() > needed
+    return both and seen[1] > STRAP_SEEN, both and seen[2] > STRAP_SEEN, seen[3] > STEM_SEEN
+
+
+def _fixed(points_px: np.ndarray) -> np.ndarray:
+    return np.rint(points_px * 2**SHIFT).astype(np.int32)
+
+
+def _in_sight(line: np.ndarray, sight: np.ndarray) -> list[np.ndarray]:
+    """The pieces of a line f32 [n,2] where bool [n]."""
+    pieces = np.split(np.arange(len(line)), np.flatnonzero(np.diff(sight)) + 1)
+    return [line[piece] for piece in pieces if sight[piece[0]]]
