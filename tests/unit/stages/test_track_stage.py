@@ -81,10 +81,14 @@ def test_what_a_failed_frame_began_has_ended_before_the_past_goes(monkeypatch):
     going, done = threading.Event(), []
 
     class SlowEyes:
-        def __call__(self, _source: np.ndarray) -> Sight:
+        def faces(self, _source: np.ndarray) -> list:
             going.wait(60)
-            done.append("seen")
-            return Sight()
+            done.append("faces")
+            return []
+
+        def hands(self, _source: np.ndarray) -> list:
+            done.append("hands")
+            return []
 
         def reset(self) -> None:
             done.append("reset")
@@ -95,4 +99,4 @@ def test_what_a_failed_frame_began_has_ended_before_the_past_goes(monkeypatch):
     context.begin_hands(SOURCE)
     threading.Timer(0.05, going.set).start()
     context.forget()
-    assert done == ["seen", "reset"]
+    assert done == ["faces", "hands", "reset"]
