@@ -25,7 +25,8 @@ class Dyes:
     """What is painted at full size. None: that part is not dyed, the scene is the source's own, the light is kept.
 
     Colours are RGB 0..1. scene and variant: which picture of paint/background/scenes.py, or a word of
-    BACKGROUNDS; light: a word of LIGHTS; open: the garment is worn open over another.
+    BACKGROUNDS; light: a word of LIGHTS; open: the garment is worn open over another; garment: its
+    word.
     """
 
     upper: Cloth | None = None
@@ -36,6 +37,7 @@ class Dyes:
     variant: int = 0
     material: Material = COTTON
     open: bool = False
+    garment: str | None = None
 
     @property
     def pattern(self) -> Cloth | None:
@@ -85,4 +87,5 @@ def dyes_for(conditions: Conditions, seed: int = DEFAULT_SEED) -> Dyes:
         variant=variant,
         material=MATERIALS.get(conditions.upper, COTTON),
         open=conditions.upper in OPEN,
+        garment=None if conditions.upper == "keep" else conditions.upper,
     )

@@ -29,13 +29,13 @@ class Material:
     """How cloth answers light. depth: exponent of the source's light; limit: where folds level off (logarithm); gloss:
     what is added of highlights; drawn: strength of what is drawn on it."""
 
-    depth: float = 1.15
-    limit: float = 0.25
+    depth: float = 1.4
+    limit: float = 0.3
     gloss: float = 0.0
     drawn: float = 1.0
 
 
-COTTON, KNIT, WOOL = Material(), Material(1.0, 0.2), Material(1.05, 0.22, 0.02)
+COTTON, KNIT, WOOL = Material(), Material(1.5, 0.3), Material(1.3, 0.26, 0.02)
 LEATHER, SATIN = Material(1.6, 0.45, 0.5), Material(1.4, 0.35, 0.3)
 MATERIALS = {"t-shirt": COTTON, "shirt": Material(1.25, 0.28), "hoodie": KNIT, "jacket": WOOL, "suit": WOOL,
              "leather jacket": LEATHER, "dress": SATIN}  # fmt: skip

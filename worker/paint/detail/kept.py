@@ -55,12 +55,25 @@ class Body:
     chin_px: np.ndarray | None
 
     @property
-    def occupied(self) -> np.ndarray:
-        """u8 [h,w]: faces, and where hands may be."""
-        where = self.face.copy()
+    def flesh(self) -> np.ndarray:
+        """u8 [h,w]: where hands may be."""
+        where = np.zeros_like(self.face)
         for hand in self.hands:
             where |= hand.flesh
         return where
+
+    @property
+    def bones(self) -> np.ndarray:
+        """u8 [h,w]: hands for sure."""
+        where = np.zeros_like(self.face)
+        for hand in self.hands:
+            where |= hand.bones
+        return where
+
+    @property
+    def occupied(self) -> np.ndarray:
+        """u8 [h,w]: faces, and where hands may be."""
+        return self.flesh | self.face
 
 
 def body_of(sight: Sight, picture: FinePicture) -> Body:

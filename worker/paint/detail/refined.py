@@ -20,8 +20,9 @@ from mirage_lsd.worker.paint.detail.fine import FinePicture, fine_picture
 from mirage_lsd.worker.paint.detail.in_front import InFront
 from mirage_lsd.worker.paint.detail.steadied import Steadied
 from mirage_lsd.worker.paint.dye import Dyes
+from mirage_lsd.worker.paint.garments.worn import Wardrobe
 from mirage_lsd.worker.paint.guided import guided
-from mirage_lsd.worker.paint.layer_band import HAIR, LOWER, SCENE, UPPER, ClothLight, LayerMaps, Rim
+from mirage_lsd.worker.paint.layer_band import HAIR, LOWER, SCENE, UPPER, ClothLight, Drawn, LayerMaps, Rim
 from mirage_lsd.worker.processes.side_by_side import beside, in_parallel
 from mirage_lsd.worker.stages.base import Encoded
 from mirage_lsd.worker.tracking.eyes.sight import Sight
@@ -44,8 +45,7 @@ class Refiner:
     """Keeps the colours of the person of one stream. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._colours = PersonColours()
-        self._front = InFront()
+        self._colours, self._wardrobe, self._front = PersonColours(), Wardrobe(), InFront()
         self._grey: np.ndarray | None = None
         self._steadied = Steadied()
 
@@ -53,6 +53,7 @@ class Refiner:
         """Another scene."""
         self._colours.reset()
         self._front.reset()
+        self._wardrobe.reset()
         self._grey = None
         self._steadied.reset()
 
@@ -95,7 +96,9 @@ class Refiner:
         planes = [picture.cut(plane) for plane in layer]
         covered, stays, matte = self._covered(picture, places, body, person, regions, covered, torso, height, picture.cut(bare), shares, dyes)
         shown = shown * (1.0 - stays) * (1.0 - covered)
-        return self._fine_maps(picture, maps, planes, shares, covered, shown, body, matte, picture.cut(bare_skin))
+        return self._fine_maps(
+            picture, maps, planes, shares, covered, shown, body, matte, picture.cut(bare_skin), dyes
+        )
 
     def _observe(self, picture: FinePicture, places: np.ndarray, body: kept.Body, person: np.ndarray, regions: dict,
                  covered: np.ndarray) -> None:  # fmt: skip
@@ -175,18 +178,23 @@ class Refiner:
             self._grey = now if self._grey is None else self._grey + SLOWLY * (now - self._grey)
         return as_transform(EVEN if self._grey is None else self._grey)
 
-    def _fine_maps(self, picture, maps, planes, shares, covered, shown, body, matte, skin) -> LayerMaps:
+    def _fine_maps(self, picture, maps, planes, shares, covered, shown, body, matte, skin, dyes) -> LayerMaps:
         whole, total = _Whole(picture), np.clip(covered + shown, 0.0, 1.0)
-        early = beside(lambda: (whole.many(planes), Rim(*map(whole, coverage.rim_of(picture.bgr, matte)))))
+        early = beside(lambda: Rim(*map(whole, coverage.rim_of(picture.bgr, matte))))
         mean, trust = folds.light_maps(picture.grey, covered, body.face_px)
+        trust = _trusted(trust, shares, matte, skin)
+        drawn = self._wardrobe(
+            picture, maps.surface, dyes, planes, shares[UPPER], covered, trust, self._colours.skin.bgr
+        )
         total, mean, trust, *colored = self._steadied(picture, [total, mean, trust, *shares[:SCENE]])
         shares = [*colored, shown / np.maximum(total, 1e-3)]
-        layer, rim = early.result()
-        (mask, guide), (shares, light) = in_parallel([
+        rim = early.result()
+        (mask, guide), (layer, shares, light) = in_parallel([
             partial(self._mask, picture, total, whole),
-            lambda: (whole.many(shares), ClothLight(whole(mean), whole(_trusted(trust, shares, matte, skin)))),
+            lambda: (whole.many(planes), whole.many(shares), ClothLight(whole(mean), whole(trust))),
         ])  # fmt: skip
-        return LayerMaps(layer, mask, shares, maps.surface, light, rim, guide)
+        drawn = drawn and Drawn(whole(drawn.factor), whole(drawn.decal), drawn.sheen)
+        return LayerMaps(layer, mask, shares, maps.surface, light, rim, guide, drawn)
 
     def _mask(self, picture: FinePicture, total: np.ndarray, whole: _Whole) -> tuple[np.ndarray, np.ndarray]:
         """LayerMaps' mask and guide, for what is covered, total f32 [h,w] 0..1."""

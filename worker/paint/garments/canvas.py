@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What garments are drawn with: seams, raised panels and decals on a sheet of the body's front, in metres.
+
+Called once a garment, from any thread. Points are (x, z): x to the person's left, z up. Invariant: shade is the
+logarithm of a factor in steps of 1/128 of an octave, 0 where nothing is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+
+TEXEL_M = 0.0015
+X_M, Z_M = (-0.36, 0.36), (-0.15, 0.62)
+WIDTH_PX, HEIGHT_PX = round((X_M[1] - X_M[0]) / TEXEL_M), round((Z_M[1] - Z_M[0]) / TEXEL_M)
+SHIFT = 4  # of OpenCV's fixed point
+Point = tuple[float, float]
+Color = tuple[float, float, float]
+
+
+class Canvas:
+    """shade f32 [h,w]; decal f32 [h,w,4]: BGR times alpha, alpha, 0..1; cut f32 [h,w]: 1 garment, 0 what is worn
+    under it; decided f32 [h,w] 0..1: how far `cut` is to be followed. light, dark: whether the
+    cloth is."""
+
+    def __init__(self, luma: float) -> None:
+        self.shade = np.zeros((HEIGHT_PX, WIDTH_PX), np.float32)
+        self.decal = np.zeros((HEIGHT_PX, WIDTH_PX, 4), np.float32)
+        self.cut = np.ones((HEIGHT_PX, WIDTH_PX), np.float32)
+        self.decided = np.zeros((HEIGHT_PX, WIDTH_PX), np.float32)
+        self.light, self.dark = luma > 0.62, luma < 0.16
+
+    def seam(self, points: Iterable[Point], depth: float = 30.0, width_m: float = 0.003) -> None:
+        """A seam: a dark line with a light ridge below it."""
+        line = self.line(points, width_m)
+        self.shade -= 0.75 * depth * line
+        self.shade += 0.35 * depth * moved(cv2.blur(line, (3, 3)), 0.0015, -1.5 * width_m)
+
+    def stitches(self, points: list[Point], depth: float = 24.0) -> None:
+        """A dashed line."""
+        dashes = np.zeros_like(self.shade)
+        path = resampled(points, 0.004)
+        for first, second in zip(path[::2], path[1::2], strict=False):
+            dashes = np.maximum(dashes, self.line([first, second], 0.0018))
+        self.shade += (depth if self.dark else -depth) * dashes
+
+    def panel(self, points: Iterable[Point], rise: float = 1.0, shadow: float = 60.0) -> np.ndarray:
+        """A flap that lies on top: an outline, a shadow below it, a light edge; covers decals. -> f32 [h,w] 0..1"""
+        inside = filled(points)
+        below = moved(blurred(inside, 0.008 * rise), 0.0, -0.007 * rise) * (1.0 - inside)
+        rim = np.clip(inside - cv2.erode(inside, np.ones((3, 3))), 0.0, 1.0)
+        lip = np.clip(inside - moved(blurred(inside, 0.003), 0.0, 0.004), 0.0, 1.0)
+        self.shade *= 1.0 - 0.9 * inside
+        self.decal *= (1.0 - inside)[..., None]
+        self.cut = np.maximum(self.cut, inside)
+        self.shade += 16.0 * lip - 20.0 * rim - 0.6 * shadow * below + 4.0 * rise * inside
+        return inside
+
+    def opening(self, points: Iterable[Point], around: Iterable[Point], color: Color | None = None) -> np.ndarray:
+        """Where what is worn under the garment shows, in a colour RGB 0..1 and in the shadow of the garment, or bare
+        skin; `around`: the part of the body in which the drawing, not the nets, says so. -> f32 [h,w] 0..1"""
+        inside = filled(points)
+        self.cut *= 1.0 - inside
+        self.decided = np.maximum(self.decided, blurred(filled(around), 0.003))
+        if color is not None:
+            self.paint(inside, color)
+            self.shade -= 45.0 * inside * blurred(1.0 - inside, 0.008)
+        return inside
+
+    def paint(self, inside: np.ndarray, color: Color) -> None:
+        """A colour RGB 0..1 where inside f32 [h,w] 0..1."""
+        self.decal *= (1.0 - inside)[..., None]
+        self.decal += inside[..., None] * np.float32([*color[::-1], 1.0])
+
+    def button(self, at: Point, color: Color, radius_m: float = 0.0055) -> None:
+        """A button with its shadow, rim and gloss."""
+        x, z = at
+        self.shade -= 45.0 * blurred(disc((x, z - 0.002), radius_m * 1.35), 0.0015)
+        self.paint(disc(at, radius_m), tuple(0.72 * part for part in color))
+        self.paint(disc((x, z + 0.0006), radius_m * 0.72), color)
+
+    def line(self, points: Iterable[Point], width_m: float) -> np.ndarray:
+        """f32 [h,w] 0..1: a soft line."""
+        plane = np.zeros((HEIGHT_PX, WIDTH_PX), np.uint8)
+        thick = max(1, round(width_m / TEXEL_M))
+        cv2.polylines(plane, [texels(points)], False, 255, thick, cv2.LINE_AA, SHIFT)
+        return cv2.GaussianBlur(plane, (3, 3), 0.6).astype(np.float32) / np.float32(255.0)
+
+
+def filled(points: Iterable[Point]) -> np.ndarray:
+    """f32 [h,w] 0..1: a polygon."""
+    plane = np.zeros((HEIGHT_PX, WIDTH_PX), np.uint8)
+    cv2.fillPoly(plane, [texels(points)], 255, cv2.LINE_AA, SHIFT)
+    return plane.astype(np.float32) / np.float32(255.0)
+
+
+def disc(at: Point, radius_m: float) -> np.ndarray:
+    """f32 [h,w] 0..1."""
+    plane = np.zeros((HEIGHT_PX, WIDTH_PX), np.uint8)
+    place = tuple(int(part) for part in texels([at])[0])
+    cv2.circle(plane, place, round(radius_m / TEXEL_M * 2**SHIFT), 255, -1, cv2.LINE_AA, SHIFT)
+    return plane.astype(np.float32) / np.float32(255.0)
+
+
+def texels(points: Iterable[Point]) -> np.ndarray:
+    """Points in OpenCV's fixed point, int32 [n,2]."""
+    place = np.float64(list(points))
+    across, down = (place[:, 0] - X_M[0]) / TEXEL_M - 0.5, (Z_M[1] - place[:, 1]) / TEXEL_M - 0.5
+    return np.rint(np.stack([across, down], 1) * 2**SHIFT).astype(np.int32)
+
+
+def blurred(plane: np.ndarray, sigma_m: float) -> np.ndarray:
+    return cv2.GaussianBlur(plane, (0, 0), sigma_m / TEXEL_M)
+
+
+def moved(plane: np.ndarray, x_m: float, z_m: float) -> np.ndarray:
+    place = np.float32([[1, 0, x_m / TEXEL_M], [0, 1, -z_m / TEXEL_M]])
+    return cv2.warpAffine(plane, place, plane.shape[::-1])
+
+
+def mirrored(points: Iterable[Point]) -> list[Point]:
+    """The same on the person's other side."""
+    return [(-x, z) for x, z in points]
+
+
+def arc(middle: Point, half_m: Point, first: float, last: float) -> list[Point]:
+    """Part of an ellipse, from one angle in degrees to another; 0 is to the person's left, -90 down."""
+    angle = np.radians(np.linspace(first, last, 40))
+    return list(zip(middle[0] + half_m[0] * np.cos(angle), middle[1] + half_m[1] * np.sin(angle), strict=True))
+
+
+def curve(first: Point, towards: Point, last: Point) -> list[Point]:
+    """A quadratic Bezier curve."""
+    t = np.linspace(0.0, 1.0, 24)[:, None]
+    place = (1 - t) ** 2 * np.float64(first) + 2 * t * (1 - t) * np.float64(towards) + t**2 * np.float64(last)
+    return [tuple(point) for point in place]
+
+
+def resampled(points: list[Point], step_m: float) -> list[Point]:
+    """Points on a line, step_m apart."""
+    place = np.float64(points)
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(place, axis=0).T))])
+    wanted = np.arange(0.0, along[-1], step_m)
+    return list(zip(*(np.interp(wanted, along, place[:, axis]) for axis in (0, 1)), strict=True))

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sheet of each garment: its drawing, packed for looking up at the size of a picture's pixels.
+
+Called by worn.py, on the worker's loop thread, once a look. Invariant: a sheet depends on its word and the lightness
+of its cloth alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from mirage_lsd.worker.paint.garments import fronts, pullovers
+from mirage_lsd.worker.paint.garments.canvas import TEXEL_M, Canvas
+from mirage_lsd.worker.paint.garments.drape import DRAPES, folds
+
+DRAWINGS = {
+    "t-shirt": pullovers.t_shirt, "hoodie": pullovers.hoodie, "dress": pullovers.dress, "shirt": fronts.shirt,
+    "jacket": fronts.jacket, "leather jacket": fronts.leather_jacket, "suit": fronts.suit,
+}  # fmt: skip
+LEVELS = 9  # texel sizes, each larger by the root of two
+EVEN = 128  # shade and folds that change nothing
+STEPS = 128.0  # of shade an octave
+LUMAS = (0.08, 0.4, 0.8)  # dark, middling and light cloth
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One texel size. plain u8 [h,w,4]: shade, folds, cut, decided (see canvas.py; cut and decided times 255); decal
+    u8 [h,w,4]: BGR times alpha, alpha; texel_m."""
+
+    plain: np.ndarray
+    decal: np.ndarray
+    texel_m: float
+
+
+def sheet(word: str, luma: float, pixel_m: float) -> Sheet:
+    """The sheet of a garment's word, of a cloth of this luminance 0..1, for pixels of this size."""
+    return _levels(word, int(np.argmin(np.abs(np.subtract(LUMAS, luma)))))[level_of(pixel_m)]
+
+
+def level_of(pixel_m: float) -> int:
+    """Which texel size fits: a texel a pixel, rather more than less."""
+    return int(np.clip(round(2.0 * np.log2(0.9 * max(pixel_m, 1e-4) / TEXEL_M)), 0, LEVELS - 1))
+
+
+@lru_cache(maxsize=6)
+def _levels(word: str, tone: int) -> tuple[Sheet, ...]:
+    canvas = Canvas(LUMAS[tone])
+    DRAWINGS[word](canvas)
+    plain = np.dstack([EVEN + canvas.shade, EVEN + folds(DRAPES[word]), 255.0 * canvas.cut, 255.0 * canvas.decided])
+    return tuple(_reduced(plain, 255.0 * canvas.decal, TEXEL_M * 2 ** (level / 2)) for level in range(LEVELS))
+
+
+def _reduced(plain: np.ndarray, decal: np.ndarray, texel_m: float) -> Sheet:
+    size_px = tuple(round(side * TEXEL_M / texel_m) for side in plain.shape[1::-1])
+    plain, decal = (np.clip(np.rint(cv2.resize(planes, size_px, interpolation=cv2.INTER_AREA)), 0, 255).astype(np.uint8)
+                    for planes in (plain, decal))  # fmt: skip
+    edge = (slice(None), slice(0, 1)), (slice(None), slice(-1, None)), (slice(0, 1),), (slice(-1, None),)
+    for place in edge:  # what lies beyond the sheet is as its edge
+        plain[place] = (EVEN, EVEN, 255, 0)
+        decal[place] = 0
+    return Sheet(plain, decal, texel_m)
