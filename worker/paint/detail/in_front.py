@@ -62,12 +62,18 @@ class InFront:
     def __call__(self, picture: FinePicture, body: Body, odd: np.ndarray, covered: np.ndarray) -> np.ndarray:
         """odd, covered f32 [h,w] 0..1: colours that are nothing's of the person, where cloth is put -> f32 [h,w] 0..1:
         what stays."""
-        lanyard = self._lanyard_seen(picture, body)
+        return self.stays(self.lanyard(picture, body), picture, body, odd, covered)
+
+    def stays(
+        self, lanyard: np.ndarray | None, picture: FinePicture, body: Body, odd: np.ndarray, covered: np.ndarray
+    ) -> np.ndarray:
+        """The second half of a call: with the things that are attached to the lanyard or held."""
         things = self._attached(picture, body, odd, covered, lanyard) if self._busy < PLAIN else None
         known = [plane for plane in (lanyard, things) if plane is not None]
         return np.maximum.reduce(known) if known else np.zeros(odd.shape, np.float32)
 
-    def _lanyard_seen(self, picture: FinePicture, body: Body) -> np.ndarray | None:
+    def lanyard(self, picture: FinePicture, body: Body) -> np.ndarray | None:
+        """The first half of a call: the lanyard f32 [h,w] 0..1, None where there is none."""
         self._frame += 1
         if body.face_px is not None:
             if self._lanyard is not None and self._frame % FIT_EVERY == 0:

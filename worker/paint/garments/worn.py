@@ -35,10 +35,19 @@ class Wardrobe:
         """Another scene."""
         self._pixel_m, self._frames, self._light = 0.0, 0, None
 
+    def looked_up(
+        self, picture: FinePicture, surface: np.ndarray, dyes: Dyes, upper: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """The planes of the garment's sheet u8 [h,w,4], twice, None where there is no drawing; surface f32 [h',w',2];
+        upper f32 [h,w] 0..1: the upper garment's share."""
+        if dyes.garment not in DRAWINGS or dyes.upper is None:
+            return None
+        drawing = sheet(dyes.garment, _luma(dyes), self._size_m(surface, upper, picture))
+        return looked_up(drawing, picture.cut(surface))
+
     def __call__(
         self,
-        picture: FinePicture,
-        surface: np.ndarray,
+        looked: tuple[np.ndarray, np.ndarray] | None,
         dyes: Dyes,
         planes: list[np.ndarray],
         upper: np.ndarray,
@@ -46,15 +55,12 @@ class Wardrobe:
         trust: np.ndarray,
         skin_bgr: np.ndarray | None,
     ) -> Drawn | None:
-        """surface f32 [h',w',2]; planes: the layer, three f32 [h,w] 0..510 BGR; upper, covered, trust f32 [h,w] 0..1:
+        """looked: see `looked_up`; planes: the layer, three f32 [h,w] 0..510 BGR; upper, covered, trust f32 [h,w] 0..1:
         the upper garment's share, coverage, how far the source's folds are believed; skin_bgr f32 [3], None
         unknown. Changes `planes`, `upper` and `trust` where the drawing says how the garment is cut."""
-        if dyes.garment not in DRAWINGS or dyes.upper is None:
+        if looked is None:
             return None
-        xz = picture.cut(surface)
-        luma = float(np.dot(dyes.upper.main[::-1], LUMA))
-        drawing = sheet(dyes.garment, luma, self._size_m(surface, upper, picture))
-        plain, decal = looked_up(drawing, xz)
+        plain, decal = looked
         light = self._light_of(planes, upper * covered)
         shade, drawn_folds, cut, decided = cv2.split(plain)
         cut_out(planes, upper, light, (cut, decided, decal[..., 3]), skin_bgr)
@@ -65,7 +71,7 @@ class Wardrobe:
         lit = np.append(light / (255.0 * NEUTRAL), 1.0)
         decal = cv2.transform(decal, np.diag(lit))
         decal = cv2.multiply(decal, cv2.merge([share] * 4), dtype=cv2.CV_8U)
-        return Drawn(factor, decal, SHEEN * float(np.clip(1.0 - luma / SHEEN_LUMA, 0.0, 1.0)))
+        return Drawn(factor, decal, SHEEN * float(np.clip(1.0 - _luma(dyes) / SHEEN_LUMA, 0.0, 1.0)))
 
     def _light_of(self, planes: list[np.ndarray], weight: np.ndarray) -> np.ndarray:
         """The mean of undyed cloth in the layer, f64 [3] BGR, slowly changing."""
@@ -84,6 +90,10 @@ class Wardrobe:
                 self._pixel_m = now
         self._frames += 1
         return self._pixel_m
+
+
+def _luma(dyes: Dyes) -> float:
+    return float(np.dot(dyes.upper.main[::-1], LUMA))
 
 
 def _factor(shade: np.ndarray, drawn_folds: np.ndarray, folded: np.ndarray, strength: float) -> np.ndarray:
