@@ -67,7 +67,18 @@ class InFront:
     ) -> np.ndarray:
         """worn, odd, covered f32 [h,w] 0..1: the garment's colours, those that are nothing's of the person, and where
         cloth is put -> f32 [h,w] 0..1: what stays."""
-        lanyard = self._lanyard_seen(picture, body)
+        return self.stays(self.lanyard(picture, body), picture, body, worn, odd, covered)
+
+    def stays(
+        self,
+        lanyard: np.ndarray | None,
+        picture: FinePicture,
+        body: Body,
+        worn: np.ndarray,
+        odd: np.ndarray,
+        covered: np.ndarray,
+    ) -> np.ndarray:
+        """The second half of a call: with the things that are attached to the lanyard or held."""
         things = self._attached(picture, body, odd, covered, lanyard) if self._busy < PLAIN else None
         cloth = cv2.erode(worn, np.ones((3, 3), np.uint8))
         lanyard = lanyard if lanyard is None else lanyard * (1.0 - self._told_from(lanyard, worn) * cloth)
@@ -75,7 +86,8 @@ class InFront:
         known = [plane for plane in (lanyard, things) if plane is not None]
         return np.maximum.reduce(known) if known else np.zeros(odd.shape, np.float32)
 
-    def _lanyard_seen(self, picture: FinePicture, body: Body) -> np.ndarray | None:
+    def lanyard(self, picture: FinePicture, body: Body) -> np.ndarray | None:
+        """The first half of a call: the lanyard f32 [h,w] 0..1, None where there is none."""
         self._frame += 1
         if body.face_px is not None:
             if self._lanyard is not None and self._frame % FIT_EVERY == 0:

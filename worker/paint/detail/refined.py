@@ -130,9 +130,10 @@ class Refiner:
                  shares: list[np.ndarray], dyes: Dyes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
         """Where cloth, hair or bare skin is put, where nothing may be, and where the person is, f32 [h,w] 0..1; `shares` grow along with it."""
         colours = self._colours
-        skin, guided_person, worn, strands = in_parallel([
+        skin, guided_person, lanyard, worn, strands = in_parallel([
             partial(colours.skin.likeness, picture.lab),
             partial(guided, picture.grey, person, MATTE_RADIUS_PX, MATTE_EPS),
+            partial(self._front.lanyard, picture, body),
             partial(colours.cloth.frequency, places),
             partial(colours.hair.frequency, places),
         ])  # fmt: skip
@@ -158,7 +159,7 @@ class Refiner:
         covered = coverage.grown(covered, matte) * np.maximum(coverage.widened(matte), outside)
         stays = self._kept(body, regions, covered, shares, skin, worn, strands)
         odd = (1.0 - worn) * (1.0 - skin) * (1.0 - strands) * cv2.erode(matte, INSIDE)
-        stays = np.maximum(stays, self._front(picture, body, worn, odd, covered))
+        stays = np.maximum(stays, self._front.stays(lanyard, picture, body, worn, odd, covered))
         return covered * (1.0 - stays), stays, matte
 
     def _kept(self, body, regions, covered, shares, skin, worn, strands) -> np.ndarray:
@@ -180,11 +181,12 @@ class Refiner:
 
     def _fine_maps(self, picture, maps, planes, shares, covered, shown, body, matte, skin, dyes) -> LayerMaps:
         whole, total = _Whole(picture), np.clip(covered + shown, 0.0, 1.0)
+        looked_up = beside(partial(self._wardrobe.looked_up, picture, maps.surface, dyes, shares[UPPER]))
         early = beside(lambda: Rim(*map(whole, coverage.rim_of(picture.bgr, matte))))
         mean, trust = folds.light_maps(picture.grey, covered, body.face_px)
         trust = _trusted(trust, shares, matte, skin)
         drawn = self._wardrobe(
-            picture, maps.surface, dyes, planes, shares[UPPER], covered, trust, self._colours.skin.bgr
+            looked_up.result(), dyes, planes, shares[UPPER], covered, trust, self._colours.skin.bgr
         )
         held = self._steadied(picture, [total, mean, trust, *planes, *shares[:SCENE]])
         (total, mean, trust), planes, shares = held[:3], held[3:6], [*held[6:], shown / np.maximum(held[0], 1e-3)]

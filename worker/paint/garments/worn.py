@@ -36,10 +36,19 @@ class Wardrobe:
         """Another scene."""
         self._pixel_m, self._frames, self._light = 0.0, 0, None
 
+    def looked_up(
+        self, picture: FinePicture, surface: np.ndarray, dyes: Dyes, upper: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """The planes of the garment's sheet u8 [h,w,4], twice, None where there is no drawing; surface f32 [h',w',2];
+        upper f32 [h,w] 0..1: the upper garment's share."""
+        if dyes.garment not in DRAWINGS or dyes.upper is None:
+            return None
+        drawing = sheet(dyes.garment, _luma(dyes), self._size_m(surface, upper, picture))
+        return looked_up(drawing, picture, surface)
+
     def __call__(
         self,
-        picture: FinePicture,
-        surface: np.ndarray,
+        looked: tuple[np.ndarray, np.ndarray] | None,
         dyes: Dyes,
         planes: list[np.ndarray],
         upper: np.ndarray,
@@ -47,21 +56,19 @@ class Wardrobe:
         trust: np.ndarray,
         skin_bgr: np.ndarray | None,
     ) -> Drawn | None:
-        """surface f32 [h',w',2]; planes: the layer, three f32 [h,w] 0..510 BGR; upper, covered, trust f32 [h,w] 0..1:
+        """looked: see `looked_up`; planes: the layer, three f32 [h,w] 0..510 BGR; upper, covered, trust f32 [h,w] 0..1:
         the upper garment's share, coverage, how far the source's folds are believed; skin_bgr f32 [3], None
         unknown. Changes `planes`, `upper` and `trust` where the drawing says how the garment is cut."""
-        if dyes.garment not in DRAWINGS or dyes.upper is None:
+        if looked is None:
             return None
-        luma = float(np.dot(dyes.upper.main[::-1], LUMA))
-        drawing = sheet(dyes.garment, luma, self._size_m(surface, upper, picture))
-        plain, decal = looked_up(drawing, picture, surface)
+        plain, decal = looked
         light = self._light_of(planes, upper, covered)
         share = cut_out(planes, upper, trust, light, (plain, decal[..., 3]), skin_bgr)
         decal = _inked(decal, share, light)
         folded = np.maximum(upper, cv2.multiply(decal[..., 3], INKED_FOLDS, scale=1 / 255, dtype=cv2.CV_32F))
         folded -= cv2.multiply(folded, trust)
         factor = _factor(plain, folded, dyes.material.drawn)
-        return Drawn(factor, decal, SHEEN * float(np.clip(1.0 - luma / SHEEN_LUMA, 0.0, 1.0)))
+        return Drawn(factor, decal, SHEEN * float(np.clip(1.0 - _luma(dyes) / SHEEN_LUMA, 0.0, 1.0)))
 
     def _light_of(self, planes: list[np.ndarray], upper: np.ndarray, covered: np.ndarray) -> np.ndarray:
         """The mean of undyed cloth in the layer, f64 [3] BGR, slowly changing."""
@@ -80,6 +87,10 @@ class Wardrobe:
                 self._pixel_m = now
         self._frames += 1
         return self._pixel_m
+
+
+def _luma(dyes: Dyes) -> float:
+    return float(np.dot(dyes.upper.main[::-1], LUMA))
 
 
 def _factor(plain: np.ndarray, folded: np.ndarray, strength: float) -> np.ndarray:
