@@ -49,7 +49,9 @@ class PlainLayer:
     detail: np.ndarray | None
 
 
-def plain(maps: LayerMaps, grey: np.ndarray, alpha: np.ndarray, person: np.ndarray, face: np.ndarray | None) -> PlainLayer:
+def plain(
+    maps: LayerMaps, grey: np.ndarray, alpha: np.ndarray, person: np.ndarray, face: np.ndarray | None
+) -> PlainLayer:
     """grey f32 [h,w] 0..255; alpha, person f32 [h,w] 0..1; face f32 [h,w] 0..1: where a face is that the words change,
     None where they change none."""
     inside = alpha * (1.0 - maps.shares[SCENE]) * cv2.erode(person, INSIDE)
@@ -57,7 +59,9 @@ def plain(maps: LayerMaps, grey: np.ndarray, alpha: np.ndarray, person: np.ndarr
     dyed = np.clip(shares[:SCENE].sum(0), 0.0, 1.0)
     detail = None if face is None else maps.mask[0] * face
     own = maps.mask[0] if detail is None else maps.mask[0] - detail
-    return PlainLayer(base_layer.plain_layer(maps.layer + own * grey, inside, dyed), shares, dyed, inside, alpha, detail)
+    return PlainLayer(
+        base_layer.plain_layer(maps.layer + own * grey, inside, dyed), shares, dyed, inside, alpha, detail
+    )
 
 
 def box_layer(given: PlainLayer, picture: FinePicture, skin_bgr: np.ndarray | None, opened: bool) -> BoxLayer:

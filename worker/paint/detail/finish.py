@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From what is decided to the maps that the compositor lays on: light, the garment's drawing, edges; steadied.
 
-Owned by the refine stage, one a stream, on the worker's loop thread. Invariant: outside the picture's box every map is 0.
+Owned by the refine stage, one a stream, on the worker's loop thread. Invariant: outside the picture's box every map is
+0.
 """
 
 from __future__ import annotations
@@ -86,8 +87,8 @@ class Finisher:
 
 
 def _trusted(trust: np.ndarray, layer: BoxLayer, matte: np.ndarray) -> np.ndarray:
-    """How far the source's light is believed, f32 [h,w] 0..1: less on painted skin, and at outlines, whose own shadow is
-    no fold."""
+    """How far the source's light is believed, f32 [h,w] 0..1: less on painted skin, and at outlines, whose own shadow
+    is no fold."""
     trust = np.maximum(trust, layer.shares[HAIR]) * (1.0 - (1.0 - BARE_TRUST) * layer.skin)
     trust *= cv2.blur(cv2.erode(matte, OUTLINE), (5, 5))
     return trust

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The nets' layer at the fine picture's size: one frame's maps made from what the nets painted and what is seen.
 
-Called by the refine stage, one `Refiner` a stream, on the worker's loop thread. Order: whose colours are whose (votes.py),
-where cloth goes (coverage.py), what stays (kept.py, in_front.py), in which light and cut (finish.py). Invariant: where
-nothing is painted, no map says otherwise but for the old garment's rest beside what is.
+Called by the refine stage, one `Refiner` a stream, on the worker's loop thread. Order: whose colours are whose
+(votes.py), where cloth goes (coverage.py), what stays (kept.py, in_front.py), in which light and cut (finish.py).
+Invariant: where nothing is painted, no map says otherwise but for the old garment's rest beside what is.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from functools import partial
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.paint.detail import coverage, kept
+from mirage_lsd.worker.paint.detail import coverage
 from mirage_lsd.worker.paint.detail.box_layer import INSIDE, BoxLayer, box_layer, plain
 from mirage_lsd.worker.paint.detail.fine import fine_picture
 from mirage_lsd.worker.paint.detail.finish import Finisher
-from mirage_lsd.worker.paint.detail.in_front import InFront
-from mirage_lsd.worker.paint.detail.sighted import FACE, Sighted, sighted
-from mirage_lsd.worker.paint.detail.votes import SURE, Voters, Votes
+from mirage_lsd.worker.paint.detail.hanging.in_front import InFront
+from mirage_lsd.worker.paint.detail.seen import kept
+from mirage_lsd.worker.paint.detail.seen.sighted import FACE, Sighted, sighted
+from mirage_lsd.worker.paint.detail.seen.votes import SURE, Voters, Votes
 from mirage_lsd.worker.paint.dye import Dyes
 from mirage_lsd.worker.paint.layer_band import HAIR, LOWER, SCENE, UPPER, LayerMaps
 from mirage_lsd.worker.processes.side_by_side import beside

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from mirage_lsd.worker.models.config import REGIONS
-from mirage_lsd.worker.paint.detail.colours import table_places
 from mirage_lsd.worker.paint.detail.fine import FinePicture
-from mirage_lsd.worker.paint.detail.kept import Body, body_of
+from mirage_lsd.worker.paint.detail.seen.colours import table_places
+from mirage_lsd.worker.paint.detail.seen.kept import Body, body_of
 from mirage_lsd.worker.stages.base import Encoded
 from mirage_lsd.worker.tracking.eyes.sight import Sight
 
-BACKGROUND, FACE, HAIR, UPPER, LOWER = (REGIONS.index(name) for name in ("background", "face", "hair", "upper", "lower"))
+BACKGROUND, FACE, HAIR, UPPER, LOWER = (
+    REGIONS.index(name) for name in ("background", "face", "hair", "upper", "lower")
+)
 
 
 @dataclass(frozen=True)

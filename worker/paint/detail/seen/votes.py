@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each pixel looks like: skin, the cloth worn, hair; learnt where the nets are sure, asked everywhere.
 
-Owned by the refine stage, one a stream, on the worker's loop thread. Invariant: a vote never decides alone (coverage.py,
-kept.py).
+Owned by the refine stage, one a stream, on the worker's loop thread. Invariant: a vote never decides alone
+(coverage.py, kept.py).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from functools import partial
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.paint.detail.colours import PersonColours
-from mirage_lsd.worker.paint.detail.sighted import Sighted
+from mirage_lsd.worker.paint.detail.seen.colours import PersonColours
+from mirage_lsd.worker.paint.detail.seen.sighted import Sighted
 from mirage_lsd.worker.paint.guided import guided
 from mirage_lsd.worker.processes.side_by_side import in_parallel
 
