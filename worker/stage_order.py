@@ -10,7 +10,7 @@
     denoise      noise + hidden state → clean latent, in 1 to 5 steps
     decode       latent → the edit layer at the working size
     upscale      layer + source → maps for any pixel of the full size
-    track        faces and hands in the full-size source (found beside the nets, since flow)
+    track        faces and hands in the full-size source (found beside the nets: faces since flow, hands since encode)
     refine       the maps at the fine size: what stays, edges, light and folds, as the source shows them
     composite    dyes, patterns, scene or background, light, laid on the full-size source
     fade         a new look over the old one

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from mirage_lsd.worker.paint.detail.fine import FinePicture, fine_picture
-from mirage_lsd.worker.paint.detail.kept import CHIN, FACE_LENGTH, OVAL
+from mirage_lsd.worker.paint.detail.seen.kept import CHIN, FACE_LENGTH, OVAL
 from mirage_lsd.worker.tracking.eyes.sight import FACE_POINTS, Face, Hand
 
 FINGER_SPREAD = np.radians([-65.0, -25.0, -5.0, 15.0, 40.0])  # thumb to little finger, from straight up

@@ -22,7 +22,7 @@ from mirage_lsd.worker.history import History
 from mirage_lsd.worker.models.graphs import GraphShapes
 from mirage_lsd.worker.models.sampler import Schedule
 from mirage_lsd.worker.processes.side_by_side import beside
-from mirage_lsd.worker.tracking.eyes.eyes import Eyes
+from mirage_lsd.worker.tracking.eyes.eyes import Eyes, seen
 from mirage_lsd.worker.tracking.eyes.sight import Sight
 from mirage_lsd.worker.tracking.person_follow import PersonFollower
 
@@ -56,7 +56,7 @@ class ModelContext:
         self._person_mask = host.new_person_mask()
         self._masks: Future | None = None
         self._eyes = Eyes()
-        self._sights: Future | None = None
+        self._sights: list[Future] = []
 
     @property
     def engine(self) -> str:
@@ -101,16 +101,20 @@ class ModelContext:
         masks, self._masks = self._masks, None
         return masks.result()
 
-    def begin_eyes(self, source: np.ndarray) -> None:
-        """Starts to look for faces and hands in a source uint8 [H, W, 4] BGRA, after the mask and on its thread. The
-        source must stay as it is until `end_eyes`."""
-        self._sights = beside(partial(self._eyes, source))
+    def begin_faces(self, source: np.ndarray) -> None:
+        """Starts to look for faces in a source uint8 [H, W, 4] BGRA, after the mask and on its thread. The source must
+        stay as it is until `end_eyes`."""
+        self._sights = [beside(partial(self._eyes.faces, source))]
+
+    def begin_hands(self, source: np.ndarray) -> None:
+        """Starts to look for hands in the same source: once there is a graph that leaves a core to it."""
+        self._sights.append(beside(partial(self._eyes.hands, source)))
 
     def end_eyes(self) -> Sight:
         """What was seen in the source given last."""
-        assert self._sights is not None, "begin_eyes() comes first"
-        sights, self._sights = self._sights, None
-        return sights.result()
+        assert len(self._sights) == 2, "begin_faces() and begin_hands() come first"
+        sights, self._sights = self._sights, []
+        return seen(*(sight.result() for sight in sights))
 
     def expect(self, sight: Sight) -> None:
         """What the eyes should look for in the next frame: see Eyes.expect."""
@@ -128,9 +132,8 @@ class ModelContext:
         """Drops the stream's past. The pipeline's to call."""
         self.history.clear()
         self._person_mask.reset()
-        if self._sights is not None:  # a frame failed half way
-            self._sights.exception()
-            self._sights = None
+        while self._sights:  # a frame failed half way
+            self._sights.pop().exception()
         self._eyes.reset()
 
     def guarded(self) -> AbstractContextManager:

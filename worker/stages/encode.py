@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """encode: source picture + person mask → source features, region probabilities and the body surface.
 
-Writes job.encoded. Called by the worker's loop thread. It tells the context where the person is, which the next frame's
-mask is begun with. Invariant: whom only the parsing finds is looked at anew before they are nobody.
+Writes job.encoded. Called by the worker's loop thread. It begins the search for hands, which the next stages leave a
+core to, and tells the context where the person is, which the next frame's mask is begun with. Invariant: whom only the
+parsing finds is looked at anew before they are nobody.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Encode(Stage[ModelContext]):
         mask = self._memory(seen_mask, working.rgb, motion)
         person_mask = np.ascontiguousarray(mask, np.float32)[None, None]
         features = self._context.run("encode", source=working.tensor, person_mask=person_mask)
+        self._context.begin_hands(job.source)
         background = features["regions"][0, 0]
         self._sightings.follow(seen_mask, working.rgb, motion, background.shape[::-1])
         seen = self._seen(working.rgb, background) if self._context.host.looks_for_people else None

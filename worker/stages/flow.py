@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""flow: how the source moved since the last frame; begins the person mask and the eyes, which run beside it.
+"""flow: how the source moved since the last frame; begins the person mask and the search for faces beside it.
 
 Writes job.motion. Called by the worker's loop thread. Invariant: without a past in this stream (the first frame, a cut,
 a resize, a reset) no motion is given, so nothing of another picture can leak into this one.
@@ -26,7 +26,7 @@ class Flow(Stage[ModelContext]):
     def __call__(self, job: Job) -> Job:
         last, self._last = self._last, job.working
         self._context.begin_mask(job.working.rgb)
-        self._context.begin_eyes(job.source)
+        self._context.begin_faces(job.source)
         if last is not None and self._context.history.latent is not None:
             job.motion = self._moved(last, job.working)
         return job

@@ -81,17 +81,22 @@ def test_what_a_failed_frame_began_has_ended_before_the_past_goes(monkeypatch):
     going, done = threading.Event(), []
 
     class SlowEyes:
-        def __call__(self, _source: np.ndarray) -> Sight:
+        def faces(self, _source: np.ndarray) -> list:
             going.wait(60)
-            done.append("seen")
-            return Sight()
+            done.append("faces")
+            return []
+
+        def hands(self, _source: np.ndarray) -> list:
+            done.append("hands")
+            return []
 
         def reset(self) -> None:
             done.append("reset")
 
     monkeypatch.setattr(model_context, "Eyes", SlowEyes)
     context = ModelContext(SimpleNamespace(new_person_mask=lambda: SimpleNamespace(reset=lambda: None)))
-    context.begin_eyes(SOURCE)
+    context.begin_faces(SOURCE)
+    context.begin_hands(SOURCE)
     threading.Timer(0.05, going.set).start()
     context.forget()
-    assert done == ["seen", "reset"]
+    assert done == ["faces", "hands", "reset"]

@@ -57,7 +57,7 @@ class OneSize(Passthrough):
     def begin_mask(self, _working) -> None:
         pass
 
-    def begin_eyes(self, _source) -> None:
+    def begin_faces(self, _source) -> None:
         pass
 
     def forget(self) -> None:

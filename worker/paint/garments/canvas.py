@@ -40,10 +40,8 @@ class Canvas:
 
     def stitches(self, points: list[Point], depth: float = 24.0) -> None:
         """A dashed line."""
-        dashes = np.zeros_like(self.shade)
         path = resampled(points, 0.004)
-        for first, second in zip(path[::2], path[1::2], strict=False):
-            dashes = np.maximum(dashes, self.line([first, second], 0.0018))
+        dashes = self.dashes(list(zip(path[::2], path[1::2], strict=False)), 0.0018)
         self.shade += (depth if self.dark else -depth) * dashes
 
     def panel(self, points: Iterable[Point], rise: float = 1.0, shadow: float = 60.0) -> np.ndarray:
@@ -83,9 +81,13 @@ class Canvas:
 
     def line(self, points: Iterable[Point], width_m: float) -> np.ndarray:
         """f32 [h,w] 0..1: a soft line."""
+        return self.dashes([list(points)], width_m)
+
+    def dashes(self, lines: list, width_m: float) -> np.ndarray:
+        """f32 [h,w] 0..1: soft lines, each a list of points."""
         plane = np.zeros((HEIGHT_PX, WIDTH_PX), np.uint8)
         thick = max(1, round(width_m / TEXEL_M))
-        cv2.polylines(plane, [texels(points)], False, 255, thick, cv2.LINE_AA, SHIFT)
+        cv2.polylines(plane, [texels(points) for points in lines], False, 255, thick, cv2.LINE_AA, SHIFT)
         return cv2.GaussianBlur(plane, (3, 3), 0.6).astype(np.float32) / np.float32(255.0)
 
 

@@ -32,7 +32,7 @@ class Drape:
 
 DRAPES = {
     "t-shirt": Drape(1, 0.0060, 20.0, 5, 3.0, 0.003, 0.3), "shirt": Drape(2, 0.0060, 19.0, 5, 3.0, 0.003, 0.4),
-    "hoodie": Drape(3, 0.0085, 18.0, 4, 6.0, 0.003), "jacket": Drape(4, 0.008, 16.0, 4, 5.0, 0.003, 0.2),
+    "hoodie": Drape(3, 0.0085, 19.0, 4, 4.5, 0.003), "jacket": Drape(4, 0.008, 16.0, 4, 5.0, 0.003, 0.2),
     "leather jacket": Drape(5, 0.0075, 22.0, 4, 6.0, 0.004, 1.0), "suit": Drape(6, 0.009, 14.0, 3, 5.0, 0.003),
     "dress": Drape(7, 0.008, 20.0, 4, 3.0, 0.003, 0.2),
 }  # fmt: skip
@@ -70,6 +70,7 @@ def _paths(rng: np.random.Generator, count: int) -> list[tuple]:
     """Where folds run: from the armpits to the chest, from the shoulders, across the waist, and round the sleeves."""
     paths = []
     for side in (1, -1):
+
         def at(x: float, z: float, away: float = 0.012, side: int = side) -> np.ndarray:
             return np.float64([side * x, z]) + rng.uniform(-away, away, 2)
 

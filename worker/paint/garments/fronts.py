@@ -12,8 +12,8 @@ from mirage_lsd.worker.paint.garments.canvas import Canvas, Color, Point, arc, c
 
 WHITE, METAL = (0.90, 0.90, 0.91), (0.80, 0.80, 0.83)
 CHEST = [  # where drawings say how a front opens
-    (-0.06, 0.57), (0.06, 0.57), (0.085, 0.515), (0.125, 0.49), (0.125, -0.13), (-0.125, -0.13), (-0.125, 0.49),
-    (-0.085, 0.515),
+    (-0.100, 0.60), (0.100, 0.60), (0.130, 0.53), (0.155, 0.49), (0.130, 0.42), (0.125, -0.13), (-0.125, -0.13),
+    (-0.130, 0.42), (-0.155, 0.49), (-0.130, 0.53),
 ]  # fmt: skip
 
 SUIT_LAPEL = [
@@ -116,11 +116,10 @@ def _collar(canvas: Canvas, z: float, point: Point, outer: Point, color: Color |
     for side in (-1, 1):
         front = [(0.002, z + 0.004), (point[0] * 0.35, z - 0.020), point, outer]
         leaf = [*front, (0.10, 0.57), (0.05, 0.60), (0.040, 0.535)]
-        inside = _panel(canvas, side, leaf, 1.5)
+        inside = _panel(canvas, side, leaf, 1.5, 150.0)
+        canvas.shade -= 26.0 * canvas.line([(side * a, b) for a, b in front], 0.003)
         if color:
             canvas.paint(inside, color)
-            rim = [(side * a, b) for a, b in front]
-            canvas.shade -= 38.0 * canvas.line(rim, 0.003)
         else:
             edge = [(side * a * 0.94, b + 0.007) for a, b in front[1:]]
             canvas.stitches(edge, 20.0)
@@ -143,8 +142,7 @@ def _zip(canvas: Canvas, edge: list[Point], metal: Color) -> None:
     canvas.shade -= 30.0 * canvas.line(edge, 0.009)
     canvas.paint(canvas.line(edge, 0.005), tuple(0.55 * part for part in metal))
     points = resampled(edge, 0.004)
-    for tooth in zip(points[::2], points[1::2], strict=False):
-        canvas.paint(canvas.line(tooth, 0.005), metal)
+    canvas.paint(canvas.dashes(list(zip(points[::2], points[1::2], strict=False)), 0.005), metal)
 
 
 def _slanted_pocket(canvas: Canvas, side: int, metal: Color) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from mirage_lsd.worker.paint.garments.canvas import Canvas, Point, arc, blurred, curve, filled, mirrored
 
 NECK = (0.0, 0.545)
-NAPE = [(-0.085, 0.515), (-0.06, 0.57), (0.06, 0.57), (0.085, 0.515)]
+NAPE = [(-0.092, 0.515), (-0.075, 0.60), (0.075, 0.60), (0.092, 0.515)]
 BREAST = [*NAPE, (0.115, 0.47), (0.115, 0.14), (-0.115, 0.14), (-0.115, 0.47)]  # where drawings decide
 
 
@@ -33,7 +33,7 @@ def hoodie(canvas: Canvas) -> None:
     pocket = [(-0.065, 0.20), (0.065, 0.20), (0.118, 0.115), (0.118, 0.045), (-0.118, 0.045), (-0.118, 0.115)]
     canvas.panel(pocket, 1.0, 50.0)
     for side in (1, -1):
-        canvas.seam([(side * 0.068, 0.197), (side * 0.117, 0.117)], 55.0, 0.0045)
+        canvas.seam([(side * 0.068, 0.197), (side * 0.117, 0.117)], 42.0, 0.0045)
         canvas.stitches([(side * 0.060, 0.194), (side * 0.109, 0.113)], 20.0)
     _ribs(canvas, -0.03, 0.025)
     canvas.seam([(-0.2, 0.027), (0.2, 0.027)], 34.0)
@@ -41,12 +41,12 @@ def hoodie(canvas: Canvas) -> None:
     under = [*outside, (0.105, 0.62), *curve((0.06, 0.55), (0.03, 0.50), (-0.012, 0.492))]
     over = mirrored(under)
     for flap in (under, over):
-        canvas.panel(flap, 2.0, 120.0)
+        canvas.panel(flap, 2.4, 90.0)
     for flap in (mirrored(outside), outside[2:]):
         canvas.stitches([(x, z + 0.009) for x, z in flap], 18.0)
     for side, end in ((1, 0.335), (-1, 0.318)):
         cord_line = curve((side * 0.036, 0.474), (side * 0.046, 0.41), (side * 0.040, end))
-        canvas.shade -= 26.0 * canvas.line([(x + 0.0045, z - 0.002) for x, z in cord_line], 0.004)
+        canvas.shade -= 14.0 * canvas.line([(x + 0.0045, z - 0.002) for x, z in cord_line], 0.004)
         canvas.shade += (34.0 if not canvas.light else -24.0) * canvas.line(cord_line, 0.0055)
         canvas.paint(0.7 * canvas.line([(side * 0.040, end), (side * 0.040, end - 0.016)], 0.006), (0.60, 0.60, 0.62))
         canvas.button((side * 0.036, 0.476), (0.50, 0.50, 0.52), 0.0038)
@@ -76,7 +76,7 @@ def _sleeves(canvas: Canvas, depth: float) -> None:
 
 def _bare(canvas: Canvas, half_m: Point) -> None:
     """Bare skin above a neckline: the chin's shadow, a hint of the collarbones, the shadow inside the neckline."""
-    inside = canvas.opening(arc(NECK, half_m, 0, -180), BREAST)
+    inside = canvas.opening([(half_m[0], 0.61), *arc(NECK, half_m, 0, -180), (-half_m[0], 0.61)], BREAST)
     canvas.shade -= 26.0 * inside * blurred(filled(arc((0.0, 0.56), (0.06, 0.055), 0, -360)), 0.012)
     canvas.shade -= 26.0 * inside * blurred(1.0 - inside, 0.004)
     for side in (1, -1):
@@ -89,12 +89,11 @@ def _neck_band(canvas: Canvas, half_m: tuple[float, float], wide_m: float) -> No
     """A knitted band below the neck, its ribs across it."""
     outer = arc(NECK, half_m, -178, -2)
     inner = arc(NECK, (half_m[0] - wide_m, half_m[1] - wide_m), -2, -178)
-    band = canvas.panel([*outer, *inner], 0.7, 45.0)
-    for ends in zip(outer, inner[::-1], strict=True):
-        canvas.shade -= 14.0 * canvas.line(ends, 0.0016) * band
+    band = canvas.panel([*outer, *inner], 0.7, 32.0)
+    canvas.shade -= 9.0 * canvas.dashes(list(zip(outer, inner[::-1], strict=True)), 0.0016) * band
 
 
 def _ribs(canvas: Canvas, bottom: float, top: float) -> None:
     x = np.linspace(-0.36, 0.36, canvas.shade.shape[1], dtype=np.float32)[None]
     band = filled([(-0.36, top), (0.36, top), (0.36, bottom), (-0.36, bottom)])
-    canvas.shade += 15.0 * np.sin(x * (2 * np.pi / 0.009)) * band
+    canvas.shade += 8.0 * np.sin(x * (2 * np.pi / 0.011)) * band

@@ -39,7 +39,7 @@ class Sheet:
 
 def sheet(word: str, luma: float, pixel_m: float) -> Sheet:
     """The sheet of a garment's word, of a cloth of this luminance 0..1, for pixels of this size."""
-    return _levels(word, int(np.argmin(np.abs(np.subtract(LUMAS, luma)))))[level_of(pixel_m)]
+    return _reduced(word, int(np.argmin(np.abs(np.subtract(LUMAS, luma)))), level_of(pixel_m))
 
 
 def level_of(pixel_m: float) -> int:
@@ -48,19 +48,21 @@ def level_of(pixel_m: float) -> int:
 
 
 @lru_cache(maxsize=6)
-def _levels(word: str, tone: int) -> tuple[Sheet, ...]:
+def _drawing(word: str, tone: int) -> tuple[np.ndarray, np.ndarray]:
+    """A Sheet's planes at the canvas's size, f32."""
     canvas = Canvas(LUMAS[tone])
     DRAWINGS[word](canvas)
     plain = np.dstack([EVEN + canvas.shade, EVEN + folds(DRAPES[word]), 255.0 * canvas.cut, 255.0 * canvas.decided])
-    return tuple(_reduced(plain, 255.0 * canvas.decal, TEXEL_M * 2 ** (level / 2)) for level in range(LEVELS))
+    return plain, 255.0 * canvas.decal
 
 
-def _reduced(plain: np.ndarray, decal: np.ndarray, texel_m: float) -> Sheet:
-    size_px = tuple(round(side * TEXEL_M / texel_m) for side in plain.shape[1::-1])
-    plain, decal = (np.clip(np.rint(cv2.resize(planes, size_px, interpolation=cv2.INTER_AREA)), 0, 255).astype(np.uint8)
-                    for planes in (plain, decal))  # fmt: skip
-    edge = (slice(None), slice(0, 1)), (slice(None), slice(-1, None)), (slice(0, 1),), (slice(-1, None),)
-    for place in edge:  # what lies beyond the sheet is as its edge
-        plain[place] = (EVEN, EVEN, 255, 0)
-        decal[place] = 0
-    return Sheet(plain, decal, texel_m)
+@lru_cache(maxsize=12)
+def _reduced(word: str, tone: int, level: int) -> Sheet:
+    texel_m = TEXEL_M * 2 ** (level / 2)
+    made = []
+    for planes, edge in zip(_drawing(word, tone), ((EVEN, EVEN, 255, 0), (0, 0, 0, 0)), strict=True):
+        size_px = tuple(round(side * TEXEL_M / texel_m) for side in planes.shape[1::-1])
+        small = np.clip(np.rint(cv2.resize(planes, size_px, interpolation=cv2.INTER_AREA)), 0, 255).astype(np.uint8)
+        small[:, [0, -1]] = small[[0, -1]] = edge  # what lies beyond the sheet is as its edge
+        made.append(small)
+    return Sheet(*made, texel_m)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mirage_lsd.shared.messages.settings import EVERYONE
+from mirage_lsd.shared.messages.settings import EVERYONE, StreamSettings
 from mirage_lsd.worker.hosts.model_context import ModelContext
 from mirage_lsd.worker.paint.apply_layer import scene_box
 from mirage_lsd.worker.paint.behind import Behind, background_share, person_seen, uncovering
@@ -30,10 +30,13 @@ class Refine(Stage[ModelContext]):
     def __init__(self, context: ModelContext | None = None) -> None:
         super().__init__(context)
         self._behind, self._refiner, self._whom = Behind(), Refiner(), Whom()
+        self._who: tuple[str, float, float] | None = None
 
     def __call__(self, job: Job) -> Job:
         person = person_seen(job.encoded.person_mask[0, 0], job.encoded.background)
         share = self._chosen(job, person)
+        if job.look.changed or self._is_somebody_else(job.settings):
+            self._refiner.begin_look()
         maps, scene = job.edit.maps, bool(job.look.dyes.scene)
         if share is not None:
             maps = for_chosen(maps, share, person, scene)
@@ -46,9 +49,7 @@ class Refine(Stage[ModelContext]):
         elif not scene or dyes.takes_place_away:
             maps = covering(maps)
         sight = job.sight or Sight()
-        job.edit.fine = self._refiner(
-            job.source, job.working.rgb, maps, job.encoded, sight, dyes, share
-        )
+        job.edit.fine = self._refiner(job.source, job.working.rgb, maps, job.encoded, sight, dyes, share)
         return job
 
     def reset(self) -> None:
@@ -61,6 +62,11 @@ class Refine(Stage[ModelContext]):
         """Gives the buffers back."""
         self._behind, self._refiner = Behind(), Refiner()
         self._whom.flush()
+
+    def _is_somebody_else(self, settings: StreamSettings) -> bool:
+        """Whether others are restyled than in the last frame."""
+        before, self._who = self._who, (settings.who, settings.who_x, settings.who_y)
+        return before != self._who
 
     def _chosen(self, job: Job, person: np.ndarray) -> np.ndarray | None:
         """f32 [h,w] 0..1: the share of each pixel that is theirs who are restyled; None: everybody's is."""

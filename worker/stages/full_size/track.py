@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """track: whose faces and hands are where in the full-size source.
 
-Writes job.sight. Called by the worker's loop thread: it waits for the eyes, which the flow stage set to work beside the
-nets, and carries by the flow what they lost. Invariant: after a cut or a reset nothing of earlier frames is carried.
+Writes job.sight. Called by the worker's loop thread: it waits for the eyes, which the flow and encode stages set to
+work beside the nets, and carries by the flow what they lost. Invariant: after a cut or a reset nothing of earlier
+frames is carried.
 """
 
 from __future__ import annotations

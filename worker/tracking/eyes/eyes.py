@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The eyes of one stream: which net looks at which frame.
 
-Called through hosts/model_context.py on a thread of its own, one frame at a time. Faces and hands that are known cost a
-landmark net each; the detectors look for others. Invariants: no frame runs both detectors; what it returns is in pixels
-of the picture given; it keeps squares alone, so its memory does not grow.
+Called through hosts/model_context.py on a thread of its own, one frame at a time, faces first, then hands. Those that
+are known cost a landmark net each; the detectors look for others. Invariants: no frame runs both detectors; what it
+returns is in pixels of the picture given; it keeps squares alone, so its memory does not grow.
 """
 
 from __future__ import annotations
@@ -29,13 +29,21 @@ class Eyes:
     def __init__(self) -> None:
         self._faces, self._hands = Faces(), Hands()
         self._frames = self._searches = 0
+        self._due = False
 
     def __call__(self, picture: np.ndarray) -> Sight:
-        due = self._searches_faces()
-        hands = self._hands(picture, search=not due and self._searches_hands(), again=not due)
-        faces = self._faces(picture, self._parts_px(picture) if due else [])
+        return seen(self.faces(picture), self.hands(picture))
+
+    def faces(self, picture: np.ndarray) -> list[Face]:
+        """The first half of a look."""
+        self._due = self._searches_faces()
+        return self._faces(picture, self._parts_px(picture) if self._due else [])
+
+    def hands(self, picture: np.ndarray) -> list[Hand]:
+        """The second half of it, which may find a hand in a face's place: see `seen`."""
+        search, again = not self._due and self._searches_hands(), not self._due
         self._frames += 1
-        return Sight(tuple(faces), tuple(hand for hand in hands if not any(_is_face(hand, face) for face in faces)))
+        return self._hands(picture, search, again)
 
     def expect(self, sight: Sight) -> None:
         """Hands that were carried are looked for in the next frame where they were carried to."""
@@ -64,6 +72,11 @@ class Eyes:
         if number == 0:
             return [whole, *parts[:2]]
         return [parts[number // 2 % len(parts)] if number % 2 else whole]
+
+
+def seen(faces: list[Face], hands: list[Hand]) -> Sight:
+    """What both halves of a look found, without faces that were taken for hands."""
+    return Sight(tuple(faces), tuple(hand for hand in hands if not any(_is_face(hand, face) for face in faces)))
 
 
 @lru_cache(maxsize=8)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from drawn_sight import face_at, fine_of, noisy
 
-from mirage_lsd.worker.paint.detail import coverage, kept
+from mirage_lsd.worker.paint.detail import coverage
+from mirage_lsd.worker.paint.detail.seen import kept
 from mirage_lsd.worker.tracking.eyes.sight import Sight
 
 SIZE_PX, FACE_PX = (320, 360), 64.0

@@ -35,7 +35,9 @@ def picture() -> FinePicture:
 def put_on(look: Dyes, upper: float = 1.0, trust: float = 0.0, shift_px: int = 0, skin=SKIN):
     planes = [np.full((HEIGHT, WIDTH), 150.0, np.float32) for _ in range(3)]
     share, covered, believed = (np.full((HEIGHT, WIDTH), value, np.float32) for value in (upper, 1.0, trust))
-    made = Wardrobe()(picture(), surface(shift_px), look, planes, share, covered, believed, skin)
+    wardrobe = Wardrobe()
+    looked = wardrobe.looked_up(picture(), surface(shift_px), look, share)
+    made = wardrobe(looked, look, planes, share, covered, believed, skin)
     return made, planes, share
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from mirage_lsd.worker.paint.detail.fine import FinePicture
-from mirage_lsd.worker.paint.detail.kept import Body
+from mirage_lsd.worker.paint.detail.seen.kept import Body
 
 ODD, PLAIN = 0.6, 0.12  # from which on a colour is no cloth's; share of such pixels up to which cloth is plain
 LARGEST, COMPACT = 1.5, 0.55  # of a face's area; of the box around a held thing, what it fills at least
@@ -32,9 +32,8 @@ class Attached:
     ) -> np.ndarray | None:
         """odd, covered, lanyard f32 [h,w] 0..1: colours that are neither cloth's, skin's nor hair's; where cloth is
         put; a lanyard, None: there is none -> f32 [h,w] 0..1, None: nothing."""
-        if body.face_px is None:
-            return None
-        there = _there(odd, covered)
+        near_anything = body.face_px is not None and (lanyard is not None or body.flesh.any())
+        there = _there(odd, covered) if near_anything else None
         if there is None:
             self._seen = None
             return None
@@ -77,6 +76,8 @@ def _there(odd: np.ndarray, covered: np.ndarray) -> np.ndarray | None:
 
 def _held(there: np.ndarray, hands: np.ndarray, face_px: float) -> np.ndarray:
     """u8 [h,w]: the compact patches of u8 [h,w] that touch hands u8 [h,w]."""
+    if not there.any():
+        return there
     _, labels, stats, _ = cv2.connectedComponentsWithStats(there, connectivity=8)
     held = np.zeros(len(stats), bool)
     held[np.unique(labels[_wider(hands, THICK * face_px) > 0])] = True

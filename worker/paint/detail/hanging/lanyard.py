@@ -22,6 +22,7 @@ FORKS_X, FORK_EVERY, FORK_LEAST = np.arange(-6.0, 7.0, 2.0), 3.0, 1.0 * FACE
 ALONG = np.linspace(0.0, 1.0, 16, dtype=np.float32)
 MIN_SHARE = 0.6  # of a rectangle's score is its worst side's
 LARGE = 0.10  # what a rectangle of the largest size scores more: cards have frames within their holders
+HIDDEN = 0.25  # share of a badge behind hands from which on it is where it was
 STAY = 0.004  # what a step of a pixel must gain
 BETTER = 0.02
 COLOUR_SLOWLY = 0.1
@@ -72,7 +73,7 @@ def found(view: ChestView) -> Lanyard | None:
 def fitted(view: ChestView, last: Lanyard) -> Lanyard:
     """The same lanyard in another view. Behind hands a badge is where it was."""
     colored, straps = view.ribbon_of(last.colour), last.straps
-    badge = last.badge if hidden_share(view, last) > 0.25 else fitted_badge(view, last.badge)
+    badge = last.badge if hidden_share(view, last) > HIDDEN else fitted_badge(view, last.badge)
     top = corners_of(badge[None])[0, :2].mean(0)
     for places, offsets in _STEPS:
         near = np.repeat(straps[None], len(offsets), axis=0)

@@ -13,7 +13,7 @@ import numpy as np
 BINS = (16, 32, 32)  # L, a, b
 _LOG2 = (4, 5, 5)
 KEPT = 0.9  # what a table keeps from frame to frame
-FEWEST_PX = 40
+FEWEST_PX, MOST_PX = 40, 800  # of a face, that are looked at
 MOST, RARE = 0.93, 1e-5
 UNCERTAIN = np.float64([250.0, 16.0, 16.0])  # added to skin's variances: light differs from cheek to hand
 NEAR = 3.0  # squared distance up to which a colour is skin for sure
@@ -29,7 +29,7 @@ class ColourTable:
         self._frequent = 1.0  # a colour of this share is one of those that make up MOST of what was seen
 
     def observe(self, places: np.ndarray, where: np.ndarray) -> None:
-        """Adds the colours at places int32 [h,w] (see `table_places`) where u8 [h,w] is not 0."""
+        """Adds the colours at places intp [h,w] (see `table_places`) where u8 [h,w] is not 0."""
         counts = np.bincount(places[where > 0], minlength=self._table.size)
         total = int(counts.sum())
         if total < FEWEST_PX:
@@ -53,12 +53,12 @@ class ColourTable:
 
 
 def table_places(lab: np.ndarray) -> np.ndarray:
-    """A picture u8 [h,w,3] -> int32 [h,w]: where each pixel's colour is in a table."""
-    places = np.zeros(lab.shape[:2], np.int32)
-    for channel, bits in enumerate(_LOG2):
+    """A picture u8 [h,w,3] -> intp [h,w]: where each pixel's colour is in a table."""
+    places = np.zeros(lab.shape[:2], np.uint16)
+    for channel, bits in zip(cv2.split(lab), _LOG2, strict=True):
         places <<= bits
-        places |= lab[..., channel] >> (8 - bits)
-    return places
+        places |= channel >> (8 - bits)
+    return places.astype(np.intp)  # as take() would make it each time
 
 
 class SkinColour:
@@ -77,9 +77,10 @@ class SkinColour:
 
     def observe(self, lab: np.ndarray, face: np.ndarray) -> None:
         """Takes the colours of a picture u8 [h,w,3] where u8 [h,w] is not 0: the inner face."""
-        pixels = lab[face > 0].astype(np.float64)
+        pixels = lab[face > 0]
         if len(pixels) < FEWEST_PX:
             return
+        pixels = pixels[:: max(1, len(pixels) // MOST_PX)].astype(np.float32)
         pixels = pixels[np.abs(pixels - np.median(pixels, axis=0)).sum(1) < OUTLIERS]
         if len(pixels) < FEWEST_PX:
             return
@@ -112,7 +113,7 @@ class PersonColours:
         self.skin, self.cloth, self.lower, self.hair = SkinColour(), ColourTable(), ColourTable(), ColourTable()
 
     def observe(self, lab: np.ndarray, places: np.ndarray, face: np.ndarray, sure: dict[str, np.ndarray]) -> None:
-        """lab u8 [h,w,3], places int32 [h,w]: see `table_places`; face u8 [h,w]: the inner face; sure: u8 [h,w] by name
+        """lab u8 [h,w,3], places intp [h,w]: see `table_places`; face u8 [h,w]: the inner face; sure: u8 [h,w] by name
         (cloth, lower, hair), where the nets are sure of it."""
         self.skin.observe(lab, face)
         for name, where in sure.items():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from drawn_sight import noisy
 
-from mirage_lsd.worker.paint.detail.colours import ColourTable, PersonColours, SkinColour, table_places
+from mirage_lsd.worker.paint.detail.seen.colours import ColourTable, PersonColours, SkinColour, table_places
 
 SKIN, BROWS, GREEN, GREY, BLUE = (130, 165, 215), (30, 40, 60), (50, 130, 60), (110, 110, 112), (160, 90, 40)
 SKINS = {"light": (150, 180, 225), "brown": (70, 105, 150), "dark": (45, 62, 92)}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from drawn_sight import FINGER_SPREAD, face_at, fine_of, hand_at
 
-from mirage_lsd.worker.paint.detail import kept
+from mirage_lsd.worker.paint.detail.seen import kept
 from mirage_lsd.worker.tracking.eyes.sight import Sight
 
 SIZE_PX, FACE_PX, FACE_AREA = (320, 360), 64.0, np.pi / 4 * kept.FACE_LENGTH * 64.0**2

@@ -15,18 +15,21 @@ import cv2
 import numpy as np
 
 from mirage_lsd.worker.paint.detail.fine import FinePicture
+from mirage_lsd.worker.paint.detail.hanging import lanyard as lanyards
 from mirage_lsd.worker.paint.detail.hanging.attached import Attached
 from mirage_lsd.worker.paint.detail.hanging.chest_view import ChestView, at, chest_view
-from mirage_lsd.worker.paint.detail.hanging.lanyard import Lanyard, fitted, found, hidden_share, outer_corners, sought
-from mirage_lsd.worker.paint.detail.kept import Body
+from mirage_lsd.worker.paint.detail.hanging.lanyard import Lanyard, hidden_share
+from mirage_lsd.worker.paint.detail.seen.kept import Body
 
 SEARCH_EVERY, FIT_EVERY, SEEK_EVERY = 5, 2, 16  # frames
 NEEDED, MOST = 2, 8  # fits that must have seen it; how many that have not until it is gone
 BADGE_SEEN, STEM_SEEN, STRAP_SEEN = 0.5, 0.25, 0.3
 BOTH_SEEN, BOTH_SEEN_BUSY = 0.4, 0.5  # the two straps together, on plain cloth and on prints
 PLAIN = 0.52  # see ChestView.busy
+TOLD_WIDER = 0.4  # straps are drawn so much wider where the cloth beside them is trimmed
+TOLD, TOLD_STEEP = 0.6, 2.5  # mean of the cloth's colours in a lanyard up to which they are told from its own
 SLOWLY = 0.3  # of a piece's evidence from fit to fit
-WIDTH = 0.125  # of a strap, in face widths
+WIDTH = 0.12  # of a strap, in face widths
 STICKY_PX, MOVES = 1.5, 0.7  # fine pixels up to which a place is as before; how much of a larger step is taken
 ALIKE_LEVELS = 40.0  # from a strap's colour, up to which it is the strap that is seen
 
@@ -57,24 +60,50 @@ class InFront:
         self._lanyard: Lanyard | None = None
         self._shown: _Shown | None = None
         self._frame = self._good = 0
-        self._busy = 1.0
+        self._busy, self._told = 1.0, 0.0
 
-    def __call__(self, picture: FinePicture, body: Body, odd: np.ndarray, covered: np.ndarray) -> np.ndarray:
-        """odd, covered f32 [h,w] 0..1: colours that are nothing's of the person, where cloth is put -> f32 [h,w] 0..1:
-        what stays."""
-        lanyard = self._lanyard_seen(picture, body)
+    def __call__(
+        self, picture: FinePicture, body: Body, worn: np.ndarray, odd: np.ndarray, covered: np.ndarray
+    ) -> np.ndarray:
+        """worn, odd, covered f32 [h,w] 0..1: the garment's colours, those that are nothing's of the person, and where
+        cloth is put -> f32 [h,w] 0..1: what stays."""
+        return self.stays(self.lanyard(picture, body), picture, body, worn, odd, covered)
+
+    def stays(
+        self,
+        lanyard: np.ndarray | None,
+        picture: FinePicture,
+        body: Body,
+        worn: np.ndarray,
+        odd: np.ndarray,
+        covered: np.ndarray,
+    ) -> np.ndarray:
+        """The second half of a call: with the things that are attached to the lanyard or held."""
         things = self._attached(picture, body, odd, covered, lanyard) if self._busy < PLAIN else None
+        cloth = cv2.erode(worn, np.ones((3, 3), np.uint8))
+        lanyard = lanyard if lanyard is None else lanyard * (1.0 - self._told_from(lanyard, worn) * cloth)
+        things = things if things is None else things * (1.0 - cloth)
         known = [plane for plane in (lanyard, things) if plane is not None]
         return np.maximum.reduce(known) if known else np.zeros(odd.shape, np.float32)
 
-    def _lanyard_seen(self, picture: FinePicture, body: Body) -> np.ndarray | None:
+    def lanyard(self, picture: FinePicture, body: Body) -> np.ndarray | None:
+        """The first half of a call: the lanyard f32 [h,w] 0..1, None where there is none."""
         self._frame += 1
         if body.face_px is not None:
             if self._lanyard is not None and self._frame % FIT_EVERY == 0:
                 self._follow(picture, body)
             elif self._lanyard is None and self._frame % SEARCH_EVERY == 0:
                 self._search(picture, body)
-        return None if self._shown is None or self._good < NEEDED else _drawn(self._shown, picture, self._both())
+        if self._shown is None or self._good < NEEDED:
+            return None
+        return _drawn(self._shown, picture, self._both(), 1.0 + TOLD_WIDER * self._told)
+
+    def _told_from(self, lanyard: np.ndarray, worn: np.ndarray) -> float:
+        """0..1: whether the cloth's colours are not the lanyard's own."""
+        mean = cv2.mean(worn, (lanyard > 0.9).view(np.uint8))[0]
+        told = min(max(TOLD_STEEP * (TOLD - mean), 0.0), 1.0)
+        self._told += SLOWLY * (told - self._told)
+        return self._told
 
     def _both(self) -> float:
         return BOTH_SEEN if self._busy < PLAIN else BOTH_SEEN_BUSY
@@ -86,16 +115,15 @@ class InFront:
 
     def _search(self, picture: FinePicture, body: Body) -> None:
         view = self._view(picture, body)
-        self._lanyard, self._good = found(view), 0
+        self._lanyard, self._good = lanyards.found(view), 0
         if self._lanyard is not None:
             self._shown = _shown(view, self._lanyard, picture, body, None)
 
     def _follow(self, picture: FinePicture, body: Body) -> None:
         view = self._view(picture, body)
-        lanyard = sought(view, self._lanyard) if self._frame % SEEK_EVERY == 0 else self._lanyard
-        self._lanyard = fitted(view, lanyard)
-        hidden = hidden_share(view, self._lanyard) > 0.25
-        if not hidden:
+        lanyard = lanyards.sought(view, self._lanyard) if self._frame % SEEK_EVERY == 0 else self._lanyard
+        self._lanyard = lanyards.fitted(view, lanyard)
+        if hidden_share(view, self._lanyard) <= lanyards.HIDDEN:
             self._good = min(self._good + 1, MOST) if self._lanyard.seen[0] > BADGE_SEEN else self._good - 1
         self._shown = _shown(view, self._lanyard, picture, body, self._shown)
         if self._good < 0:
@@ -105,12 +133,14 @@ class InFront:
 def _shown(view: ChestView, lanyard: Lanyard, picture: FinePicture, body: Body, last: _Shown | None) -> _Shown:
     corner_px = np.float32(picture.box[:2])
     lines = lanyard.lines()
-    badge_px = view.box_px(outer_corners(view, lanyard.badge)) + corner_px
+    badge_px = view.box_px(lanyards.outer_corners(view, lanyard.badge)) + corner_px
     lines_px = view.box_px(lines) + corner_px
     away = np.linalg.norm(at(view.lab, lines) - lanyard.colour, axis=-1)
-    sight = np.clip(2.0 - away / ALIKE_LEVELS, 0.0, 1.0)
     seen, width_px = lanyard.seen, WIDTH * body.face_px
+    sight = np.clip(2.0 - away / ALIKE_LEVELS, 0.0, 1.0)
     if last is not None:
+        if hidden_share(view, lanyard) > lanyards.HIDDEN:
+            seen = np.append(max(seen[0], last.seen[0]), seen[1:])
         badge_px, lines_px = _steady(last.badge, badge_px), _steady(last.lines, lines_px)
         sight, seen = (before + SLOWLY * (now - before) for before, now in ((last.sight, sight), (last.seen, seen)))
         width_px = last.width_px + SLOWLY * (width_px - last.width_px)
@@ -122,12 +152,12 @@ def _steady(last: np.ndarray, now: np.ndarray) -> np.ndarray:
     return last + (now - last) * (MOVES if step_px > STICKY_PX else 0.0)
 
 
-def _drawn(shown: _Shown, picture: FinePicture, both: float) -> np.ndarray:
+def _drawn(shown: _Shown, picture: FinePicture, both: float, wider: float) -> np.ndarray:
     corner_px = np.float32(picture.box[:2])
     plane = np.zeros(picture.grey.shape, np.uint8)
     if shown.seen[0] > BADGE_SEEN:
         cv2.fillPoly(plane, [_fixed(shown.badge - corner_px)], 255, cv2.LINE_AA, SHIFT)
-    thick = max(2, round(shown.width_px))
+    thick = max(2, round(wider * shown.width_px))
     for line, sight, there in zip(shown.lines - corner_px, shown.sight, _there(shown.seen, both), strict=True):
         for part in _in_sight(line, (sight > 0.5) & there):
             cv2.polylines(plane, [_fixed(part)], False, 255, thick, cv2.LINE_AA, SHIFT)
