@@ -32,6 +32,7 @@ OPENING_M = 0.09  # of an open jacket: there the old garment is what is worn und
 HEM_M = 0.17  # up to this height of the body's surface trousers may reach
 TORSO_M = 0.15  # of the body's surface from its middle: beyond are arms
 HAIR_REACH = 0.15  # face widths that strands may be away from where the parsing sees hair
+BORDER = 0.6  # face widths from somebody else up to which the old garment may be theirs
 FACE_UNKNOWN_PX = 40.0
 
 
@@ -91,6 +92,7 @@ class Refiner:
                 layer.covered *= np.maximum(rather, np.clip((seen.height - HEM_M) * 20.0 + 0.5, 0.0, 1.0))
             clothed = np.maximum(seen.clothed, matte) - seen.hair * np.clip(2.0 * votes.hair, 0.0, 1.0)
             rest = coverage.old_cloth(layer.covered, votes.cloth * rather, clothed, votes.skin, seen.body) * matte
+            rest *= 1.0 - _beside(seen.others, seen.body.face_px)
             if dyes.open:
                 rest = rest * (seen.torso > OPENING_M)
             bare = votes.cloth * (1.0 - votes.skin) * (seen.torso < TORSO_M) * layer.undyed
@@ -103,6 +105,15 @@ class Refiner:
         """f32 [h,w] 0..1: what hangs or is held before the cloth."""
         odd = (1.0 - votes.cloth) * (1.0 - votes.skin) * (1.0 - votes.hair) * cv2.erode(votes.matte, INSIDE)
         return self._front.stays(lanyard, seen.picture, seen.body, votes.cloth, odd, layer.covered)
+
+
+def _beside(others: np.ndarray, face_px: float | None) -> np.ndarray:
+    """f32 [h,w] 0 or 1: where it may be somebody else's cloth, for all that is known of where who ends."""
+    somebody = (others > 0.5).astype(np.uint8)
+    if not somebody.any():
+        return np.zeros(others.shape, np.float32)
+    side_px = round(2 * BORDER * (face_px or FACE_UNKNOWN_PX)) | 1
+    return cv2.dilate(somebody, np.ones((side_px, side_px), np.uint8)).astype(np.float32)
 
 
 def _take_for_cloth(layer: BoxLayer, where: np.ndarray) -> None:

@@ -35,7 +35,10 @@ class Refine(Stage[ModelContext]):
     def __call__(self, job: Job) -> Job:
         person = person_seen(job.encoded.person_mask[0, 0], job.encoded.background)
         share = self._chosen(job, person)
-        if job.look.changed or self._is_somebody_else(job.settings):
+        others = self._is_somebody_else(job.settings)
+        if job.motion is None:
+            self._refiner.reset()
+        elif job.look.changed or others:
             self._refiner.begin_look()
         maps, scene = job.edit.maps, bool(job.look.dyes.scene)
         if share is not None:

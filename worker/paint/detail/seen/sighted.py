@@ -26,13 +26,14 @@ BACKGROUND, FACE, HAIR, UPPER, LOWER = (
 @dataclass(frozen=True)
 class Sighted:
     """places int32 [h,w]: see colours.table_places. f32 [h,w] 0..1: person: the segmenter's, of those who are restyled;
-    hair, upper, lower: the parsing's probabilities; clothed: neither background nor face. torso, height f32 [h,w]:
-    metres of the body's surface from its middle, and upwards."""
+    others: of everybody else; hair, upper, lower: the parsing's probabilities; clothed: neither background nor face.
+    torso, height f32 [h,w]: metres of the body's surface from its middle, and upwards."""
 
     picture: FinePicture
     body: Body
     places: np.ndarray
     person: np.ndarray
+    others: np.ndarray
     hair: np.ndarray
     upper: np.ndarray
     lower: np.ndarray
@@ -45,12 +46,14 @@ def sighted(
     picture: FinePicture, encoded: Encoded, surface: np.ndarray, sight: Sight, chosen: np.ndarray | None
 ) -> Sighted:
     """surface f32 [h',w',2]; chosen f32 [h,w] 0..1: whose pixels are restyled, None: everybody's."""
-    regions = encoded.regions[0]
+    regions, anybody = encoded.regions[0], encoded.person_mask[0, 0]
+    share = np.float32(1.0) if chosen is None else chosen
     return Sighted(
         picture=picture,
         body=body_of(sight, picture),
         places=table_places(picture.lab),
-        person=picture.cut(encoded.person_mask[0, 0] * (1.0 if chosen is None else chosen)),
+        person=picture.cut(anybody * share),
+        others=picture.cut(anybody * (1.0 - share)),
         hair=picture.cut(regions[HAIR]),
         upper=picture.cut(regions[UPPER]),
         lower=picture.cut(regions[LOWER]),
