@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Upscale, refine and composite where a look uncovers the background: what was seen there is shown, and forgotten at a cut."""
+"""Upscale, refine and composite where a look uncovers the background: what was seen there is shown, and forgotten at
+a cut."""
 
 import cv2
 import numpy as np
