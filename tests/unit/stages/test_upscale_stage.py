@@ -6,7 +6,7 @@ import numpy as np
 
 from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.models.conditions import parse_conditions
-from mirage_lsd.worker.paint.clean_plate import SEEN_FRAMES
+from mirage_lsd.worker.paint.background.clean_plate import SEEN_FRAMES
 from mirage_lsd.worker.paint.dye import dyes_for
 from mirage_lsd.worker.stages.base import EditLayer, Encoded, FrameMotion, Job, LookTokens, Past, Working
 from mirage_lsd.worker.stages.full_size.composite import Composite

@@ -22,7 +22,7 @@ from mirage_lsd.worker.paint.detail.seen import kept
 from mirage_lsd.worker.paint.detail.seen.sighted import FACE, Sighted, sighted
 from mirage_lsd.worker.paint.detail.seen.votes import SURE, Voters, Votes
 from mirage_lsd.worker.paint.dye import Dyes
-from mirage_lsd.worker.paint.layer_band import HAIR, LOWER, SCENE, UPPER, LayerMaps
+from mirage_lsd.worker.paint.layer_maps import HAIR, LOWER, SCENE, UPPER, LayerMaps
 from mirage_lsd.worker.processes.side_by_side import beside
 from mirage_lsd.worker.stages.base import Encoded
 from mirage_lsd.worker.tracking.eyes.sight import Sight

@@ -16,7 +16,7 @@ from mirage_lsd.worker.paint.detail.fine import FinePicture
 from mirage_lsd.worker.paint.dye import Dyes
 from mirage_lsd.worker.paint.garments.canvas import X_M, Z_M
 from mirage_lsd.worker.paint.garments.sheets import DRAWINGS, EVEN, STEPS, Sheet, sheet
-from mirage_lsd.worker.paint.layer_band import Drawn
+from mirage_lsd.worker.paint.layer_maps import Drawn
 
 SIZE_EVERY_FRAMES = 16
 SLOWLY, FEWEST_PX = 0.1, 20.0

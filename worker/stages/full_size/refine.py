@@ -14,9 +14,9 @@ import numpy as np
 from mirage_lsd.shared.messages.settings import EVERYONE
 from mirage_lsd.worker.hosts.model_context import ModelContext
 from mirage_lsd.worker.paint.apply_layer import scene_box
-from mirage_lsd.worker.paint.behind import Behind, background_share, person_seen, uncovering
+from mirage_lsd.worker.paint.background.behind import Behind, background_share, person_seen, uncovering
 from mirage_lsd.worker.paint.detail.refined import Refiner
-from mirage_lsd.worker.paint.layer_band import SCENE, LayerMaps
+from mirage_lsd.worker.paint.layer_maps import SCENE, LayerMaps
 from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.tracking.eyes.sight import Sight
 from mirage_lsd.worker.tracking.who.whom import Whom, for_chosen
