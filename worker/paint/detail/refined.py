@@ -15,10 +15,10 @@ from mirage_lsd.worker.paint.background.matte import EVEN, SLOWLY, as_transform,
 from mirage_lsd.worker.paint.detail import base_layer, coverage, folds, kept
 from mirage_lsd.worker.paint.detail.colours import PersonColours, table_places
 from mirage_lsd.worker.paint.detail.fine import FinePicture, fine_picture
-from mirage_lsd.worker.paint.garments.worn import Wardrobe
+from mirage_lsd.worker.paint.garments.worn import Drawn, Wardrobe
 from mirage_lsd.worker.paint.guided import guided
 from mirage_lsd.worker.paint.dye import Dyes
-from mirage_lsd.worker.paint.layer_band import HAIR, LOWER, SCENE, UPPER, ClothLight, Drawn, LayerMaps, Rim
+from mirage_lsd.worker.paint.layer_band import HAIR, LOWER, SCENE, UPPER, ClothLight, LayerMaps, Rim
 from mirage_lsd.worker.stages.base import Encoded
 from mirage_lsd.worker.tracking.eyes.sight import Sight
 

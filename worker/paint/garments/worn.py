@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A garment's drawing put on: looked up by the body's surface, at the fine picture's size.
+"""A garment's drawing put on: looked up by the body's surface, at the fine picture's size, and laid on at full size.
 
-Called by the refine stage, one `Wardrobe` a stream, on the worker's loop thread. Invariant: a look without a garment's
-word, or undyed, gets nothing drawn; a drawing touches only what the upper share covers, or what it says is opening.
+Called by the refine stage, one `Wardrobe` a stream, on the worker's loop thread, and by the compositor's bands.
+Invariant: a look without a garment's word, or undyed, gets nothing drawn; a drawing touches only what the upper share
+covers, or what it says is opening.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -16,7 +19,6 @@ from mirage_lsd.worker.paint.detail.fine import FinePicture
 from mirage_lsd.worker.paint.dye import Dyes
 from mirage_lsd.worker.paint.garments.canvas import X_M, Z_M
 from mirage_lsd.worker.paint.garments.sheets import DRAWINGS, EVEN, STEPS, Sheet, sheet
-from mirage_lsd.worker.paint.layer_band import Drawn
 
 SIZE_EVERY_FRAMES = 16
 SLOWLY, FEWEST_PX = 0.1, 20.0
@@ -24,6 +26,16 @@ INKED_FOLDS = 0.6  # what lies under a garment, and what is fastened to it, has 
 OPENED_TRUST = 0.7  # so much less of the old garment's light where a drawing opens the new one
 SHEEN_LUMA, SHEEN = 0.22, 26.0  # cloth darker than that shows drawing and folds by its sheen, up to so many levels
 LUMA = np.float32([0.114, 0.587, 0.299])
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A garment's drawing. factor f32 [h,w]: of its seams, collars and folds; decal u8 [h,w,4]: colour BGR times alpha,
+    alpha; sheen: levels that dark cloth gives back besides its colour."""
+
+    factor: np.ndarray
+    decal: np.ndarray
+    sheen: float
 
 
 class Wardrobe:
@@ -153,3 +165,16 @@ def _painted(planes: list[np.ndarray], color: np.ndarray, share: np.ndarray) -> 
     for plane, level in zip(planes, color, strict=True):
         plane *= rest
         plane += np.float32(level) * share
+
+
+def lay_on(color: list[np.ndarray], decal: np.ndarray, lit: np.ndarray, sheen: float) -> None:
+    """Puts sheen and a decal u8 [H,W,4] on colours, three planes u8 [H,W] BGR, in light f32 [H,W], in place."""
+    if sheen:
+        shine = np.multiply(lit - np.float32(1.0), np.float32(sheen))
+        for plane in color:
+            cv2.add(plane, shine, dst=plane, dtype=cv2.CV_8U)
+    *inks, alpha = cv2.split(decal)
+    rest = cv2.bitwise_not(alpha)
+    for plane, ink in zip(color, inks, strict=True):
+        cv2.multiply(plane, rest, dst=plane, scale=1.0 / 255.0)
+        cv2.add(plane, cv2.multiply(ink, lit, dtype=cv2.CV_8U), dst=plane)
