@@ -13,8 +13,9 @@ import numpy as np
 from mirage_lsd.worker.paint.cloth import HOT, NEUTRAL, albedo_u8, glow_of, hot
 from mirage_lsd.worker.paint.detail import folds
 from mirage_lsd.worker.paint.dye import Dyes
+from mirage_lsd.worker.paint.garments.worn import lay_on
 from mirage_lsd.worker.paint.layer_box import Box, Part, cut
-from mirage_lsd.worker.paint.layer_maps import SCENE, UPPER, Drawn, LayerMaps, Rim
+from mirage_lsd.worker.paint.layer_maps import SCENE, UPPER, LayerMaps, Rim
 
 RIM = 8.0  # times a layer's coverage: from an eighth on it is laid on the background, not on the old cloth
 
@@ -144,7 +145,8 @@ class Band:
                 np.add(plane, shade, out=plane)
             cv2.multiply(plane, 1.0 if factor is None else factor[index], dst=dyed, dtype=cv2.CV_8U)
         if maps.drawn is not None and lit is not None:
-            self._draw(maps.drawn, box, lit, color)
+            decal = self._scaled("decal", cut(maps.drawn.decal, box.near), box)
+            lay_on(color, decal, lit, maps.drawn.sheen)
         if dyes.glows and printed is not None:
             self._glow(work, printed, printed.within(box), color)
         return color
@@ -162,18 +164,6 @@ class Band:
         if work.maps.drawn is not None:
             np.multiply(lit, self._scaled("trust", cut(work.maps.drawn.factor, box.near), box), out=lit)
         return lit
-
-    def _draw(self, drawn: Drawn, box: Box, lit: np.ndarray, color: list[np.ndarray]) -> None:
-        """Puts sheen and decals on colours u8 [H,W] in light f32 [H,W]."""
-        if drawn.sheen:
-            shine = np.multiply(lit - np.float32(1.0), np.float32(drawn.sheen))
-            for plane in color:
-                cv2.add(plane, shine, dst=plane, dtype=cv2.CV_8U)
-        decal = cv2.split(self._scaled("decal", cut(drawn.decal, box.near), box))
-        rest = cv2.bitwise_not(decal[3])
-        for plane, ink in zip(color, decal, strict=False):
-            cv2.multiply(plane, rest, dst=plane, scale=1.0 / 255.0)
-            cv2.add(plane, cv2.multiply(ink, lit, dtype=cv2.CV_8U), dst=plane)
 
     def _factor(self, maps: LayerMaps, dyes: Dyes, box: Box) -> list[np.ndarray] | None:
         """M in a box, three planes f32 [H,W], B, G, R; None where nothing is dyed. What does not depend on the place

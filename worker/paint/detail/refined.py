@@ -28,7 +28,6 @@ from mirage_lsd.worker.stages.base import Encoded
 from mirage_lsd.worker.tracking.eyes.sight import Sight
 
 SHOWN = 1.0 / 512
-OPENING_M = 0.09  # of an open jacket: there the old garment is what is worn under it
 HEM_M = 0.17  # up to this height of the body's surface trousers may reach
 TORSO_M = 0.15  # of the body's surface from its middle: beyond are arms
 HAIR_REACH = 0.15  # face widths that strands may be away from where the parsing sees hair
@@ -87,8 +86,6 @@ class Refiner:
                 layer.covered *= np.maximum(rather, np.clip((seen.height - HEM_M) * 20.0 + 0.5, 0.0, 1.0))
             clothed = np.maximum(seen.clothed, matte) - seen.hair * np.clip(2.0 * votes.hair, 0.0, 1.0)
             rest = coverage.old_cloth(layer.covered, votes.cloth * rather, clothed, votes.skin, seen.body) * matte
-            if dyes.open:
-                rest = rest * (seen.torso > OPENING_M)
             bare = votes.cloth * (1.0 - votes.skin) * (seen.torso < TORSO_M) * layer.undyed
             _take_for_cloth(layer, (rest > layer.covered) | (bare > 0.2))
             layer.covered = coverage.closed(np.maximum(layer.covered, rest), seen.body.face_px)
