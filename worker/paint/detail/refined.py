@@ -71,6 +71,9 @@ class Refiner:
         [h,w] 0..1: whose pixels are restyled, None: everybody's -> maps at the fine size, lit."""
         grey = cv2.cvtColor(working, cv2.COLOR_RGB2GRAY).astype(np.float32)
         alpha = np.clip(maps.mask[1] + maps.mask[2] * (grey / 255.0), 0.0, 1.0)
+        scene = maps.shares[SCENE]
+        inside = alpha * (1.0 - scene) * cv2.erode(encoded.person_mask[0, 0], INSIDE)
+        spread = beside(lambda: self._plain(maps, grey, inside))
         picture = fine_picture(source, alpha > SHOWN)
         if picture is None:
             return maps
@@ -80,9 +83,6 @@ class Refiner:
                    (("hair", REGION_HAIR), ("upper", REGION_UPPER), ("lower", REGION_LOWER))}  # fmt: skip
         regions["clothed"] = 1.0 - picture.cut(encoded.regions[0, [0, 2]].sum(0))
         places = table_places(picture.lab)
-        scene = maps.shares[SCENE]
-        inside = alpha * (1.0 - scene) * cv2.erode(encoded.person_mask[0, 0], INSIDE)
-        spread = beside(lambda: self._plain(maps, grey, inside))
         self._observe(picture, places, body, person, regions, picture.cut(alpha * (1.0 - scene)) > SURE)
         spread_shares, dyed, plain = spread.result()
         layer, bare_skin = base_layer.own_skin(
