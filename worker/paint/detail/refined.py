@@ -137,6 +137,7 @@ class Refiner:
             partial(colours.cloth.frequency, places),
             partial(colours.hair.frequency, places),
         ])  # fmt: skip
+        seen = beside(partial(_seen, body, regions["hair"], skin, worn, strands))
         matte = np.clip(2.5 * guided_person - 0.5, 0.0, 1.0)
         if dyes.upper is not None:
             rather = np.float32(1.0)
@@ -157,19 +158,10 @@ class Refiner:
             covered = coverage.closed(np.maximum(covered, rest), body.face_px)
         outside = np.clip(shares[LOWER] + shares[HAIR], 0.0, 1.0)
         covered = coverage.grown(covered, matte) * np.maximum(coverage.widened(matte), outside)
-        stays = self._kept(body, regions, covered, shares, skin, worn, strands)
+        stays = _kept(*seen.result(), body, shares, skin)
         odd = (1.0 - worn) * (1.0 - skin) * (1.0 - strands) * cv2.erode(matte, INSIDE)
         stays = np.maximum(stays, self._front.stays(lanyard, picture, body, worn, odd, covered))
         return covered * (1.0 - stays), stays, matte
-
-    def _kept(self, body, regions, covered, shares, skin, worn, strands) -> np.ndarray:
-        hands = np.maximum(kept.kept_hands(body, skin, worn), kept.small_skin(skin, worn, body))
-        reach_px = HAIR_REACH * (body.face_px or 40.0)
-        hair = kept.kept_hair(regions["hair"], strands, worn + skin, reach_px)
-        bare = np.clip(1.0 - shares[UPPER] - shares[LOWER] - shares[HAIR] - shares[SCENE], 0.0, 1.0)
-        hands = np.maximum(hands, np.clip(3.0 * bare * skin - 0.5, 0.0, 1.0))  # bare already
-        hair_changes = np.clip(2.0 * shares[HAIR], 0.0, 1.0)
-        return np.maximum(hands, np.maximum(hair, body.face) * (1.0 - hair_changes))
 
     def _guide(self, bgr: np.ndarray, covered: np.ndarray) -> np.ndarray:
         """f32 [1,5] for cv2.transform of BGRA: the grey in which what is covered differs most from what is beside it,
@@ -203,6 +195,24 @@ class Refiner:
         guide = self._guide(picture.bgr, total)
         offset, slope = coverage.edge_coefficients(cv2.transform(picture.bgr, guide[:, [0, 1, 2, 4]]), total)
         return whole.many([None, offset, slope]), guide
+
+
+def _seen(
+    body: kept.Body, region: np.ndarray, skin: np.ndarray, worn: np.ndarray, strands: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hands and hair, f32 [h,w] 0..1; region: the parsing's hair; skin, worn, strands: likeness."""
+    hands = np.maximum(kept.kept_hands(body, skin, worn), kept.small_skin(skin, worn, body))
+    return hands, kept.kept_hair(region, strands, worn + skin, HAIR_REACH * (body.face_px or 40.0))
+
+
+def _kept(
+    hands: np.ndarray, hair: np.ndarray, body: kept.Body, shares: list[np.ndarray], skin: np.ndarray
+) -> np.ndarray:
+    """f32 [h,w] 0..1: what stays of the person: see `_seen`."""
+    bare = np.clip(1.0 - shares[UPPER] - shares[LOWER] - shares[HAIR] - shares[SCENE], 0.0, 1.0)
+    hands = np.maximum(hands, np.clip(3.0 * bare * skin - 0.5, 0.0, 1.0))  # bare already
+    hair_changes = np.clip(2.0 * shares[HAIR], 0.0, 1.0)
+    return np.maximum(hands, np.maximum(hair, body.face) * (1.0 - hair_changes))
 
 
 def _trusted(trust: np.ndarray, shares: list[np.ndarray], matte: np.ndarray, skin: np.ndarray) -> np.ndarray:
