@@ -26,8 +26,8 @@ class Dyes:
     """What is painted at full size. None: that part is not dyed, the scene is the source's own, the light is kept.
 
     Colours are RGB 0..1. scene and variant: which picture of paint/background/scenes.py, or a word of
-    BACKGROUNDS; light: a word of LIGHTS; open: the garment is worn open over another, opened: the nets paint it so; garment: its
-    word.
+    BACKGROUNDS; light: a word of LIGHTS; open: the garment is worn open over another, opened: the nets paint it so;
+    garment: its word; face: whether the face changes.
     """
 
     upper: Cloth | None = None
@@ -40,6 +40,7 @@ class Dyes:
     open: bool = False
     opened: bool = False
     garment: str | None = None
+    face: bool = False
 
     @property
     def pattern(self) -> Cloth | None:
@@ -90,5 +91,6 @@ def dyes_for(conditions: Conditions, seed: int = DEFAULT_SEED) -> Dyes:
         material=MATERIALS.get(conditions.upper, COTTON),
         open=conditions.upper in OPEN,
         opened=conditions.upper in OPENED,
+        face=conditions.expression != "keep",
         garment=None if conditions.upper == "keep" else conditions.upper,
     )

@@ -179,7 +179,7 @@ class Band:
         """The dyed layer in a box: three planes u8 [H,W], B, G, R. `detail` is used up."""
         maps, dyes = work.maps, work.dyes
         lit = None if maps.light is None else self._lit(work, box, luma)
-        shade = None if lit is not None else np.multiply(detail, luma, out=detail)
+        shade = None if lit is not None and not dyes.face else np.multiply(detail, luma, out=detail)
         factor = self._factor(maps, dyes, box)
         printed = work.printed and work.printed.meet(box)
         if dyes.pattern and printed is not None:
@@ -189,7 +189,7 @@ class Band:
             plane = self._scaled("plane", cut(maps.layer[index], box.near), box)
             if lit is not None:
                 np.multiply(plane, lit, out=plane)
-            else:
+            if shade is not None:
                 np.add(plane, shade, out=plane)
             cv2.multiply(plane, 1.0 if factor is None else factor[index], dst=dyed, dtype=cv2.CV_8U)
         if maps.drawn is not None and lit is not None:

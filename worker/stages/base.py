@@ -125,8 +125,8 @@ class Past:
 class EditLayer:
     """The edit in the making. latent: float32 [1, 24, rows, columns] (denoise); buffers: float32 [1, 8, h, w] in
     BUFFERS order, undyed colour, alpha and shares (decode); maps: the layer in the form that is laid on, at the
-    working size (upscale); fine: the same at the fine size (refine); behind: uint8 [H, W, 3] BGR, the source's background where a look
-    uncovers it, else None (refine)."""
+    working size (upscale); fine: the same at the fine size (refine); behind: uint8 [H, W, 3] BGR, the source's
+    background where a look uncovers it, else None (refine)."""
 
     latent: np.ndarray
     buffers: np.ndarray | None = None

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from mirage_lsd.worker.paint.detail.fine import FinePicture
-from mirage_lsd.worker.paint.detail.in_front import InFront
-from mirage_lsd.worker.paint.detail.kept import Body
+from mirage_lsd.worker.paint.detail.hanging.in_front import InFront
+from mirage_lsd.worker.paint.detail.seen.kept import Body
 
 SIZE_PX, FACE_PX, CHIN_PX = (320, 360), 64.0, (160, 20)
 CLOTH, STRAP, CARD, PRINT = (30, 140, 210), (70, 40, 20), (235, 235, 235), (40, 40, 160)

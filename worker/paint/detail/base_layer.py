@@ -44,7 +44,8 @@ def own_skin(
     layer: np.ndarray, bare: np.ndarray, inside: np.ndarray, skin_bgr: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """A layer f32 [3,h,w] whose bare skin, bare f32 [h,w] 0..1 (neither dyed nor scene), has the person's own colour,
-    float32 [3] BGR 0..255, as the mean where it is painted for sure, inside f32 [h,w] 0..1, with the nets' shading, unchanged where that is not known; and where that skin is, f32 [h,w] 0..1."""
+    float32 [3] BGR 0..255, as the mean where it is painted for sure, inside f32 [h,w] 0..1, with the nets' shading,
+    unchanged where that is not known; and where that skin is, f32 [h,w] 0..1."""
     low, high = layer.min(0), layer.max(0)
     saturation = (high - low) / np.maximum(high, 1.0)
     skin = bare * np.clip((saturation - SKIN_FROM) / SKIN, 0.0, 1.0) * (layer[2] > layer[0])
@@ -69,8 +70,8 @@ def _spread(planes: np.ndarray, weight: np.ndarray, sigma_px: float, smallest: i
 
 
 def _mean(weighed: np.ndarray, sigma_px: float, smallest: int) -> tuple[np.ndarray, np.ndarray]:
-    """weighed f32 [h,w,4]: three planes times a weight, and the weight -> (their mean around f32 [3,h,w], how much weight
-    there is f32 [h,w]); worked out at down to 1 / smallest of the size where it is smooth."""
+    """weighed f32 [h,w,4]: three planes times a weight, and the weight -> (their mean around f32 [3,h,w], how much
+    weight there is f32 [h,w]); worked out at down to 1 / smallest of the size where it is smooth."""
     size_px, scale = weighed.shape[1::-1], min(smallest, 1 << max(0, int(np.log2(sigma_px / FINEST_PX))))
     small_px = tuple(max(1, side // scale) for side in size_px)
     small = weighed if scale == 1 else cv2.resize(weighed, small_px, interpolation=cv2.INTER_AREA)

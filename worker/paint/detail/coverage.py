@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where cloth is put, at the fine picture's size: the nets' coverage, which is soft and blunt, with the old garment taken
-along where it would look out, kept off what must stay, and its edges moved to the source's own.
+"""Where cloth is put, at the fine picture's size: the nets' coverage, which is soft and blunt, with the old garment
+taken along where it would look out, kept off what must stay, and its edges moved to the source's own.
 
 Called by the refine stage. Pure.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.paint.detail.kept import Body
+from mirage_lsd.worker.paint.detail.seen.kept import Body
 from mirage_lsd.worker.paint.guided import guided_coefficients
 
 EDGE_RADIUS_PX, EDGE_EPS = 5, 2e-4
@@ -23,8 +23,8 @@ BELOW_CHIN = -0.4  # face widths: hoods and collars stand beside the jaw
 
 def old_cloth(covered: np.ndarray, worn: np.ndarray, clothed: np.ndarray, skin: np.ndarray, body: Body) -> np.ndarray:
     """f32 [h,w] 0..1: the old upper garment beside what is painted. covered: the nets' coverage; worn: how much a pixel
-    has the garment's colours; clothed: the parsing's probability of clothes; skin: likeness; all f32 [h,w] 0..1. Nothing above the
-    chin, and nothing where no face tells how large people are."""
+    has the garment's colours; clothed: the parsing's probability of clothes; skin: likeness; all f32 [h,w] 0..1.
+    Nothing above the chin, and nothing where no face tells how large people are."""
     if body.face_px is None:
         return np.zeros(covered.shape, np.float32)
     side_px = round(2 * REACH * body.face_px) | 1
@@ -76,7 +76,9 @@ def rim_of(picture: np.ndarray, matte: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def edge_coefficients(guide: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """guide u8 [h,w], covered f32 [h,w] 0..1 -> (offset, slope) f32 [h,w]: coverage is clamp(offset + slope * guide /
     255)."""
-    slope, offset = guided_coefficients(guide.astype(np.float32) * np.float32(1 / 255), covered, EDGE_RADIUS_PX, EDGE_EPS)
+    slope, offset = guided_coefficients(
+        guide.astype(np.float32) * np.float32(1 / 255), covered, EDGE_RADIUS_PX, EDGE_EPS
+    )
     slope *= STEEP
     offset -= np.float32(0.5)
     offset *= STEEP

@@ -95,8 +95,8 @@ def scaled_box(plane: np.ndarray, size_px: tuple[int, int], box: Part) -> np.nda
 
 @lru_cache(maxsize=256)
 def _around(first: int, end: int, near_px: int, full_px: int) -> tuple[int, int, int, int]:
-    """The smallest span of a small picture that shows first..end of the full one and a pixel beside, and that begins and
-    ends on whole pixels of both, as (first, end) in the small one and (first, end) in the full one."""
+    """The smallest span of a small picture that shows first..end of the full one and a pixel beside, and that begins
+    and ends on whole pixels of both, as (first, end) in the small one and (first, end) in the full one."""
     step = near_px // gcd(near_px, full_px)
     low = max(0, first * near_px // full_px - 1) // step * step
     high = min(near_px, -(-(-(-end * near_px // full_px) + 1) // step) * step)

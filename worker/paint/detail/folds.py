@@ -3,8 +3,8 @@
 that is folds rather than an old print.
 
 Called by the refine stage (maps at the fine size) and by the compositor (what is looked up at full size). Light acts as
-a factor, so all is reckoned in logarithms, above a floor so that dark cloth does not turn its noise into folds (Land and
-McCann's Retinex, 1971, with a local mean). Pure.
+a factor, so all is reckoned in logarithms, above a floor so that dark cloth does not turn its noise into folds (Land
+and McCann's Retinex, 1971, with a local mean). Pure.
 """
 
 from __future__ import annotations

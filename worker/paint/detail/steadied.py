@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Maps held where the picture stands still, so that what is decided anew in each frame does not flicker.
 
-Owned by the refine stage, one a stream, on the worker's loop thread. Invariants: where the source changes, a map changes
-at once; memory is one frame's maps.
+Owned by the refine stage, one a stream, on the worker's loop thread. Invariants: where the source changes, a map
+changes at once; memory is one frame's maps.
 """
 
 from __future__ import annotations

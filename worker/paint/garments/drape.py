@@ -70,6 +70,7 @@ def _paths(rng: np.random.Generator, count: int) -> list[tuple]:
     """Where folds run: from the armpits to the chest, from the shoulders, across the waist, and round the sleeves."""
     paths = []
     for side in (1, -1):
+
         def at(x: float, z: float, away: float = 0.012, side: int = side) -> np.ndarray:
             return np.float64([side * x, z]) + rng.uniform(-away, away, 2)
 

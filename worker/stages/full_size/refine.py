@@ -46,9 +46,7 @@ class Refine(Stage[ModelContext]):
         elif not scene or dyes.takes_place_away:
             maps = covering(maps)
         sight = job.sight or Sight()
-        job.edit.fine = self._refiner(
-            job.source, job.working.rgb, maps, job.encoded, sight, dyes, share
-        )
+        job.edit.fine = self._refiner(job.source, job.working.rgb, maps, job.encoded, sight, dyes, share)
         return job
 
     def reset(self) -> None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from mirage_lsd.worker.paint.detail.fine import FinePicture
-from mirage_lsd.worker.paint.detail.kept import Body
+from mirage_lsd.worker.paint.detail.seen.kept import Body
 
 ODD, PLAIN = 0.6, 0.12  # from which on a colour is no cloth's; share of such pixels up to which cloth is plain
 LARGEST, COMPACT = 1.5, 0.55  # of a face's area; of the box around a held thing, what it fills at least

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from mirage_lsd.worker.paint.detail.fine import FinePicture
-from mirage_lsd.worker.paint.detail.kept import Body
+from mirage_lsd.worker.paint.detail.seen.kept import Body
 
 FACE = 32
 LEFT, ABOVE, SIZE_PX = 48, 3, (96, 160)  # of the chin; (width, height) of the view

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What no garment may cover: the face, fingers and palms, hair. At the fine picture's size.
 
-Called by the refine stage. What lies inside a face's oval, or on a finger's bone, needs no guess; beside it the person's
-own colours decide: fingers are as wide as what looks like skin there, hair is where its colour is. Pure.
+Called by the refine stage. What lies inside a face's oval, or on a finger's bone, needs no guess; beside it the
+person's own colours decide: fingers are as wide as what looks like skin there, hair is where its colour is. Pure.
 Invariant: without eyes that see anything, nothing is kept but hair, and the nets decide as before.
 """
 
@@ -93,8 +93,8 @@ def body_of(sight: Sight, picture: FinePicture) -> Body:
 
 
 def kept_hands(body: Body, skin: np.ndarray, cloth: np.ndarray) -> np.ndarray:
-    """f32 [h,w] 0..1 from the likeness of each pixel's colour to skin and to the cloth worn, f32 [h,w] 0..1. A hand that
-    is cloth all over is none (the elbow of a skin-coloured sleeve; one that was carried to where it is not)."""
+    """f32 [h,w] 0..1 from the likeness of each pixel's colour to skin and to the cloth worn, f32 [h,w] 0..1. A hand
+    that is cloth all over is none (the elbow of a skin-coloured sleeve; one that was carried to where it is not)."""
     stays = np.zeros(skin.shape, np.float32)
     beside = np.clip(1.6 * skin / (skin + 1.5 * cloth + np.float32(0.05)) - 0.2, 0.0, 1.0)
     for hand in body.hands:

@@ -19,7 +19,7 @@ from mirage_lsd.worker.paint.detail.hanging import lanyard as lanyards
 from mirage_lsd.worker.paint.detail.hanging.attached import Attached
 from mirage_lsd.worker.paint.detail.hanging.chest_view import ChestView, at, chest_view
 from mirage_lsd.worker.paint.detail.hanging.lanyard import Lanyard, hidden_share
-from mirage_lsd.worker.paint.detail.kept import Body
+from mirage_lsd.worker.paint.detail.seen.kept import Body
 
 SEARCH_EVERY, FIT_EVERY, SEEK_EVERY = 5, 2, 16  # frames
 NEEDED, MOST = 2, 8  # fits that must have seen it; how many that have not until it is gone

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each pixel looks like: skin, the cloth worn, hair; learnt where the nets are sure, asked everywhere.
+
+Owned by the refine stage, one a stream, on the worker's loop thread. Invariant: a vote never decides alone
+(coverage.py, kept.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import cv2
+import numpy as np
+
+from mirage_lsd.worker.paint.detail.seen.colours import PersonColours
+from mirage_lsd.worker.paint.detail.seen.sighted import Sighted
+from mirage_lsd.worker.paint.guided import guided
+from mirage_lsd.worker.processes.side_by_side import in_parallel
+
+SURE, SURELY_SOMEBODY = 0.7, 0.8
+BARE, SKIN_COLOURED = 0.3, 0.4  # likeness to skin; share of such pixels from which on cloth is skin-coloured
+AROUND = np.ones((9, 9), np.uint8)  # so near hands, faces and bare skin nothing is learnt of cloth
+MATTE_RADIUS_PX, MATTE_EPS = 6, 5e-4
+MATTE_STEEP = 2.5
+
+
+@dataclass(frozen=True)
+class Votes:
+    """f32 [h,w] 0..1. skin, cloth, hair: how much a pixel's colour is like them; matte: the person, along the picture's
+    own edges."""
+
+    skin: np.ndarray
+    cloth: np.ndarray
+    hair: np.ndarray
+    matte: np.ndarray
+
+
+class Voters:
+    """Keeps the colours of the person of one stream. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self.colours = PersonColours()
+
+    def reset(self) -> None:
+        """Another scene."""
+        self.colours.reset()
+
+    def observe(self, seen: Sighted, covered: np.ndarray) -> None:
+        """Learns whose colours are whose; covered bool [h,w]: where the nets put cloth."""
+        elsewhere = (cv2.dilate(seen.body.occupied, AROUND) == 0) & (seen.person > SURELY_SOMEBODY)
+        skin = (self.colours.skin.likeness(seen.picture.lab) > BARE).astype(np.uint8)
+        bare = cv2.dilate(skin, AROUND) > 0
+        below = np.maximum.accumulate(covered, axis=0) & ~covered
+        there = {
+            "cloth": (seen.upper > SURE) & covered,
+            "hair": seen.hair > SURE,
+            "lower": (seen.upper + seen.lower > SURE) & below,
+        }
+        for name, where in there.items():
+            where &= elsewhere
+            if np.count_nonzero(where & (skin > 0)) < SKIN_COLOURED * np.count_nonzero(where):
+                where &= ~bare  # else it is the cloth that has skin's colour
+        sure = {name: where.astype(np.uint8) for name, where in there.items()}
+        self.colours.observe(seen.picture.lab, seen.places, seen.body.inner, sure)
+
+    def votes(self, seen: Sighted) -> Votes:
+        """Of every pixel in the box."""
+        skin, cloth, hair, person = in_parallel([
+            partial(self.colours.skin.likeness, seen.picture.lab),
+            partial(self.colours.cloth.frequency, seen.places),
+            partial(self.colours.hair.frequency, seen.places),
+            partial(guided, seen.picture.grey, seen.person, MATTE_RADIUS_PX, MATTE_EPS),
+        ])  # fmt: skip
+        return Votes(skin, cloth, hair, np.clip(MATTE_STEEP * person - 0.5, 0.0, 1.0))
