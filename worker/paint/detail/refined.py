@@ -59,17 +59,17 @@ class Refiner:
         [h,w] 0..1: whose pixels are restyled, None: everybody's -> maps at the fine size, lit."""
         grey = cv2.cvtColor(working, cv2.COLOR_RGB2GRAY).astype(np.float32)
         alpha = np.clip(maps.mask[1] + maps.mask[2] * (grey / 255.0), 0.0, 1.0)
+        face = _enlarged(encoded.regions[0, FACE], alpha.shape) if dyes.face else None
+        half = beside(partial(plain, maps, grey, alpha, encoded.person_mask[0, 0], face))
         picture = fine_picture(source, alpha > SHOWN)
         if picture is None:
             return maps
-        face = _enlarged(encoded.regions[0, FACE], alpha.shape) if dyes.face else None
         seen = sighted(picture, encoded, maps.surface, sight, chosen)
-        half = beside(partial(plain, maps, grey, alpha, encoded.person_mask[0, 0], face))
         self._voters.observe(seen, picture.cut(alpha * (1.0 - maps.shares[SCENE])) > SURE)
         skin_bgr = self._voters.colours.skin.bgr
         layer = box_layer(half.result(), picture, skin_bgr, dyes.open)
-        lanyard = beside(partial(self._front.lanyard, picture, seen.body))
         votes = self._voters.votes(seen)
+        lanyard = beside(partial(self._front.lanyard, picture, seen.body))
         self._cover(layer, seen, votes, dyes)
         stays = np.maximum(_kept(layer, seen, votes, dyes), self._in_front(lanyard.result(), layer, seen, votes))
         layer.covered *= 1.0 - stays
