@@ -11,7 +11,7 @@ import pytest
 
 from mirage_lsd.worker.paint.detail.fine import FinePicture
 from mirage_lsd.worker.paint.detail.hanging.in_front import InFront
-from mirage_lsd.worker.paint.detail.seen.kept import Body
+from mirage_lsd.worker.paint.detail.seen.kept import Body, DrawnHand
 
 SIZE_PX, FACE_PX, CHIN_PX = (320, 360), 64.0, (160, 20)
 CLOTH, STRAP, CARD, PRINT = (30, 140, 210), (70, 40, 20), (235, 235, 235), (40, 40, 160)
@@ -53,7 +53,7 @@ def fine(bgr: np.ndarray) -> FinePicture:
 
 
 def body(flesh: np.ndarray = NO_HANDS, chin_px: tuple = CHIN_PX) -> Body:
-    return Body(NO_HANDS, NO_HANDS, flesh, flesh, FACE_PX, np.float32(chin_px))
+    return Body(NO_HANDS, NO_HANDS, (DrawnHand(flesh, flesh, False),), FACE_PX, np.float32(chin_px))
 
 
 def stayed(

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Upscale and composite where a look uncovers the background: what was seen there is shown, and forgotten at a cut."""
+"""Upscale, refine and composite where a look uncovers the background: what was seen there is shown, and forgotten at a
+cut."""
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from mirage_lsd.worker.paint.background.clean_plate import SEEN_FRAMES
 from mirage_lsd.worker.paint.dye import dyes_for
 from mirage_lsd.worker.stages.base import EditLayer, Encoded, FrameMotion, Job, LookTokens, Past, Working
 from mirage_lsd.worker.stages.full_size.composite import Composite
+from mirage_lsd.worker.stages.full_size.refine import Refine
 from mirage_lsd.worker.stages.upscale import Upscale
 
 WIDE, HIGH = 160, 96
@@ -34,8 +36,8 @@ def person(left: int) -> np.ndarray:
     return mask
 
 
-def shown(stage: Composite, mask: np.ndarray, cut: bool = False) -> np.ndarray:
-    """The picture u8 [h,w,3] BGR that the stage makes of a green person before the wall."""
+def shown(stage: Refine, mask: np.ndarray, cut: bool = False) -> np.ndarray:
+    """The picture u8 [h,w,3] BGR that the stage and the compositor make of a green person before the wall."""
     frame = np.where(mask[..., None] > 0, np.uint8((20, 200, 30)), WALL)
     buffers = np.zeros((1, 8, HIGH, WIDE), np.float32)
     buffers[0, 7] = cv2.dilate(mask, np.ones((9, 9)))
@@ -52,7 +54,7 @@ def shown(stage: Composite, mask: np.ndarray, cut: bool = False) -> np.ndarray:
     job.edit = EditLayer(None, buffers)
     if not cut:
         job.motion = FrameMotion(np.zeros((1, 2, *CELLS), np.float32), np.zeros((1, 1, *CELLS), np.float32), grey, grey)
-    return stage(Upscale(Uncovers())(job)).output[..., :3].copy()
+    return Composite()(stage(Upscale(Uncovers())(job))).output[..., :3].copy()
 
 
 def wrong(picture: np.ndarray) -> float:
@@ -60,19 +62,19 @@ def wrong(picture: np.ndarray) -> float:
 
 
 def test_what_was_seen_is_shown_and_forgotten_at_a_cut():
-    kept, cut = Composite(), Composite()
+    kept, cut = Refine(), Refine()
     for stage in (kept, cut):
         for _ in range(SEEN_FRAMES):
             shown(stage, person(16))
     assert wrong(shown(kept, person(96))) < 3
-    fresh = shown(Composite(), person(96))
+    fresh = shown(Refine(), person(96))
     assert wrong(fresh) > 20
     assert np.array_equal(shown(cut, person(96), cut=True), fresh)
 
 
 def test_a_reset_stage_starts_afresh():
-    stage = Composite()
+    stage = Refine()
     for _ in range(SEEN_FRAMES):
         shown(stage, person(16))
     stage.reset()
-    assert np.array_equal(shown(stage, person(96)), shown(Composite(), person(96)))
+    assert np.array_equal(shown(stage, person(96)), shown(Refine(), person(96)))

@@ -96,7 +96,7 @@ def test_the_tensor_is_rgb_between_0_and_1():
 def test_the_order_of_the_lsd_pipeline():
     names = [stage.name for stage in TINY_STAGES]
     assert names == ["preprocess", "flow", "encode", "condition", "warp", "denoise", "decode", "upscale", "track",
-                     "composite", "fade"]  # fmt: skip
+                     "refine", "composite", "fade"]  # fmt: skip
     assert set(PIPELINES) == set(settings.PIPELINES)
     with pytest.raises(FieldError, match="passthrough"):
         StreamSettings(pipeline="nope")
@@ -105,4 +105,4 @@ def test_the_order_of_the_lsd_pipeline():
 def test_v1_passes_the_same_stages_but_composites_in_its_upscale_and_looks_for_nobody():
     pytest.importorskip("torch")
     names = [stage.name for stage in v1_stages(None)]
-    assert names == [stage.name for stage in TINY_STAGES if stage.name not in ("track", "composite")]
+    assert names == [stage.name for stage in TINY_STAGES if stage.name not in ("track", "refine", "composite")]

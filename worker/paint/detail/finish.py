@@ -33,6 +33,10 @@ class Finisher:
         self._steadied, self._wardrobe = Steadied(), Wardrobe()
         self._grey: np.ndarray | None = None
 
+    def changed(self) -> None:
+        """Another look, or for other people: the last maps are not this one's."""
+        self._steadied.reset()
+
     def reset(self) -> None:
         """Another scene."""
         self._steadied.reset()

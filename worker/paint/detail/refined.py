@@ -45,6 +45,10 @@ class Refiner:
         for part in (self._voters, self._front, self._finisher):
             part.reset()
 
+    def changed(self) -> None:
+        """Another look, or for other people."""
+        self._finisher.changed()
+
     def __call__(
         self,
         source: np.ndarray,
@@ -72,7 +76,7 @@ class Refiner:
         lanyard = beside(partial(self._front.lanyard, picture, seen.body))
         self._cover(layer, seen, votes, dyes)
         stays = np.maximum(_kept(layer, seen, votes, dyes), self._in_front(lanyard.result(), layer, seen, votes))
-        layer.covered *= 1.0 - stays
+        layer.covered *= 1.0 - stays if seen.chosen is None else (1.0 - stays) * seen.chosen
         layer.shown *= (1.0 - stays) * (1.0 - layer.covered)
         return self._finisher(picture, layer, votes.matte, seen.body.face_px, maps.surface, dyes, skin_bgr)
 

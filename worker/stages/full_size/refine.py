@@ -30,10 +30,17 @@ class Refine(Stage[ModelContext]):
     def __init__(self, context: ModelContext | None = None) -> None:
         super().__init__(context)
         self._behind, self._refiner, self._whom = Behind(), Refiner(), Whom()
+        self._asked: tuple[str, float, float] | None = None
 
     def __call__(self, job: Job) -> Job:
         person = person_seen(job.encoded.person_mask[0, 0], job.encoded.background)
         share = self._chosen(job, person)
+        asked = (job.settings.who, job.settings.who_x, job.settings.who_y)
+        if job.motion is None:
+            self._refiner.reset()
+        elif job.look.changed or asked != self._asked:
+            self._refiner.changed()
+        self._asked = asked
         maps, scene = job.edit.maps, bool(job.look.dyes.scene)
         if share is not None:
             maps = for_chosen(maps, share, person, scene)

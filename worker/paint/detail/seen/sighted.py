@@ -27,7 +27,8 @@ BACKGROUND, FACE, HAIR, UPPER, LOWER = (
 class Sighted:
     """places int32 [h,w]: see colours.table_places. f32 [h,w] 0..1: person: the segmenter's, of those who are restyled;
     hair, upper, lower: the parsing's probabilities; clothed: neither background nor face. torso, height f32 [h,w]:
-    metres of the body's surface from its middle, and upwards."""
+    metres of the body's surface from its middle, and upwards. chosen f32 [h,w] 0..1: whose pixels are restyled, None:
+    everybody's."""
 
     picture: FinePicture
     body: Body
@@ -39,6 +40,7 @@ class Sighted:
     clothed: np.ndarray
     torso: np.ndarray
     height: np.ndarray
+    chosen: np.ndarray | None
 
 
 def sighted(
@@ -57,4 +59,5 @@ def sighted(
         clothed=1.0 - picture.cut(regions[BACKGROUND] + regions[FACE]),
         torso=np.abs(picture.cut(surface[..., 0])),
         height=picture.cut(surface[..., 1]),
+        chosen=None if chosen is None else picture.cut(chosen),
     )
