@@ -23,8 +23,9 @@ import numpy as np
 
 from mirage_lsd.worker.paint.cloth import pixel_size_m
 from mirage_lsd.worker.paint.dye import Dyes
-from mirage_lsd.worker.paint.layer_band import SCENE, UPPER, Band, BandWork, LayerMaps
+from mirage_lsd.worker.paint.layer_band import Band, BandWork
 from mirage_lsd.worker.paint.layer_box import Box, fit_box
+from mirage_lsd.worker.paint.layer_maps import SCENE, UPPER, LayerMaps
 from mirage_lsd.worker.processes.side_by_side import in_parallel
 
 SHARES = slice(4, 8)  # their place among the buffers (config.BUFFERS)

@@ -13,59 +13,11 @@ import numpy as np
 from mirage_lsd.worker.paint.cloth import HOT, NEUTRAL, albedo_u8, glow_of, hot
 from mirage_lsd.worker.paint.detail import folds
 from mirage_lsd.worker.paint.dye import Dyes
+from mirage_lsd.worker.paint.garments.worn import lay_on
 from mirage_lsd.worker.paint.layer_box import Box, Part, cut
+from mirage_lsd.worker.paint.layer_maps import SCENE, UPPER, LayerMaps, Rim
 
 RIM = 8.0  # times a layer's coverage: from an eighth on it is laid on the background, not on the old cloth
-UPPER, LOWER, HAIR, SCENE = range(4)  # channels of the shares
-
-
-@dataclass(frozen=True)
-class ClothLight:
-    """Light and folds taken from the source. mean f32 [h,w]: of the logarithm of its luminance over the cloth around;
-    trust f32 [h,w] 0..1: how far the difference to it is folds. See detail/folds.py."""
-
-    mean: np.ndarray
-    trust: np.ndarray
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A garment's drawing. factor f32 [h,w]: of its seams, collars and folds; decal u8 [h,w,4]: colour BGR times alpha,
-    alpha; sheen: levels that dark cloth gives back besides its colour. See garments/worn.py."""
-
-    factor: np.ndarray
-    decal: np.ndarray
-    sheen: float
-
-
-@dataclass(frozen=True)
-class Rim:
-    """What shows under the edge of a layer instead of the source, where that is mixed with the old cloth. share f32
-    [h,w] 0..1; behind u8 [h,w,3] BGR."""
-
-    share: np.ndarray
-    behind: np.ndarray
-
-
-@dataclass(frozen=True)
-class LayerMaps:
-    """What the upscale graph gives, at the working size, or the refine stage, at the fine size, and the body surface
-    at any size.
-
-    layer f32 [3,h,w] BGR 0..510; mask f32 [3,h,w] (detail, offset, slope); shares f32 [4,h,w] 0..1 (upper, lower,
-    hair, scene); surface f32 [h',w',2] canonical x and z in metres; light: None for the nets' own; guide f32
-    [1,5]: weights of B, G, R, A and 1 that give the grey u8 which the mask's slope goes by, None for the luminance;
-    drawn: None for no drawing.
-    """
-
-    layer: np.ndarray
-    mask: np.ndarray
-    shares: np.ndarray
-    surface: np.ndarray
-    light: ClothLight | None = None
-    rim: Rim | None = None
-    guide: np.ndarray | None = None
-    drawn: Drawn | None = None
 
 
 @dataclass(frozen=True)
@@ -193,7 +145,8 @@ class Band:
                 np.add(plane, shade, out=plane)
             cv2.multiply(plane, 1.0 if factor is None else factor[index], dst=dyed, dtype=cv2.CV_8U)
         if maps.drawn is not None and lit is not None:
-            self._draw(maps.drawn, box, lit, color)
+            decal = self._scaled("decal", cut(maps.drawn.decal, box.near), box)
+            lay_on(color, decal, lit, maps.drawn.sheen)
         if dyes.glows and printed is not None:
             self._glow(work, printed, printed.within(box), color)
         return color
@@ -211,18 +164,6 @@ class Band:
         if work.maps.drawn is not None:
             np.multiply(lit, self._scaled("trust", cut(work.maps.drawn.factor, box.near), box), out=lit)
         return lit
-
-    def _draw(self, drawn: Drawn, box: Box, lit: np.ndarray, color: list[np.ndarray]) -> None:
-        """Puts sheen and decals on colours u8 [H,W] in light f32 [H,W]."""
-        if drawn.sheen:
-            shine = np.multiply(lit - np.float32(1.0), np.float32(drawn.sheen))
-            for plane in color:
-                cv2.add(plane, shine, dst=plane, dtype=cv2.CV_8U)
-        decal = cv2.split(self._scaled("decal", cut(drawn.decal, box.near), box))
-        rest = cv2.bitwise_not(decal[3])
-        for plane, ink in zip(color, decal, strict=False):
-            cv2.multiply(plane, rest, dst=plane, scale=1.0 / 255.0)
-            cv2.add(plane, cv2.multiply(ink, lit, dtype=cv2.CV_8U), dst=plane)
 
     def _factor(self, maps: LayerMaps, dyes: Dyes, box: Box) -> list[np.ndarray] | None:
         """M in a box, three planes f32 [H,W], B, G, R; None where nothing is dyed. What does not depend on the place

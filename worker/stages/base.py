@@ -18,7 +18,7 @@ from mirage_lsd.shared.ring.frame_header import FrameHeader
 
 if TYPE_CHECKING:
     from mirage_lsd.worker.paint.dye import Dyes
-    from mirage_lsd.worker.paint.layer_band import LayerMaps
+    from mirage_lsd.worker.paint.layer_maps import LayerMaps
     from mirage_lsd.worker.tracking.eyes.sight import Sight
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from mirage_lsd.worker.hosts.model_context import ModelContext
 from mirage_lsd.worker.paint.apply_layer import SHARES
-from mirage_lsd.worker.paint.layer_band import SCENE, LayerMaps
+from mirage_lsd.worker.paint.layer_maps import SCENE, LayerMaps
 from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.tracking.sightings import parsed_cells, without_nobody
 

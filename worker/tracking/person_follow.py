@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from mirage_lsd.worker.models.config import LATENT_FACTOR
-from mirage_lsd.worker.paint.behind import PARSED
+from mirage_lsd.worker.paint.background.behind import PARSED
 from mirage_lsd.worker.tracking.person_mask import PersonMask
 
 AROUND = 1.25  # so much larger than the person the box is

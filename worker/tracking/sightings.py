@@ -15,7 +15,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.paint.layer_band import SCENE, LayerMaps
+from mirage_lsd.worker.paint.layer_maps import SCENE, LayerMaps
 
 SEEN, DOUBT = 0.5, 0.03  # a cell's mean of the mask from which on somebody was seen, and nobody certainly was not
 LASTS, PRESUMED = 0.1, 0.5  # so little of a sighting still counts

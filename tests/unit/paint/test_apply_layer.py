@@ -12,8 +12,8 @@ from mirage_lsd.worker.paint import apply_layer
 from mirage_lsd.worker.paint.apply_layer import LayerApplier, scene_box
 from mirage_lsd.worker.paint.cloth import NEUTRAL, albedo, emission, standard_cloth
 from mirage_lsd.worker.paint.dye import Dyes, dyes_for
-from mirage_lsd.worker.paint.layer_band import LayerMaps
 from mirage_lsd.worker.paint.layer_box import cut, fit_box
+from mirage_lsd.worker.paint.layer_maps import LayerMaps
 
 WORKING_PX, FULL_PX = (160, 96), (320, 180)
 LEVELS = 2.0  # two roundings to u8 on the way, each half a level, and float order

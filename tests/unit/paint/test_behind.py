@@ -5,11 +5,11 @@ import cv2
 import numpy as np
 import pytest
 
-from mirage_lsd.worker.paint.behind import Behind, background_share, person_seen, uncovering
-from mirage_lsd.worker.paint.clean_plate import SEEN_FRAMES
-from mirage_lsd.worker.paint.fill_in import filled
-from mirage_lsd.worker.paint.layer_band import SCENE, LayerMaps
+from mirage_lsd.worker.paint.background.behind import Behind, background_share, person_seen, uncovering
+from mirage_lsd.worker.paint.background.clean_plate import SEEN_FRAMES
+from mirage_lsd.worker.paint.background.fill_in import filled
 from mirage_lsd.worker.paint.layer_box import cut, fit_box
+from mirage_lsd.worker.paint.layer_maps import SCENE, LayerMaps
 
 WORKING_PX, CLOTH = (160, 96), (20, 200, 30)
 

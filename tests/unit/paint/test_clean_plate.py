@@ -4,9 +4,9 @@
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.paint.behind import background_share
-from mirage_lsd.worker.paint.clean_plate import SEEN_FRAMES, CleanPlate
-from mirage_lsd.worker.paint.fill_in import filled
+from mirage_lsd.worker.paint.background.behind import background_share
+from mirage_lsd.worker.paint.background.clean_plate import SEEN_FRAMES, CleanPlate
+from mirage_lsd.worker.paint.background.fill_in import filled
 
 SIZE_PX, CLOTH = (160, 96), (20, 200, 30)
 

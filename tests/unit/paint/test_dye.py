@@ -17,7 +17,7 @@ def dyes(prompt, **seed):
 
 def test_what_words_do_not_name_is_not_dyed():
     assert dyes("") == Dyes()
-    assert dyes("bald").hair is None and dyes("smile") == Dyes()
+    assert dyes("bald").hair is None and dyes("smile") == Dyes(face=True)
     assert dyes("long hair").hair is not None and dyes("red trousers").upper is None
 
 

@@ -11,7 +11,7 @@ from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.paint.background.blur import blurred_place, disc_of
 from mirage_lsd.worker.paint.background.cut_out import cut_out, put_before
 from mirage_lsd.worker.paint.background.matte import Matte, known_person, telling_grey
-from mirage_lsd.worker.paint.layer_band import SCENE, LayerMaps
+from mirage_lsd.worker.paint.layer_maps import SCENE, LayerMaps
 
 SIZE_PX = WIDTH_PX, HEIGHT_PX = 320, 240
 NEAR_PX = 256, 192

@@ -17,7 +17,7 @@ from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.paint.detail.refined import Refiner
 from mirage_lsd.worker.paint.detail.seen.kept import OVAL
 from mirage_lsd.worker.paint.dye import Dyes
-from mirage_lsd.worker.paint.layer_band import LayerMaps
+from mirage_lsd.worker.paint.layer_maps import LayerMaps
 from mirage_lsd.worker.pipeline import header_for
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.full_size.refine import Refine

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Upscale, refine and composite where a look uncovers the background: what was seen there is shown, and forgotten at
-a cut."""
+"""Upscale, refine and composite where a look uncovers the background: what was seen there is shown, and forgotten at a
+cut."""
 
 import cv2
 import numpy as np
 
 from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.models.conditions import parse_conditions
-from mirage_lsd.worker.paint.clean_plate import SEEN_FRAMES
+from mirage_lsd.worker.paint.background.clean_plate import SEEN_FRAMES
 from mirage_lsd.worker.paint.dye import dyes_for
 from mirage_lsd.worker.stages.base import EditLayer, Encoded, FrameMotion, Job, LookTokens, Past, Working
 from mirage_lsd.worker.stages.full_size.composite import Composite
@@ -37,7 +37,7 @@ def person(left: int) -> np.ndarray:
 
 
 def shown(stage: Refine, mask: np.ndarray, cut: bool = False) -> np.ndarray:
-    """The picture u8 [h,w,3] BGR that the stage makes of a green person before the wall."""
+    """The picture u8 [h,w,3] BGR that the stage and the compositor make of a green person before the wall."""
     frame = np.where(mask[..., None] > 0, np.uint8((20, 200, 30)), WALL)
     buffers = np.zeros((1, 8, HIGH, WIDE), np.float32)
     buffers[0, 7] = cv2.dilate(mask, np.ones((9, 9)))

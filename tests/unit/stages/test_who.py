@@ -16,7 +16,7 @@ from mirage_lsd.worker.service import Service
 from mirage_lsd.worker.tracking.who.whom import WAITING, Whom
 
 SIZE_PX, MIDDLE = (640, 360), 300
-LEFT, RIGHT = np.s_[:, : MIDDLE - 20], np.s_[:, MIDDLE + 20 :]
+LEFT, RIGHT = np.s_[:, : MIDDLE - 40], np.s_[:, MIDDLE + 40 :]  # whose a pixel is is known to some 30 px
 GREEN = StreamSettings(prompt="green hoodie", working_size="small")
 FRAMES = 5
 

@@ -9,7 +9,7 @@ import pytest
 from drawn_pictures import HIGH, STILL, WIDE, Person, body_of, drawn, moved_by
 
 from mirage_lsd.shared.messages.settings import StreamSettings
-from mirage_lsd.worker.paint.layer_band import SCENE, LayerMaps
+from mirage_lsd.worker.paint.layer_maps import SCENE, LayerMaps
 from mirage_lsd.worker.tracking.who.whom import LEAD_FRAMES, PATIENCE_FRAMES, WAITING, Whom, for_chosen
 
 NEAREST, LEFT_PLACE = StreamSettings(who="nearest"), StreamSettings(who="place", who_x=0.28, who_y=0.5)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from mirage_lsd.worker.paint.guided import guided_coefficients
-from mirage_lsd.worker.paint.layer_band import SCENE, LayerMaps
+from mirage_lsd.worker.paint.layer_maps import SCENE, LayerMaps
 
 GUIDE_PX = 640  # long side at which the filter is worked out
 RADIUS_PX, EPS = 4, 1e-3  # of it; a step of some 8 of 255 counts as an edge

@@ -15,7 +15,7 @@ from mirage_lsd.shared.vocabulary import BLURRED
 from mirage_lsd.worker.paint.background.blur import blurred_place
 from mirage_lsd.worker.paint.background.cut_out import cut_out, put_before
 from mirage_lsd.worker.paint.background.matte import MID_LUMA, Matte
-from mirage_lsd.worker.paint.layer_band import SCENE, LayerMaps
+from mirage_lsd.worker.paint.layer_maps import SCENE, LayerMaps
 
 if TYPE_CHECKING:
     from mirage_lsd.worker.stages.base import LookTokens

@@ -14,7 +14,7 @@ import numpy as np
 
 from mirage_lsd.worker.paint.detail import base_layer
 from mirage_lsd.worker.paint.detail.fine import FinePicture
-from mirage_lsd.worker.paint.layer_band import SCENE, LayerMaps
+from mirage_lsd.worker.paint.layer_maps import SCENE, LayerMaps
 
 INSIDE = np.ones((5, 5), np.uint8)  # working pixels: at outlines the nets mix cloth with what they uncover
 DECIDED = 5.0  # times as steep: half bare, half covered, skin and cloth would be airbrushed

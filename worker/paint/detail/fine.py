@@ -90,7 +90,7 @@ def scaled_box(plane: np.ndarray, size_px: tuple[int, int], box: Part) -> np.nda
     near_y0, near_y1, top, bottom = _around(y0, y1, plane.shape[0], size_px[1])
     near = plane[near_y0:near_y1, near_x0:near_x1]
     scaled = cv2.resize(near, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(scaled[y0 - top : y1 - top, x0 - left : x1 - left])
+    return scaled[y0 - top : y1 - top, x0 - left : x1 - left]
 
 
 @lru_cache(maxsize=256)

@@ -19,7 +19,7 @@ from mirage_lsd.worker.paint.detail.fine import FinePicture
 from mirage_lsd.worker.paint.detail.steadied import Steadied
 from mirage_lsd.worker.paint.dye import Dyes
 from mirage_lsd.worker.paint.garments.worn import Wardrobe
-from mirage_lsd.worker.paint.layer_band import HAIR, SCENE, UPPER, ClothLight, Drawn, LayerMaps, Rim
+from mirage_lsd.worker.paint.layer_maps import HAIR, SCENE, UPPER, ClothLight, Drawn, LayerMaps, Rim
 from mirage_lsd.worker.processes.side_by_side import beside, in_parallel
 
 BARE_TRUST = 0.4  # of the light of what lay there, skin that is painted over cloth takes so much
@@ -32,6 +32,10 @@ class Finisher:
     def __init__(self) -> None:
         self._steadied, self._wardrobe = Steadied(), Wardrobe()
         self._grey: np.ndarray | None = None
+
+    def changed(self) -> None:
+        """Another look, or for other people: the last maps are not this one's."""
+        self._steadied.reset()
 
     def reset(self) -> None:
         """Another scene."""

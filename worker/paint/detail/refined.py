@@ -22,17 +22,15 @@ from mirage_lsd.worker.paint.detail.seen import kept
 from mirage_lsd.worker.paint.detail.seen.sighted import FACE, Sighted, sighted
 from mirage_lsd.worker.paint.detail.seen.votes import SURE, Voters, Votes
 from mirage_lsd.worker.paint.dye import Dyes
-from mirage_lsd.worker.paint.layer_band import HAIR, LOWER, SCENE, UPPER, LayerMaps
+from mirage_lsd.worker.paint.layer_maps import HAIR, LOWER, SCENE, UPPER, LayerMaps
 from mirage_lsd.worker.processes.side_by_side import beside
 from mirage_lsd.worker.stages.base import Encoded
 from mirage_lsd.worker.tracking.eyes.sight import Sight
 
 SHOWN = 1.0 / 512
-OPENING_M = 0.09  # of an open jacket: there the old garment is what is worn under it
 HEM_M = 0.17  # up to this height of the body's surface trousers may reach
 TORSO_M = 0.15  # of the body's surface from its middle: beyond are arms
 HAIR_REACH = 0.15  # face widths that strands may be away from where the parsing sees hair
-BORDER = 0.6  # face widths from somebody else up to which the old garment may be theirs
 FACE_UNKNOWN_PX = 40.0
 
 
@@ -47,9 +45,9 @@ class Refiner:
         for part in (self._voters, self._front, self._finisher):
             part.reset()
 
-    def begin_look(self) -> None:
-        """The next frame wears another look, or others wear it."""
-        self._finisher.begin_look()
+    def changed(self) -> None:
+        """Another look, or for other people."""
+        self._finisher.changed()
 
     def __call__(
         self,
@@ -65,20 +63,20 @@ class Refiner:
         [h,w] 0..1: whose pixels are restyled, None: everybody's -> maps at the fine size, lit."""
         grey = cv2.cvtColor(working, cv2.COLOR_RGB2GRAY).astype(np.float32)
         alpha = np.clip(maps.mask[1] + maps.mask[2] * (grey / 255.0), 0.0, 1.0)
+        face = _enlarged(encoded.regions[0, FACE], alpha.shape) if dyes.face else None
+        half = beside(partial(plain, maps, grey, alpha, encoded.person_mask[0, 0], face))
         picture = fine_picture(source, alpha > SHOWN)
         if picture is None:
             return maps
-        face = _enlarged(encoded.regions[0, FACE], alpha.shape) if dyes.face else None
         seen = sighted(picture, encoded, maps.surface, sight, chosen)
-        half = beside(partial(plain, maps, grey, alpha, encoded.person_mask[0, 0], face))
         self._voters.observe(seen, picture.cut(alpha * (1.0 - maps.shares[SCENE])) > SURE)
         skin_bgr = self._voters.colours.skin.bgr
         layer = box_layer(half.result(), picture, skin_bgr, dyes.open)
-        lanyard = beside(partial(self._front.lanyard, picture, seen.body))
         votes = self._voters.votes(seen)
+        lanyard = beside(partial(self._front.lanyard, picture, seen.body))
         self._cover(layer, seen, votes, dyes)
         stays = np.maximum(_kept(layer, seen, votes, dyes), self._in_front(lanyard.result(), layer, seen, votes))
-        layer.covered *= 1.0 - stays
+        layer.covered *= 1.0 - stays if seen.chosen is None else (1.0 - stays) * seen.chosen
         layer.shown *= (1.0 - stays) * (1.0 - layer.covered)
         return self._finisher(picture, layer, votes.matte, seen.body.face_px, maps.surface, dyes, skin_bgr)
 
@@ -92,9 +90,6 @@ class Refiner:
                 layer.covered *= np.maximum(rather, np.clip((seen.height - HEM_M) * 20.0 + 0.5, 0.0, 1.0))
             clothed = np.maximum(seen.clothed, matte) - seen.hair * np.clip(2.0 * votes.hair, 0.0, 1.0)
             rest = coverage.old_cloth(layer.covered, votes.cloth * rather, clothed, votes.skin, seen.body) * matte
-            rest *= 1.0 - _beside(seen.others, seen.body.face_px)
-            if dyes.open:
-                rest = rest * (seen.torso > OPENING_M)
             bare = votes.cloth * (1.0 - votes.skin) * (seen.torso < TORSO_M) * layer.undyed
             _take_for_cloth(layer, (rest > layer.covered) | (bare > 0.2))
             layer.covered = coverage.closed(np.maximum(layer.covered, rest), seen.body.face_px)
@@ -105,15 +100,6 @@ class Refiner:
         """f32 [h,w] 0..1: what hangs or is held before the cloth."""
         odd = (1.0 - votes.cloth) * (1.0 - votes.skin) * (1.0 - votes.hair) * cv2.erode(votes.matte, INSIDE)
         return self._front.stays(lanyard, seen.picture, seen.body, votes.cloth, odd, layer.covered)
-
-
-def _beside(others: np.ndarray, face_px: float | None) -> np.ndarray:
-    """f32 [h,w] 0 or 1: where it may be somebody else's cloth, for all that is known of where who ends."""
-    somebody = (others > 0.5).astype(np.uint8)
-    if not somebody.any():
-        return np.zeros(others.shape, np.float32)
-    side_px = round(2 * BORDER * (face_px or FACE_UNKNOWN_PX)) | 1
-    return cv2.dilate(somebody, np.ones((side_px, side_px), np.uint8)).astype(np.float32)
 
 
 def _take_for_cloth(layer: BoxLayer, where: np.ndarray) -> None:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A garment's drawing put on: looked up by the body's surface, at the fine picture's size.
+"""A garment's drawing put on: looked up by the body's surface, at the fine picture's size, and laid on at full size.
 
-Called by the refine stage, one `Wardrobe` a stream, on the worker's loop thread. Invariant: a look without a garment's
-word, or undyed, gets nothing drawn; a drawing touches only what the upper share covers, or what it says is opening.
+Called by the refine stage, one `Wardrobe` a stream, on the worker's loop thread, and by the compositor's bands.
+Invariant: a look without a garment's word, or undyed, gets nothing drawn; a drawing touches only what the upper share
+covers, or what it says is opening.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from mirage_lsd.worker.paint.detail.fine import FinePicture
 from mirage_lsd.worker.paint.dye import Dyes
 from mirage_lsd.worker.paint.garments.canvas import X_M, Z_M
 from mirage_lsd.worker.paint.garments.sheets import DRAWINGS, EVEN, STEPS, Sheet, sheet
-from mirage_lsd.worker.paint.layer_band import Drawn
+from mirage_lsd.worker.paint.layer_maps import Drawn
 
 SIZE_EVERY_FRAMES = 16
 SLOWLY, FEWEST_PX = 0.1, 20.0
@@ -164,3 +165,16 @@ def _painted(planes: list[np.ndarray], color: np.ndarray, share: np.ndarray) -> 
     for plane, level in zip(planes, color, strict=True):
         plane *= rest
         plane += np.float32(level) * share
+
+
+def lay_on(color: list[np.ndarray], decal: np.ndarray, lit: np.ndarray, sheen: float) -> None:
+    """Puts sheen and a decal u8 [H,W,4] on colours, three planes u8 [H,W] BGR, in light f32 [H,W], in place."""
+    if sheen:
+        shine = np.multiply(lit - np.float32(1.0), np.float32(sheen))
+        for plane in color:
+            cv2.add(plane, shine, dst=plane, dtype=cv2.CV_8U)
+    *inks, alpha = cv2.split(decal)
+    rest = cv2.bitwise_not(alpha)
+    for plane, ink in zip(color, inks, strict=True):
+        cv2.multiply(plane, rest, dst=plane, scale=1.0 / 255.0)
+        cv2.add(plane, cv2.multiply(ink, lit, dtype=cv2.CV_8U), dst=plane)

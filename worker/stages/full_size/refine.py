@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from mirage_lsd.shared.messages.settings import EVERYONE, StreamSettings
+from mirage_lsd.shared.messages.settings import EVERYONE
 from mirage_lsd.worker.hosts.model_context import ModelContext
 from mirage_lsd.worker.paint.apply_layer import scene_box
-from mirage_lsd.worker.paint.behind import Behind, background_share, person_seen, uncovering
+from mirage_lsd.worker.paint.background.behind import Behind, background_share, person_seen, uncovering
 from mirage_lsd.worker.paint.detail.refined import Refiner
-from mirage_lsd.worker.paint.layer_band import SCENE, LayerMaps
+from mirage_lsd.worker.paint.layer_maps import SCENE, LayerMaps
 from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.tracking.eyes.sight import Sight
 from mirage_lsd.worker.tracking.who.whom import Whom, for_chosen
@@ -30,16 +30,17 @@ class Refine(Stage[ModelContext]):
     def __init__(self, context: ModelContext | None = None) -> None:
         super().__init__(context)
         self._behind, self._refiner, self._whom = Behind(), Refiner(), Whom()
-        self._who: tuple[str, float, float] | None = None
+        self._asked: tuple[str, float, float] | None = None
 
     def __call__(self, job: Job) -> Job:
         person = person_seen(job.encoded.person_mask[0, 0], job.encoded.background)
         share = self._chosen(job, person)
-        others = self._is_somebody_else(job.settings)
+        asked = (job.settings.who, job.settings.who_x, job.settings.who_y)
         if job.motion is None:
             self._refiner.reset()
-        elif job.look.changed or others:
-            self._refiner.begin_look()
+        elif job.look.changed or asked != self._asked:
+            self._refiner.changed()
+        self._asked = asked
         maps, scene = job.edit.maps, bool(job.look.dyes.scene)
         if share is not None:
             maps = for_chosen(maps, share, person, scene)
@@ -65,11 +66,6 @@ class Refine(Stage[ModelContext]):
         """Gives the buffers back."""
         self._behind, self._refiner = Behind(), Refiner()
         self._whom.flush()
-
-    def _is_somebody_else(self, settings: StreamSettings) -> bool:
-        """Whether others are restyled than in the last frame."""
-        before, self._who = self._who, (settings.who, settings.who_x, settings.who_y)
-        return before != self._who
 
     def _chosen(self, job: Job, person: np.ndarray) -> np.ndarray | None:
         """f32 [h,w] 0..1: the share of each pixel that is theirs who are restyled; None: everybody's is."""

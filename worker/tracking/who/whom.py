@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from mirage_lsd.shared.messages.settings import NEAREST, StreamSettings
-from mirage_lsd.worker.paint.layer_band import SCENE, LayerMaps
+from mirage_lsd.worker.paint.layer_maps import SCENE, LayerMaps
 from mirage_lsd.worker.tracking.person_memory import places
 from mirage_lsd.worker.tracking.who.bodies import Bodies
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.paint.behind import background_share
+from mirage_lsd.worker.paint.background.behind import background_share
+from mirage_lsd.worker.paint.background.fill_in import filled
 from mirage_lsd.worker.paint.cloth import NEUTRAL, albedo
-from mirage_lsd.worker.paint.fill_in import filled
 from mirage_lsd.worker.train.samples import degrade
 from mirage_lsd.worker.train.samples.coverage import HAIR, LOWER, edit_alpha, merge_inner_shirt, occluded, over
 from mirage_lsd.worker.train.samples.dataset import World, Worlds

@@ -11,7 +11,7 @@ from mirage_lsd.worker.paint.apply_layer import LayerApplier
 from mirage_lsd.worker.paint.detail.fine import FinePicture
 from mirage_lsd.worker.paint.dye import Dyes, dyes_for
 from mirage_lsd.worker.paint.garments.worn import Wardrobe
-from mirage_lsd.worker.paint.layer_band import ClothLight, LayerMaps
+from mirage_lsd.worker.paint.layer_maps import ClothLight, LayerMaps
 
 WIDTH, HEIGHT, PIXEL_M = 320, 240, 0.0025
 SKIN = np.float32([90, 120, 180])

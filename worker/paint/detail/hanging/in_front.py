@@ -80,7 +80,7 @@ class InFront:
     ) -> np.ndarray:
         """The second half of a call: with the things that are attached to the lanyard or held."""
         things = self._attached(picture, body, odd, covered, lanyard) if self._busy < PLAIN else None
-        cloth = cv2.erode(worn, np.ones((3, 3), np.uint8))
+        cloth = cv2.morphologyEx(worn, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
         lanyard = lanyard if lanyard is None else lanyard * (1.0 - self._told_from(lanyard, worn) * cloth)
         things = things if things is None else things * (1.0 - cloth)
         known = [plane for plane in (lanyard, things) if plane is not None]

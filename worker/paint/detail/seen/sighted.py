@@ -26,38 +26,38 @@ BACKGROUND, FACE, HAIR, UPPER, LOWER = (
 @dataclass(frozen=True)
 class Sighted:
     """places int32 [h,w]: see colours.table_places. f32 [h,w] 0..1: person: the segmenter's, of those who are restyled;
-    others: of everybody else; hair, upper, lower: the parsing's probabilities; clothed: neither background nor face.
-    torso, height f32 [h,w]: metres of the body's surface from its middle, and upwards."""
+    hair, upper, lower: the parsing's probabilities; clothed: neither background nor face. torso, height f32 [h,w]:
+    metres of the body's surface from its middle, and upwards. chosen f32 [h,w] 0..1: whose pixels are restyled, None:
+    everybody's."""
 
     picture: FinePicture
     body: Body
     places: np.ndarray
     person: np.ndarray
-    others: np.ndarray
     hair: np.ndarray
     upper: np.ndarray
     lower: np.ndarray
     clothed: np.ndarray
     torso: np.ndarray
     height: np.ndarray
+    chosen: np.ndarray | None
 
 
 def sighted(
     picture: FinePicture, encoded: Encoded, surface: np.ndarray, sight: Sight, chosen: np.ndarray | None
 ) -> Sighted:
     """surface f32 [h',w',2]; chosen f32 [h,w] 0..1: whose pixels are restyled, None: everybody's."""
-    regions, anybody = encoded.regions[0], encoded.person_mask[0, 0]
-    share = np.float32(1.0) if chosen is None else chosen
+    regions = encoded.regions[0]
     return Sighted(
         picture=picture,
         body=body_of(sight, picture),
         places=table_places(picture.lab),
-        person=picture.cut(anybody * share),
-        others=picture.cut(anybody * (1.0 - share)),
+        person=picture.cut(encoded.person_mask[0, 0] * (1.0 if chosen is None else chosen)),
         hair=picture.cut(regions[HAIR]),
         upper=picture.cut(regions[UPPER]),
         lower=picture.cut(regions[LOWER]),
         clothed=1.0 - picture.cut(regions[BACKGROUND] + regions[FACE]),
         torso=np.abs(picture.cut(surface[..., 0])),
         height=picture.cut(surface[..., 1]),
+        chosen=None if chosen is None else picture.cut(chosen),
     )

@@ -57,7 +57,7 @@ class Voters:
             "hair": seen.hair > SURE,
             "lower": (seen.upper + seen.lower > SURE) & below,
         }
-        for name, where in there.items():
+        for where in there.values():
             where &= elsewhere
             if np.count_nonzero(where & (skin > 0)) < SKIN_COLOURED * np.count_nonzero(where):
                 where &= ~bare  # else it is the cloth that has skin's colour

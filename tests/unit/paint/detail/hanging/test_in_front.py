@@ -53,7 +53,7 @@ def fine(bgr: np.ndarray) -> FinePicture:
 
 
 def body(flesh: np.ndarray = NO_HANDS, chin_px: tuple = CHIN_PX) -> Body:
-    return Body(NO_HANDS, NO_HANDS, (DrawnHand(flesh, flesh, carried=False),), FACE_PX, np.float32(chin_px))
+    return Body(NO_HANDS, NO_HANDS, (DrawnHand(flesh, flesh, False),), FACE_PX, np.float32(chin_px))
 
 
 def stayed(

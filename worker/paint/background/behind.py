@@ -12,9 +12,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.paint.clean_plate import CleanPlate
-from mirage_lsd.worker.paint.layer_band import SCENE, LayerMaps
+from mirage_lsd.worker.paint.background.clean_plate import CleanPlate
 from mirage_lsd.worker.paint.layer_box import Box, cut
+from mirage_lsd.worker.paint.layer_maps import SCENE, LayerMaps
 
 MARGIN = np.ones((5, 5), np.uint8)  # masks end a pixel or two beside outlines; cloth must not get into the fill
 SURE = 3.0  # times a person's share: from a third on a pixel tells nothing of the background

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from mirage_lsd.worker.models.config import LATENT_FACTOR
-from mirage_lsd.worker.paint.fill_in import filled
+from mirage_lsd.worker.paint.background.fill_in import filled
 
 BESIDE = np.ones((5, 5), np.uint8)  # pixels so near the person are not remembered: masks end beside hair and fingers
 SURELY = 0.9  # of a background share: such a pixel is remembered
