@@ -88,7 +88,7 @@ def test_a_patch_of_skin_as_large_as_a_hand_is_kept():
     assert kept.small_skin(skin, skin, body()).max() == 0.0  # the cloth has that colour, too
 
 
-@pytest.mark.parametrize("skin", [patch(8, 8), patch(118, 110), patch(30, 40, 205, 75), 0.48 * patch(60, 44)],
+@pytest.mark.parametrize("skin", [patch(8, 8), patch(100, 80), patch(30, 40, 205, 75), 0.48 * patch(60, 44)],
                          ids=["a button", "a jumper", "an ear", "hardly skin"])
 def test_what_is_no_hand_is_not(skin):
     assert kept.small_skin(skin, EMPTY, body()).max() == 0.0
