@@ -13,7 +13,7 @@ import numpy as np
 DYED_PX, OTHER_PX = 5.0, 1.0  # working pixels (sigma) over which dyed cloth, and the rest, is smoothed
 SHARES_PX = 2.0  # and shares
 SKIN_FROM, SKIN = 0.10, 0.08  # saturation from which on painted colour may be skin, and how much more until it is
-SKIN_SHADE = 0.97
+SKIN_SHADE = 1.06
 FEWEST_PX = 30
 FINEST_PX, SMALLEST = 2.5, 4  # colours' means are worked out smaller, to this sigma there, this much smaller at most
 

@@ -51,13 +51,6 @@ def closed(covered: np.ndarray, face_px: float | None) -> np.ndarray:
     return cv2.morphologyEx(covered, cv2.MORPH_CLOSE, np.ones((side_px, side_px), np.uint8))
 
 
-def together(votes: np.ndarray, face_px: float | None) -> np.ndarray:
-    """Votes f32 [h,w] 0..1 of single pixels as the votes of what lies around them, decided."""
-    side_px = round(GAP * (face_px or 40.0)) | 1
-    mean = cv2.blur(cv2.blur(votes, (side_px, side_px)), (side_px, side_px))
-    return np.clip(4.0 * mean - 1.5, 0.0, 1.0)
-
-
 def rim_of(picture: np.ndarray, matte: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where the person ends, pixels are a mix of old cloth and background. picture u8 [h,w,3]; matte f32 [h,w] 0..1 ->
     (how far a pixel's own colour is to be replaced under a layer's edge f32 [h,w] 0..1, with what u8 [h,w,3]: the

@@ -23,6 +23,8 @@ from mirage_lsd.worker.paint.layer_maps import HAIR, SCENE, UPPER, ClothLight, D
 from mirage_lsd.worker.processes.side_by_side import beside, in_parallel
 
 BARE_TRUST = 0.4  # of the light of what lay there, skin that is painted over cloth takes so much
+# Coverage, logarithm's mean, trust, three colours (0..510), three shares: differences that are trembling.
+ALIKE = (0.35, 0.15, 0.4, 40.0, 40.0, 40.0, 0.35, 0.35, 0.35)
 OUTLINE = np.ones((7, 7), np.uint8)
 
 
@@ -66,7 +68,7 @@ class Finisher:
         mean, trust = folds.light_maps(picture.grey, layer.covered, face_px)
         trust = _trusted(trust, layer, matte)
         drawn = self._wardrobe(looked_up.result(), dyes, layer.planes, upper, layer.covered, trust, skin_bgr)
-        held = self._steadied(picture, [total, mean, trust, *layer.planes, *layer.shares[:SCENE]])
+        held = self._steadied(picture, [total, mean, trust, *layer.planes, *layer.shares[:SCENE]], ALIKE)
         (total, mean, trust), planes = held[:3], held[3:6]
         shares = [*held[6:], layer.shown / np.maximum(total, 1e-3)]
         rim = rim.result()

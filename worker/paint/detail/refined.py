@@ -18,6 +18,7 @@ from mirage_lsd.worker.paint.detail.box_layer import INSIDE, BoxLayer, box_layer
 from mirage_lsd.worker.paint.detail.fine import fine_picture
 from mirage_lsd.worker.paint.detail.finish import Finisher
 from mirage_lsd.worker.paint.detail.hanging.in_front import InFront
+from mirage_lsd.worker.paint.detail.hem import Hem
 from mirage_lsd.worker.paint.detail.seen import kept
 from mirage_lsd.worker.paint.detail.seen.sighted import FACE, Sighted, sighted
 from mirage_lsd.worker.paint.detail.seen.votes import SURE, Voters, Votes
@@ -28,7 +29,6 @@ from mirage_lsd.worker.stages.base import Encoded
 from mirage_lsd.worker.tracking.eyes.sight import Sight
 
 SHOWN = 1.0 / 512
-HEM_M = 0.17  # up to this height of the body's surface trousers may reach
 TORSO_M = 0.15  # of the body's surface from its middle: beyond are arms
 HAIR_REACH = 0.15  # face widths that strands may be away from where the parsing sees hair
 FACE_UNKNOWN_PX = 40.0
@@ -38,15 +38,16 @@ class Refiner:
     """Keeps the colours of the person, what hangs before them, and the last maps, of one stream. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._voters, self._front, self._finisher = Voters(), InFront(), Finisher()
+        self._voters, self._front, self._hem, self._finisher = Voters(), InFront(), Hem(), Finisher()
 
     def reset(self) -> None:
         """Another scene."""
-        for part in (self._voters, self._front, self._finisher):
+        for part in (self._voters, self._front, self._hem, self._finisher):
             part.reset()
 
     def changed(self) -> None:
         """Another look, or for other people."""
+        self._hem.reset()
         self._finisher.changed()
 
     def __call__(
@@ -84,12 +85,13 @@ class Refiner:
         """Decides where cloth is put: layer.covered, and layer.shares along with it."""
         matte = votes.matte
         if dyes.upper is not None:
-            rather = np.float32(1.0)
+            above = np.float32(1.0)
             if not dyes.opened:
-                rather = coverage.together(self._voters.colours.rather_cloth(seen.places), seen.body.face_px)
-                layer.covered *= np.maximum(rather, np.clip((seen.height - HEM_M) * 20.0 + 0.5, 0.0, 1.0))
+                rather = self._voters.colours.rather_cloth(seen.places)
+                above = self._hem(seen.height, rather, (seen.torso < TORSO_M) & (matte > 0.5))
+                layer.covered *= above
             clothed = np.maximum(seen.clothed, matte) - seen.hair * np.clip(2.0 * votes.hair, 0.0, 1.0)
-            rest = coverage.old_cloth(layer.covered, votes.cloth * rather, clothed, votes.skin, seen.body) * matte
+            rest = coverage.old_cloth(layer.covered, votes.cloth * above, clothed, votes.skin, seen.body) * matte
             bare = votes.cloth * (1.0 - votes.skin) * (seen.torso < TORSO_M) * layer.undyed
             _take_for_cloth(layer, (rest > layer.covered) | (bare > 0.2))
             layer.covered = coverage.closed(np.maximum(layer.covered, rest), seen.body.face_px)

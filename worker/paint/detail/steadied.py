@@ -7,6 +7,8 @@ changes at once; memory is one frame's maps.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from functools import partial
 
 import cv2
@@ -31,8 +33,11 @@ class Steadied:
         self._grey: np.ndarray | None = None
         self._planes: list[np.ndarray] = []
 
-    def __call__(self, picture: FinePicture, planes: list[np.ndarray]) -> list[np.ndarray]:
-        """planes f32 [h,w] of the picture's box, as many in each call -> the same, steadied."""
+    def __call__(
+        self, picture: FinePicture, planes: list[np.ndarray], alike: Sequence[float] | None = None
+    ) -> list[np.ndarray]:
+        """planes f32 [h,w] of the picture's box, as many in each call; alike: differences of each plane's values up to
+        which it trembles, beyond them it is decided anew (default: none is) -> the same, steadied."""
         x0, y0, x1, y1 = picture.box
         box = slice(y0, y1), slice(x0, x1)
         shape = picture.size_px[::-1]
@@ -46,13 +51,18 @@ class Steadied:
         before = self._grey
         self._grey = np.full(shape, -1e3, np.float32)
         self._grey[box] = grey + same * (before[box] - grey)
-        return in_parallel([partial(_held, whole[box], plane, same)
-                            for whole, plane in zip(self._planes, planes, strict=True)])  # fmt: skip
+        return in_parallel([
+            partial(_held, whole[box], plane, same, within)
+            for whole, plane, within in zip(self._planes, planes, alike or [math.inf] * len(planes), strict=True)
+        ])  # fmt: skip
 
 
-def _held(before: np.ndarray, plane: np.ndarray, same: np.ndarray) -> np.ndarray:
-    """A plane mixed with what it was before, which is changed in place, where the picture is the same."""
+def _held(before: np.ndarray, plane: np.ndarray, same: np.ndarray, within: float) -> np.ndarray:
+    """A plane mixed with what it was before, which is changed in place, where the picture is the same and the plane's
+    values are much the same, too."""
     before -= plane
+    unlike = cv2.multiply(before, before, scale=-1.0 / within**2)
+    before *= cv2.exp(unlike, dst=unlike)
     before *= same
     before += plane
     return before.copy()

@@ -75,13 +75,6 @@ def test_gaps_of_stripes_close_and_the_gap_beside_an_arm_does_not():
     assert closed[CHEST].min() == 1.0 and closed[140:240, 225:245].max() == 0.0
 
 
-def test_single_pixels_follow_what_lies_around_them():
-    votes = np.random.default_rng(0).random(EMPTY.shape, np.float32)
-    mostly = np.where(np.arange(SIZE_PX[0]) < 160, votes > 0.15, votes > 0.85).astype(np.float32)
-    together = coverage.together(mostly, FACE_PX)
-    assert together[:, :140].mean() > 0.97 and together[:, 180:].mean() < 0.03
-
-
 @pytest.mark.parametrize("error_px", [-3, 3])
 def test_a_blunt_edge_moves_to_the_sources_own(error_px):
     grey = noisy(np.full((120, 160, 3), 60, np.uint8))[..., 0]
