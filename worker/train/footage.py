@@ -21,7 +21,8 @@ from mirage_lsd.shared.errors import MirageError
 from mirage_lsd.worker.models.weights import DEFAULT_WEIGHTS
 from mirage_lsd.worker.train.preview import PreviewStream, read_frames
 
-LOOKS = ("blue striped t-shirt", "black leather jacket", "red check shirt, beach", "green hoodie, city night, neon")
+LOOKS = ("white t-shirt", "navy suit", "red leather jacket", "green hoodie, city night")
+LEAST_PX = 640  # smaller footage is enlarged: nobody streams at 176x144
 OPENCV_DOC = Path("/usr/share/doc/opencv-doc/examples/data")
 MOMENTS = 3
 COLUMN_PX = 300
@@ -49,7 +50,7 @@ def known_footage(folder: Path) -> list[Path]:
 
 def sheet(path: Path, weights: Path, looks: Sequence[str] = LOOKS) -> np.ndarray:
     """u8 BGR: a column for the source and for each look, a row for each moment of the clip."""
-    frames = read_frames(path)
+    frames = [enlarged(frame) for frame in read_frames(path)]
     moments = sorted({round(share * (len(frames) - 1)) for share in np.linspace(0.2, 1.0, MOMENTS)})
     columns = [column([frames[moment] for moment in moments], "source")]
     for look in looks:
@@ -57,6 +58,12 @@ def sheet(path: Path, weights: Path, looks: Sequence[str] = LOOKS) -> np.ndarray
         pictures = [stream(frame) for frame in frames]
         columns.append(column([pictures[moment] for moment in moments], look))
     return np.hstack(columns)
+
+
+def enlarged(frame: np.ndarray) -> np.ndarray:
+    """A small frame u8 [h,w,4] as many times as large as it takes to be as wide as a stream."""
+    times = -(-LEAST_PX // frame.shape[1])
+    return frame if times == 1 else cv2.resize(frame, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
 
 
 def column(pictures: list[np.ndarray], title: str) -> np.ndarray:
