@@ -72,3 +72,11 @@ def test_what_was_handed_out_is_not_changed_later():
     first = steadied(fine_of(PICTURE), [ONES])[0]
     steadied(fine_of(PICTURE), [0 * ONES])
     assert first.min() == 1.0
+
+
+def test_what_trembles_is_held_and_what_is_decided_anew_is_not():
+    steadied, columns = Steadied(), np.arange(SHAPE[1]) < 80
+    for _ in range(5):
+        steadied(fine_of(PICTURE), [0.5 * ONES], [0.2])
+    made = steadied(fine_of(PICTURE), [np.where(columns, 0.55, 1.2).astype(np.float32) * ONES], [0.2])[0]
+    assert abs(float(made[:, :80].mean()) - 0.5) < 0.01 and abs(float(made[:, 80:].mean()) - 1.2) < 0.01
