@@ -167,12 +167,15 @@ def _painted(planes: list[np.ndarray], color: np.ndarray, share: np.ndarray) -> 
         plane += np.float32(level) * share
 
 
-def lay_on(color: list[np.ndarray], decal: np.ndarray, lit: np.ndarray, sheen: float) -> None:
-    """Puts sheen and a decal u8 [H,W,4] on colours, three planes u8 [H,W] BGR, in light f32 [H,W], in place."""
-    if sheen:
-        shine = np.multiply(lit - np.float32(1.0), np.float32(sheen))
-        for plane in color:
-            cv2.add(plane, shine, dst=plane, dtype=cv2.CV_8U)
+def shine_on(color: list[np.ndarray], lit: np.ndarray, sheen: float) -> None:
+    """Puts sheen on colours, three planes u8 [H,W] BGR, in light f32 [H,W], in place."""
+    shine = np.multiply(lit - np.float32(1.0), np.float32(sheen))
+    for plane in color:
+        cv2.add(plane, shine, dst=plane, dtype=cv2.CV_8U)
+
+
+def lay_on(color: list[np.ndarray], decal: np.ndarray, lit: np.ndarray) -> None:
+    """Puts a decal u8 [H,W,4] on colours, three planes u8 [H,W] BGR, in light f32 [H,W], in place."""
     *inks, alpha = cv2.split(decal)
     rest = cv2.bitwise_not(alpha)
     for plane, ink in zip(color, inks, strict=True):
