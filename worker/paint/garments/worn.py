@@ -16,7 +16,7 @@ from mirage_lsd.worker.paint.detail.base_layer import SKIN_SHADE
 from mirage_lsd.worker.paint.detail.fine import FinePicture
 from mirage_lsd.worker.paint.dye import Dyes
 from mirage_lsd.worker.paint.garments.canvas import X_M, Z_M
-from mirage_lsd.worker.paint.garments.sheets import DRAWINGS, EVEN, STEPS, Sheet, sheet
+from mirage_lsd.worker.paint.garments.sheets import DRAWINGS, EVEN, STEPS, Sheet, begin, sheet
 from mirage_lsd.worker.paint.layer_maps import Drawn
 
 SIZE_EVERY_FRAMES = 16
@@ -88,6 +88,12 @@ class Wardrobe:
                 self._pixel_m = now
         self._frames += 1
         return self._pixel_m
+
+
+def prepare(dyes: Dyes) -> None:
+    """Has the garment of a look drawn in the meantime."""
+    if dyes.upper is not None:
+        begin(dyes.garment, _luma(dyes))
 
 
 def _luma(dyes: Dyes) -> float:
