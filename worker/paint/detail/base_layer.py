@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 DYED_PX, OTHER_PX = 5.0, 1.0  # working pixels (sigma) over which dyed cloth, and the rest, is smoothed
-SHARES_PX = 2.0  # and shares
+SHARES_PX, FAR_SMALLER = 2.0, 2  # and shares, those far off at half the size
 SKIN_FROM, SKIN = 0.10, 0.08  # saturation from which on painted colour may be skin, and how much more until it is
 SKIN_SHADE = 0.97
 FEWEST_PX = 30
@@ -33,7 +33,7 @@ def plain_layer(layer: np.ndarray, covered: np.ndarray, dyed: np.ndarray) -> np.
 def spread_shares(shares: np.ndarray, covered: np.ndarray) -> np.ndarray:
     """shares f32 [4,h,w]; covered f32 [h,w] 0..1 -> f32 [4,h,w]: the same where it is covered, and beside it as there,
     for cloth that reaches farther than the nets painted."""
-    near, beside = _spread(shares[:3], np.square(covered), SHARES_PX), shares.copy()
+    near, beside = _spread(shares[:3], np.square(covered), SHARES_PX, FAR_SMALLER), shares.copy()
     beside[:3] -= near
     beside[:3] *= covered
     beside[:3] += near

@@ -24,6 +24,7 @@ from mirage_lsd.worker.processes.side_by_side import beside, in_parallel
 
 BARE_TRUST = 0.4  # of the light of what lay there, skin that is painted over cloth takes so much
 OUTLINE = np.ones((7, 7), np.uint8)
+GREY_EVERY_FRAMES = 2  # it changes slowly
 
 
 class Finisher:
@@ -32,6 +33,7 @@ class Finisher:
     def __init__(self) -> None:
         self._steadied, self._wardrobe = Steadied(), Wardrobe()
         self._grey: np.ndarray | None = None
+        self._frames = 0
 
     def changed(self) -> None:
         """Another look, or for other people: the last maps are not this one's."""
@@ -84,7 +86,9 @@ class Finisher:
     def _guide(self, bgr: np.ndarray, covered: np.ndarray) -> np.ndarray:
         """f32 [1,5] for cv2.transform of BGRA: the grey in which what is covered differs most from what is beside it,
         slowly changing."""
-        now = telling_grey(bgr, covered)
+        self._frames += 1
+        looks = self._grey is None or self._frames % GREY_EVERY_FRAMES == 0
+        now = telling_grey(bgr, covered) if looks else None
         if now is not None:
             self._grey = now if self._grey is None else self._grey + SLOWLY * (now - self._grey)
         return as_transform(EVEN if self._grey is None else self._grey)

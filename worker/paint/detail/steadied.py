@@ -32,7 +32,8 @@ class Steadied:
         self._planes: list[np.ndarray] = []
 
     def __call__(self, picture: FinePicture, planes: list[np.ndarray]) -> list[np.ndarray]:
-        """planes f32 [h,w] of the picture's box, as many in each call -> the same, steadied."""
+        """planes f32 [h,w] of the picture's box, as many in each call -> the same, steadied; good until the next
+        call."""
         x0, y0, x1, y1 = picture.box
         box = slice(y0, y1), slice(x0, x1)
         shape = picture.size_px[::-1]
@@ -55,4 +56,4 @@ def _held(before: np.ndarray, plane: np.ndarray, same: np.ndarray) -> np.ndarray
     before -= plane
     before *= same
     before += plane
-    return before.copy()
+    return before
