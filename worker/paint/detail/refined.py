@@ -15,7 +15,7 @@ import numpy as np
 
 from mirage_lsd.worker.paint.detail import coverage
 from mirage_lsd.worker.paint.detail.box_layer import INSIDE, BoxLayer, box_layer, plain
-from mirage_lsd.worker.paint.detail.fine import fine_picture
+from mirage_lsd.worker.paint.detail.fine import box_around, fine_picture, fine_size_px, seen_from
 from mirage_lsd.worker.paint.detail.finish import Finisher
 from mirage_lsd.worker.paint.detail.hanging.in_front import InFront
 from mirage_lsd.worker.paint.detail.seen import kept
@@ -64,10 +64,13 @@ class Refiner:
         grey = cv2.cvtColor(working, cv2.COLOR_RGB2GRAY).astype(np.float32)
         alpha = np.clip(maps.mask[1] + maps.mask[2] * (grey / 255.0), 0.0, 1.0)
         face = _enlarged(encoded.regions[0, FACE], alpha.shape) if dyes.face else None
-        half = beside(partial(plain, maps, grey, alpha, encoded.person_mask[0, 0], face))
-        picture = fine_picture(source, alpha > SHOWN)
-        if picture is None:
+        size_px = fine_size_px(source.shape[1], source.shape[0])
+        box = box_around(alpha > SHOWN, size_px)
+        if box is None:
             return maps
+        there = seen_from(box, size_px, alpha.shape)
+        half = beside(partial(plain, maps, grey, alpha, encoded.person_mask[0, 0], face, there))
+        picture = fine_picture(source, box)
         seen = sighted(picture, encoded, maps.surface, sight, chosen)
         self._voters.observe(seen, picture.cut(alpha * (1.0 - maps.shares[SCENE])) > SURE)
         skin_bgr = self._voters.colours.skin.bgr
