@@ -2,8 +2,8 @@
 """The edit layer on the full-size frame: dye, pattern, scene picture and blending, elementwise, in OpenCV.
 
 Called by the upscale stage, one `LayerApplier` a stream and size (it keeps scratch buffers, because fresh ones cost
-more in page faults than the arithmetic), and by eval. Not thread-safe; it does its work in two bands, one on another
-thread (OpenCV and numpy let go of the interpreter meanwhile). The pixel rule (maps scaled up bilinearly):
+more in page faults than the arithmetic), and by eval. Not thread-safe; it does its work in bands, every other one on
+another thread (OpenCV and numpy let go of the interpreter meanwhile). The pixel rule (maps scaled up bilinearly):
 
     color   = clamp((rgb + detail * luma) * M) + light that the cloth gives out
     M       = 1 + sum over upper, lower, hair of share * (albedo / NEUTRAL - 1)
@@ -31,7 +31,8 @@ from mirage_lsd.worker.processes.side_by_side import in_parallel
 SHARES = slice(4, 8)  # their place among the buffers (config.BUFFERS)
 SHOWN = 1.0 / 512  # less of a layer than this changes no pixel value
 DYED = 1.0 / 128  # less of a pattern's or the scene's share than this changes a value by one at most
-BANDS = 2
+THREADS, BAND_PX = 2, 120  # bands so high fit a core's cache
+MOST_BANDS = 16
 SIZE_EVERY_FRAMES = 16  # how often the size of a pixel on the cloth is measured
 
 
@@ -40,7 +41,7 @@ class LayerApplier:
 
     def __init__(self, width_px: int, height_px: int):
         self._size_px = (width_px, height_px)
-        self._bands = [Band(self._size_px) for _ in range(BANDS)]
+        self._bands = [Band(self._size_px) for _ in range(THREADS)]
         self._pixel_m, self._printed_frames = 0.0, 0
 
     def apply(self, frame: np.ndarray, maps: LayerMaps, dyes: Dyes, strength: float, scene: np.ndarray | None = None,
@@ -66,10 +67,18 @@ class LayerApplier:
                          None if scene is None else fit_box(shown & (maps.shares[SCENE] < 1.0 - SHOWN), self._size_px),
                          None if scene is None else scene_box(maps, self._size_px),
                          fit_box(maps.shares[UPPER] > DYED, self._size_px) if dyes.pattern or dyes.glows else None,
+                         None if maps.drawn is None else fit_box(maps.drawn.decal[..., 3] > 0, self._size_px),
+                         dyes.matrix(),
                          self.pixel_m(maps) if dyes.pattern else 0.0)
-            boxes = box.bands(shown.shape, self._size_px, BANDS)
-            in_parallel([partial(band.blend, work, part) for band, part in zip(self._bands, boxes, strict=False)])
+            boxes = self._boxes(box, shown)
+            in_parallel([partial(band.blend, work, boxes[turn::THREADS]) for turn, band in enumerate(self._bands)])
         return out
+
+    def _boxes(self, box: Box, shown: np.ndarray) -> list[Box]:
+        """The box as bands, each as wide as what is shown in it, bool [h,w]."""
+        count = min(MOST_BANDS, max(THREADS, box.size_px[1] // BAND_PX))
+        bands = box.bands(shown.shape, self._size_px, count)
+        return [narrow for band in bands if (narrow := band.narrowed(shown, self._size_px)) is not None]
 
     def pixel_m(self, maps: LayerMaps) -> float:
         """Metres of cloth that a pixel of the frame covers; measured now and then and kept until it changes by a

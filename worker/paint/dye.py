@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+import cv2
 import numpy as np
 
 from mirage_lsd.shared.messages.settings import StreamSettings
@@ -94,3 +95,13 @@ def dyes_for(conditions: Conditions, seed: int = DEFAULT_SEED) -> Dyes:
         face=conditions.expression != "keep",
         garment=None if conditions.upper == "keep" else conditions.upper,
     )
+
+
+def blended(shares: list[np.ndarray], row: np.ndarray) -> np.ndarray:
+    """1 + the shares f32 [h,w] of upper, lower, hair (and more, which count nothing) weighted: one row of
+    Dyes.matrix()."""
+    out = np.full(shares[0].shape, row[-1], np.float32)
+    for share, weight in zip(shares, row[:-1], strict=False):
+        if weight:
+            cv2.scaleAdd(share, float(weight), out, dst=out)
+    return out

@@ -67,6 +67,19 @@ class Box:
         return made
 
 
+    def narrowed(self, shown: np.ndarray, size_px: tuple[int, int]) -> Box | None:
+        """This band without the columns that lie beside all that is shown in it, bool [h,w] of the whole maps, in a
+        picture of size_px; None where nothing is."""
+        x0, y0, x1, y1 = self.near
+        columns = np.flatnonzero(shown[y0:y1, x0:x1].any(0))
+        if not columns.size:
+            return None
+        first, end, left, right = _span(columns + x0, shown.shape[1], size_px[0])
+        first, left, end, right = max(first, x0), max(left, self.full[0]), min(end, x1), min(right, self.full[2])
+        full, span = ((left, part[1], right, part[3]) for part in (self.full, self.span))
+        return Box((first, y0, end, y1), full, span)
+
+
 def _within(part: Part, outer: Part) -> Part:
     left, top = outer[:2]
     return part[0] - left, part[1] - top, part[2] - left, part[3] - top

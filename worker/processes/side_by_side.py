@@ -24,6 +24,11 @@ def in_parallel(tasks: list[Callable[[], Any]]) -> list[Any]:
     return results
 
 
+def done(task: Callable[[], Any], begun: Future) -> Any:
+    """The result of a task that `beside` was given as `begun`, here and now if that thread has not come to it."""
+    return task() if begun.cancel() else begun.result()
+
+
 def beside(task: Callable[[], Any]) -> Future:
     """Starts a task on another thread."""
     return _pool().submit(task)

@@ -11,10 +11,12 @@ import cv2
 import numpy as np
 
 DYED_PX, OTHER_PX = 5.0, 1.0  # working pixels (sigma) over which dyed cloth, and the rest, is smoothed
-SHARES_PX = 2.0  # and shares
+SHARES_PX, FAR_SMALLER = 2.0, 2  # and shares, those far off at half the size
 SKIN_FROM, SKIN = 0.10, 0.08  # saturation from which on painted colour may be skin, and how much more until it is
 SKIN_SHADE = 1.06
 FEWEST_PX = 30
+LIMB_PX, SIDE_LIGHT = (15, 15), 0.72  # working pixels about a limb's half width; how light its sides are
+LIMB = np.ones(LIMB_PX, np.uint8)
 FINEST_PX, SMALLEST = 2.5, 4  # colours' means are worked out smaller, to this sigma there, this much smaller at most
 
 
@@ -33,7 +35,7 @@ def plain_layer(layer: np.ndarray, covered: np.ndarray, dyed: np.ndarray) -> np.
 def spread_shares(shares: np.ndarray, covered: np.ndarray) -> np.ndarray:
     """shares f32 [4,h,w]; covered f32 [h,w] 0..1 -> f32 [4,h,w]: the same where it is covered, and beside it as there,
     for cloth that reaches farther than the nets painted."""
-    near, beside = _spread(shares[:3], np.square(covered), SHARES_PX), shares.copy()
+    near, beside = _spread(shares[:3], np.square(covered), SHARES_PX, FAR_SMALLER), shares.copy()
     beside[:3] -= near
     beside[:3] *= covered
     beside[:3] += near
@@ -54,7 +56,18 @@ def own_skin(
         return layer, skin
     painted = layer[:, where].mean(1)
     ratio = SKIN_SHADE * skin_bgr / np.maximum(painted, 1.0)
-    return layer * (1.0 + skin * (ratio[:, None, None] - 1.0)), skin
+    shade = 1.0 + skin * (ratio[:, None, None] * rounded(skin) - 1.0)
+    return layer * shade, skin
+
+
+def rounded(skin: np.ndarray) -> np.ndarray:
+    """f32 [h,w]: light on painted skin, f32 [h,w] 0..1, as if each patch were an arm or a neck: darker at its sides,
+    for flat skin looks like paste."""
+    inside = cv2.distanceTransform((skin > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+    widest = cv2.blur(cv2.dilate(inside, LIMB), LIMB_PX)
+    depth = np.clip(inside / np.maximum(widest, 1.0), 0.0, 1.0)
+    round_ = np.sqrt(np.maximum(1.0 - np.square(1.0 - depth), 0.0))
+    return cv2.blur(SIDE_LIGHT + (1.0 - SIDE_LIGHT) * round_, (3, 3))
 
 
 def _spread(planes: np.ndarray, weight: np.ndarray, sigma_px: float, smallest: int = 1) -> np.ndarray:

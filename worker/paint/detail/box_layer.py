@@ -37,9 +37,10 @@ class BoxLayer:
 
 @dataclass(frozen=True)
 class PlainLayer:
-    """At the working size. layer f32 [3,h,w] BGR without the nets' own detail; shares f32 [4,h,w], also beside what is
-    painted; dyed f32 [h,w] 0..1; inside f32 [h,w] 0..1: where the nets paint, away from outlines; alpha f32 [h,w]
-    0..1; detail f32 [h,w]: the nets' own, of a face that the words change, else None."""
+    """At the working size, true only where the fine picture's box is cut from. layer f32 [3,h,w] BGR without the nets'
+    own detail; shares f32 [4,h,w], also beside what is painted; dyed f32 [h,w] 0..1; inside f32 [h,w] 0..1: where the
+    nets paint, away from outlines; alpha f32 [h,w] 0..1; detail f32 [h,w]: the nets' own, of a face that the words
+    change, else None."""
 
     layer: np.ndarray
     shares: np.ndarray
@@ -50,18 +51,26 @@ class PlainLayer:
 
 
 def plain(
-    maps: LayerMaps, grey: np.ndarray, alpha: np.ndarray, person: np.ndarray, face: np.ndarray | None
+    maps: LayerMaps,
+    grey: np.ndarray,
+    alpha: np.ndarray,
+    person: np.ndarray,
+    face: np.ndarray | None,
+    there: tuple[slice, slice],
 ) -> PlainLayer:
     """grey f32 [h,w] 0..255; alpha, person f32 [h,w] 0..1; face f32 [h,w] 0..1: where a face is that the words change,
-    None where they change none."""
-    inside = alpha * (1.0 - maps.shares[SCENE]) * cv2.erode(person, INSIDE)
-    shares = base_layer.spread_shares(maps.shares, inside)
-    dyed = np.clip(shares[:SCENE].sum(0), 0.0, 1.0)
+    None where they change none; there: see fine.seen_from."""
     detail = None if face is None else maps.mask[0] * face
-    own = maps.mask[0] if detail is None else maps.mask[0] - detail
-    return PlainLayer(
-        base_layer.plain_layer(maps.layer + own * grey, inside, dyed), shares, dyed, inside, alpha, detail
-    )
+    own = maps.mask[0][there] if detail is None else maps.mask[0][there] - detail[there]
+    layer, shares = maps.layer[:, *there] + own * grey[there], maps.shares[:, *there]
+    inside = alpha[there] * (1.0 - shares[SCENE]) * cv2.erode(person, INSIDE)[there]
+    shares = base_layer.spread_shares(shares, inside)
+    dyed = np.clip(shares[:SCENE].sum(0), 0.0, 1.0)
+    made = np.zeros((9, *alpha.shape), np.float32)
+    for planes, part in zip(np.split(made, (3, 7, 8)), (
+        base_layer.plain_layer(layer, inside, dyed), shares, dyed, inside), strict=True):  # fmt: skip
+        planes[:, *there] = part
+    return PlainLayer(made[:3], made[3:7], made[7], made[8], alpha, detail)
 
 
 def box_layer(given: PlainLayer, picture: FinePicture, skin_bgr: np.ndarray | None, opened: bool) -> BoxLayer:

@@ -50,12 +50,9 @@ def fine_size_px(width_px: int, height_px: int) -> tuple[int, int]:
     return max(1, round(width_px / parts)), max(1, round(height_px / parts))
 
 
-def fine_picture(source: np.ndarray, shown: np.ndarray) -> FinePicture | None:
-    """source u8 [H,W,4] BGRA; shown bool [h,w], any size: where it matters -> the box around it, None if nothing is."""
+def fine_picture(source: np.ndarray, box: Part) -> FinePicture:
+    """source u8 [H,W,4] BGRA; box: see `box_around`."""
     size_px = fine_size_px(source.shape[1], source.shape[0])
-    box = box_around(shown, size_px)
-    if box is None:
-        return None
     x0, y0, x1, y1 = box
     parts = source.shape[1] / size_px[0], source.shape[0] / size_px[1]
     columns, rows = (slice(round(a * part), round(b * part)) for a, b, part in ((x0, x1, parts[0]), (y0, y1, parts[1])))
@@ -68,7 +65,8 @@ def fine_picture(source: np.ndarray, shown: np.ndarray) -> FinePicture | None:
 
 
 def box_around(shown: np.ndarray, size_px: tuple[int, int]) -> Part | None:
-    """The box around what is shown, bool [h,w], in a picture of size_px, with some room."""
+    """The box around what is shown, bool [h,w] of any size, in a picture of size_px, with some room; None where nothing
+    is."""
     spans = []
     for axis, full_px in ((0, size_px[0]), (1, size_px[1])):
         places = np.flatnonzero(shown.any(axis))
@@ -80,6 +78,16 @@ def box_around(shown: np.ndarray, size_px: tuple[int, int]) -> Part | None:
         spans.append((first, last))
     (x0, x1), (y0, y1) = spans
     return x0, y0, x1, y1
+
+
+def seen_from(box: Part, size_px: tuple[int, int], shape: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of a plane [h,w] of the whole picture that a box of it, scaled to size_px, is cut from."""
+    ends = []
+    for first, end, near_px, full_px in zip(box[:2], box[2:], shape[::-1], size_px, strict=True):
+        low = max(0, first * near_px // full_px - 2) // STEP_PX * STEP_PX
+        high = min(near_px, -(-(-(-end * near_px // full_px) + 2) // STEP_PX) * STEP_PX)
+        ends.append(slice(low, high))
+    return ends[1], ends[0]
 
 
 def scaled_box(plane: np.ndarray, size_px: tuple[int, int], box: Part) -> np.ndarray:

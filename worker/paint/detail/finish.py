@@ -26,6 +26,7 @@ BARE_TRUST = 0.4  # of the light of what lay there, skin that is painted over cl
 # Coverage, logarithm's mean, trust, three colours (0..510), three shares: differences that are trembling.
 ALIKE = (0.35, 0.15, 0.4, 40.0, 40.0, 40.0, 0.35, 0.35, 0.35)
 OUTLINE = np.ones((7, 7), np.uint8)
+GREY_EVERY_FRAMES = 2  # it changes slowly
 
 
 class Finisher:
@@ -34,6 +35,7 @@ class Finisher:
     def __init__(self) -> None:
         self._steadied, self._wardrobe = Steadied(), Wardrobe()
         self._grey: np.ndarray | None = None
+        self._frames = 0
 
     def changed(self) -> None:
         """Another look, or for other people: the last maps are not this one's."""
@@ -90,7 +92,9 @@ class Finisher:
     def _guide(self, bgr: np.ndarray, covered: np.ndarray) -> np.ndarray:
         """f32 [1,5] for cv2.transform of BGRA: the grey in which what is covered differs most from what is beside it,
         slowly changing."""
-        now = telling_grey(bgr, covered)
+        self._frames += 1
+        looks = self._grey is None or self._frames % GREY_EVERY_FRAMES == 0
+        now = telling_grey(bgr, covered) if looks else None
         if now is not None:
             self._grey = now if self._grey is None else self._grey + SLOWLY * (now - self._grey)
         return as_transform(EVEN if self._grey is None else self._grey)

@@ -15,7 +15,7 @@ import numpy as np
 
 from mirage_lsd.worker.paint.detail import coverage
 from mirage_lsd.worker.paint.detail.box_layer import INSIDE, BoxLayer, box_layer, plain
-from mirage_lsd.worker.paint.detail.fine import fine_picture
+from mirage_lsd.worker.paint.detail.fine import box_around, fine_picture, fine_size_px, seen_from
 from mirage_lsd.worker.paint.detail.finish import Finisher
 from mirage_lsd.worker.paint.detail.hanging.in_front import InFront
 from mirage_lsd.worker.paint.detail.hem import Hem
@@ -24,7 +24,7 @@ from mirage_lsd.worker.paint.detail.seen.sighted import FACE, Sighted, sighted
 from mirage_lsd.worker.paint.detail.seen.votes import SURE, Voters, Votes
 from mirage_lsd.worker.paint.dye import Dyes
 from mirage_lsd.worker.paint.layer_maps import HAIR, LOWER, SCENE, UPPER, LayerMaps
-from mirage_lsd.worker.processes.side_by_side import beside
+from mirage_lsd.worker.processes.side_by_side import beside, done
 from mirage_lsd.worker.stages.base import Encoded
 from mirage_lsd.worker.tracking.eyes.sight import Sight
 
@@ -65,18 +65,24 @@ class Refiner:
         grey = cv2.cvtColor(working, cv2.COLOR_RGB2GRAY).astype(np.float32)
         alpha = np.clip(maps.mask[1] + maps.mask[2] * (grey / 255.0), 0.0, 1.0)
         face = _enlarged(encoded.regions[0, FACE], alpha.shape) if dyes.face else None
-        half = beside(partial(plain, maps, grey, alpha, encoded.person_mask[0, 0], face))
-        picture = fine_picture(source, alpha > SHOWN)
-        if picture is None:
+        size_px = fine_size_px(source.shape[1], source.shape[0])
+        box = box_around(alpha > SHOWN, size_px)
+        if box is None:
             return maps
+        there = seen_from(box, size_px, alpha.shape)
+        half = beside(partial(plain, maps, grey, alpha, encoded.person_mask[0, 0], face, there))
+        picture = fine_picture(source, box)
         seen = sighted(picture, encoded, maps.surface, sight, chosen)
         self._voters.observe(seen, picture.cut(alpha * (1.0 - maps.shares[SCENE])) > SURE)
         skin_bgr = self._voters.colours.skin.bgr
         layer = box_layer(half.result(), picture, skin_bgr, dyes.open)
         votes = self._voters.votes(seen)
         lanyard = beside(partial(self._front.lanyard, picture, seen.body))
+        found = partial(_hands_and_hair, seen, votes)
+        hands_and_hair = beside(found)
         self._cover(layer, seen, votes, dyes)
-        stays = np.maximum(_kept(layer, seen, votes, dyes), self._in_front(lanyard.result(), layer, seen, votes))
+        stays = _kept(*done(found, hands_and_hair), layer, seen, votes, dyes)
+        stays = np.maximum(stays, self._in_front(lanyard.result(), layer, seen, votes))
         layer.covered *= 1.0 - stays if seen.chosen is None else (1.0 - stays) * seen.chosen
         layer.shown *= (1.0 - stays) * (1.0 - layer.covered)
         return self._finisher(picture, layer, votes.matte, seen.body.face_px, maps.surface, dyes, skin_bgr)
@@ -112,12 +118,18 @@ def _take_for_cloth(layer: BoxLayer, where: np.ndarray) -> None:
         layer.shares[index] *= 1.0 - soft
 
 
-def _kept(layer: BoxLayer, seen: Sighted, votes: Votes, dyes: Dyes) -> np.ndarray:
+def _hands_and_hair(seen: Sighted, votes: Votes) -> tuple[np.ndarray, np.ndarray]:
+    """Two planes f32 [h,w] 0..1, for `_kept`."""
+    body, reach_px = seen.body, HAIR_REACH * (seen.body.face_px or FACE_UNKNOWN_PX)
+    hands = np.maximum(kept.kept_hands(body, votes.skin, votes.cloth), kept.small_skin(votes.skin, votes.cloth, body))
+    return hands, kept.kept_hair(seen.hair, votes.hair, votes.cloth + votes.skin, reach_px)
+
+
+def _kept(
+    hands: np.ndarray, head: np.ndarray, layer: BoxLayer, seen: Sighted, votes: Votes, dyes: Dyes
+) -> np.ndarray:
     """f32 [h,w] 0..1: hands, what is bare already, and, where the words do not change them, face and hair."""
     body, shares = seen.body, layer.shares
-    hands = np.maximum(kept.kept_hands(body, votes.skin, votes.cloth), kept.small_skin(votes.skin, votes.cloth, body))
-    reach_px = HAIR_REACH * (body.face_px or FACE_UNKNOWN_PX)
-    head = kept.kept_hair(seen.hair, votes.hair, votes.cloth + votes.skin, reach_px)
     if not dyes.face:
         bare = np.clip(1.0 - sum(shares), 0.0, 1.0)
         hands = np.maximum(hands, np.clip(3.0 * bare * votes.skin - 0.5, 0.0, 1.0))

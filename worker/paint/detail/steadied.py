@@ -37,7 +37,8 @@ class Steadied:
         self, picture: FinePicture, planes: list[np.ndarray], alike: Sequence[float] | None = None
     ) -> list[np.ndarray]:
         """planes f32 [h,w] of the picture's box, as many in each call; alike: differences of each plane's values up to
-        which it trembles, beyond them it is decided anew (default: none is) -> the same, steadied."""
+        which it trembles, beyond them it is decided anew (default: none is) -> the same, steadied;
+        good until the next call."""
         x0, y0, x1, y1 = picture.box
         box = slice(y0, y1), slice(x0, x1)
         shape = picture.size_px[::-1]
@@ -65,4 +66,4 @@ def _held(before: np.ndarray, plane: np.ndarray, same: np.ndarray, within: float
     before *= cv2.exp(unlike, dst=unlike)
     before *= same
     before += plane
-    return before.copy()
+    return before

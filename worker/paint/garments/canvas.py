@@ -18,6 +18,9 @@ WIDTH_PX, HEIGHT_PX = round((X_M[1] - X_M[0]) / TEXEL_M), round((Z_M[1] - Z_M[0]
 SHIFT = 4  # of OpenCV's fixed point
 Point = tuple[float, float]
 Color = tuple[float, float, float]
+Window = tuple[slice, slice]  # rows and columns of the sheet
+ALL: Window = np.s_[0:HEIGHT_PX, 0:WIDTH_PX]
+ROUND_M = 0.012  # around what is drawn: lines' and blurs' own reach
 
 
 class Canvas:
@@ -34,9 +37,11 @@ class Canvas:
 
     def seam(self, points: Iterable[Point], depth: float = 30.0, width_m: float = 0.003) -> None:
         """A seam: a dark line with a light ridge below it."""
-        line = self.line(points, width_m)
-        self.shade -= 0.75 * depth * line
-        self.shade += 0.35 * depth * moved(cv2.blur(line, (3, 3)), 0.0015, -1.5 * width_m)
+        points = list(points)
+        there = window(points, 3.0 * width_m + ROUND_M)
+        line, shade = soft_lines([points], width_m, there), self.shade[there]
+        shade -= 0.75 * depth * line
+        shade += 0.35 * depth * moved(cv2.blur(line, (3, 3)), 0.0015, -1.5 * width_m)
 
     def stitches(self, points: list[Point], depth: float = 24.0) -> None:
         """A dashed line."""
@@ -46,15 +51,17 @@ class Canvas:
 
     def panel(self, points: Iterable[Point], rise: float = 1.0, shadow: float = 60.0) -> np.ndarray:
         """A flap that lies on top: an outline, a shadow below it, a light edge; covers decals. -> f32 [h,w] 0..1"""
-        inside = filled(points)
+        whole, points = np.zeros((HEIGHT_PX, WIDTH_PX), np.float32), list(points)
+        there = window(points, 0.04 * rise + ROUND_M)
+        whole[there] = inside = filled(points, there)
         below = moved(blurred(inside, 0.008 * rise), 0.0, -0.007 * rise) * (1.0 - inside)
         rim = np.clip(inside - cv2.erode(inside, np.ones((3, 3))), 0.0, 1.0)
         lip = np.clip(inside - moved(blurred(inside, 0.003), 0.0, 0.004), 0.0, 1.0)
-        self.shade *= 1.0 - 0.9 * inside
-        self.decal *= (1.0 - inside)[..., None]
-        self.cut = np.maximum(self.cut, inside)
-        self.shade += 16.0 * lip - 20.0 * rim - 0.6 * shadow * below + 4.0 * rise * inside
-        return inside
+        self.shade[there] *= 1.0 - 0.9 * inside
+        self.decal[there] *= (1.0 - inside)[..., None]
+        np.maximum(self.cut[there], inside, out=self.cut[there])
+        self.shade[there] += 16.0 * lip - 20.0 * rim - 0.6 * shadow * below + 4.0 * rise * inside
+        return whole
 
     def opening(self, points: Iterable[Point], around: Iterable[Point], color: Color | None = None) -> np.ndarray:
         """Where what is worn under the garment shows, in a colour RGB 0..1 and in the shadow of the garment, or bare
@@ -69,15 +76,19 @@ class Canvas:
 
     def paint(self, inside: np.ndarray, color: Color) -> None:
         """A colour RGB 0..1 where inside f32 [h,w] 0..1."""
-        self.decal *= (1.0 - inside)[..., None]
-        self.decal += inside[..., None] * np.float32([*color[::-1], 1.0])
+        left, top, wide, high = cv2.boundingRect((inside > 0.0).astype(np.uint8))
+        self._paint(inside[top : top + high, left : left + wide], color, np.s_[top : top + high, left : left + wide])
+
+    def _paint(self, inside: np.ndarray, color: Color, there: Window) -> None:
+        self.decal[there] *= (1.0 - inside)[..., None]
+        self.decal[there] += inside[..., None] * np.float32([*color[::-1], 1.0])
 
     def button(self, at: Point, color: Color, radius_m: float = 0.0055) -> None:
         """A button with its shadow, rim and gloss."""
-        x, z = at
-        self.shade -= 45.0 * blurred(disc((x, z - 0.002), radius_m * 1.35), 0.0015)
-        self.paint(disc(at, radius_m), tuple(0.72 * part for part in color))
-        self.paint(disc((x, z + 0.0006), radius_m * 0.72), color)
+        (x, z), there = at, window([at], 1.35 * radius_m + ROUND_M)
+        self.shade[there] -= 45.0 * blurred(disc((x, z - 0.002), radius_m * 1.35, there), 0.0015)
+        self._paint(disc(at, radius_m, there), tuple(0.72 * part for part in color), there)
+        self._paint(disc((x, z + 0.0006), radius_m * 0.72, there), color, there)
 
     def line(self, points: Iterable[Point], width_m: float) -> np.ndarray:
         """f32 [h,w] 0..1: a soft line."""
@@ -85,32 +96,54 @@ class Canvas:
 
     def dashes(self, lines: list, width_m: float) -> np.ndarray:
         """f32 [h,w] 0..1: soft lines, each a list of points."""
-        plane = np.zeros((HEIGHT_PX, WIDTH_PX), np.uint8)
-        thick = max(1, round(width_m / TEXEL_M))
-        cv2.polylines(plane, [texels(points) for points in lines], False, 255, thick, cv2.LINE_AA, SHIFT)
-        return cv2.GaussianBlur(plane, (3, 3), 0.6).astype(np.float32) / np.float32(255.0)
+        whole = np.zeros((HEIGHT_PX, WIDTH_PX), np.float32)
+        there = window([point for points in lines for point in points], width_m + ROUND_M)
+        whole[there] = soft_lines(lines, width_m, there)
+        return whole
 
 
-def filled(points: Iterable[Point]) -> np.ndarray:
-    """f32 [h,w] 0..1: a polygon."""
-    plane = np.zeros((HEIGHT_PX, WIDTH_PX), np.uint8)
-    cv2.fillPoly(plane, [texels(points)], 255, cv2.LINE_AA, SHIFT)
+def window(points: list[Point], beside_m: float) -> Window:
+    """The part of the sheet that has all points, and so much around them."""
+    place = texels(points).reshape(-1, 2) / 2**SHIFT
+    low, high = place.min(0) - beside_m / TEXEL_M, place.max(0) + beside_m / TEXEL_M
+    (left, top), (right, bottom) = (np.clip(np.rint(end).astype(int), 0, (WIDTH_PX, HEIGHT_PX)) for end in (low, high))
+    return np.s_[top:bottom, left:right]
+
+
+def soft_lines(lines: list, width_m: float, there: Window = ALL) -> np.ndarray:
+    """f32 0..1 of a window: lines, each a list of points."""
+    thick = max(1, round(width_m / TEXEL_M))
+    plane = empty(there)
+    cv2.polylines(plane, [texels(points, there) for points in lines], False, 255, thick, cv2.LINE_AA, SHIFT)
+    return cv2.GaussianBlur(plane, (3, 3), 0.6).astype(np.float32) / np.float32(255.0)
+
+
+def filled(points: Iterable[Point], there: Window = ALL) -> np.ndarray:
+    """f32 0..1 of a window: a polygon."""
+    plane = empty(there)
+    cv2.fillPoly(plane, [texels(points, there)], 255, cv2.LINE_AA, SHIFT)
     return plane.astype(np.float32) / np.float32(255.0)
 
 
-def disc(at: Point, radius_m: float) -> np.ndarray:
-    """f32 [h,w] 0..1."""
-    plane = np.zeros((HEIGHT_PX, WIDTH_PX), np.uint8)
-    place = tuple(int(part) for part in texels([at])[0])
+def disc(at: Point, radius_m: float, there: Window = ALL) -> np.ndarray:
+    """f32 0..1 of a window."""
+    plane = empty(there)
+    place = tuple(int(part) for part in texels([at], there)[0])
     cv2.circle(plane, place, round(radius_m / TEXEL_M * 2**SHIFT), 255, -1, cv2.LINE_AA, SHIFT)
     return plane.astype(np.float32) / np.float32(255.0)
 
 
-def texels(points: Iterable[Point]) -> np.ndarray:
-    """Points in OpenCV's fixed point, int32 [n,2]."""
+def empty(there: Window) -> np.ndarray:
+    """u8 of a window's size."""
+    return np.zeros((there[0].stop - there[0].start, there[1].stop - there[1].start), np.uint8)
+
+
+def texels(points: Iterable[Point], there: Window = ALL) -> np.ndarray:
+    """Points in a window in OpenCV's fixed point, int32 [n,2]."""
     place = np.float64(list(points))
     across, down = (place[:, 0] - X_M[0]) / TEXEL_M - 0.5, (Z_M[1] - place[:, 1]) / TEXEL_M - 0.5
-    return np.rint(np.stack([across, down], 1) * 2**SHIFT).astype(np.int32)
+    fixed = np.rint(np.stack([across, down], 1) * 2**SHIFT).astype(np.int32)
+    return fixed - np.int32([there[1].start, there[0].start]) * 2**SHIFT
 
 
 def blurred(plane: np.ndarray, sigma_m: float) -> np.ndarray:

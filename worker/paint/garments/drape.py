@@ -7,6 +7,7 @@ Called once a garment, by sheets.py. Seeded: the same garment always falls the s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import pi, sin
 
 import cv2
 import numpy as np
@@ -45,7 +46,7 @@ def folds(drape: Drape) -> np.ndarray:
     height = np.zeros((high, wide), np.float32)
     for first, towards, last in _paths(rng, drape.count):
         width_m = drape.width_m * rng.uniform(0.75, 1.5)
-        height += rng.choice((1.0, 1.0, -0.6)) * width_m * _ridge((high, wide), first, towards, last, width_m)
+        _raise(height, rng.choice((1.0, 1.0, -0.6)) * width_m, (first, towards, last), width_m)
     down, across = (cv2.Sobel(height, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((0, 1), (1, 0)))
     slope = 0.9 * down + 0.45 * across
     shade = slope / (float(slope[20:-40].std()) + 1e-9)
@@ -86,16 +87,22 @@ def _paths(rng: np.random.Generator, count: int) -> list[tuple]:
     return paths
 
 
-def _ridge(shape: tuple[int, int], first, towards, last, width_m: float) -> np.ndarray:
-    """f32 [h,w] 0..1: a fold that rises and ebbs away along a curve, and is as wide as its width in the middle."""
+def _raise(height: np.ndarray, by: float, path: tuple, width_m: float) -> None:
+    """Adds a fold that rises and ebbs away along a curve, and is as wide as its width in the middle, to f32 [h,w]."""
+    first, towards, last = path
     t = np.linspace(0.0, 1.0, 28)[:, None]
     place = (1 - t) ** 2 * first + 2 * t * (1 - t) * towards + t**2 * last
     step_m = TEXEL_M * COARSE
     points = np.stack([place[:, 0] - X_M[0], Z_M[1] - place[:, 1]], 1) * (16 / step_m)
-    points = np.rint(points).astype(np.int32)
-    plane = np.zeros(shape, np.uint8)
-    for number, (one, two) in enumerate(zip(points, points[1:], strict=False)):
-        level = round(255 * np.sin(np.pi * (0.12 + 0.85 * number / len(points))))
-        cv2.line(plane, one.tolist(), two.tolist(), level, 2, cv2.LINE_AA, 4)
-    sigma = width_m / step_m
-    return cv2.GaussianBlur(plane, (0, 0), sigma).astype(np.float32) * np.float32(sigma / 255.0)
+    points, sigma = np.rint(points).astype(np.int32), width_m / step_m
+    reach = int(4.0 * sigma) + 3
+    left, top = np.maximum(points.min(0) // 16 - reach, 0)
+    right, bottom = np.maximum(points.max(0) // 16 + reach, 0)
+    part = height[top:bottom, left:right]
+    if not part.size:
+        return
+    plane, points = np.zeros(part.shape, np.uint8), points - np.int32([left, top]) * 16
+    for number, (one, two) in enumerate(zip(points.tolist(), points[1:].tolist(), strict=False)):
+        level = round(255 * sin(pi * (0.12 + 0.85 * number / len(points))))
+        cv2.line(plane, one, two, level, 2, cv2.LINE_AA, 4)
+    part += cv2.GaussianBlur(plane, (0, 0), sigma).astype(np.float32) * np.float32(by * sigma / 255.0)

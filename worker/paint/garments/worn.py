@@ -16,7 +16,7 @@ from mirage_lsd.worker.paint.detail.base_layer import SKIN_SHADE
 from mirage_lsd.worker.paint.detail.fine import FinePicture
 from mirage_lsd.worker.paint.dye import Dyes
 from mirage_lsd.worker.paint.garments.canvas import X_M, Z_M
-from mirage_lsd.worker.paint.garments.sheets import DRAWINGS, EVEN, STEPS, Sheet, sheet
+from mirage_lsd.worker.paint.garments.sheets import DRAWINGS, EVEN, STEPS, Sheet, begin, sheet
 from mirage_lsd.worker.paint.layer_maps import Drawn
 
 SIZE_EVERY_FRAMES = 16
@@ -88,6 +88,12 @@ class Wardrobe:
                 self._pixel_m = now
         self._frames += 1
         return self._pixel_m
+
+
+def prepare(dyes: Dyes) -> None:
+    """Has the garment of a look drawn in the meantime."""
+    if dyes.upper is not None:
+        begin(dyes.garment, _luma(dyes))
 
 
 def _luma(dyes: Dyes) -> float:
@@ -167,12 +173,15 @@ def _painted(planes: list[np.ndarray], color: np.ndarray, share: np.ndarray) -> 
         plane += np.float32(level) * share
 
 
-def lay_on(color: list[np.ndarray], decal: np.ndarray, lit: np.ndarray, sheen: float) -> None:
-    """Puts sheen and a decal u8 [H,W,4] on colours, three planes u8 [H,W] BGR, in light f32 [H,W], in place."""
-    if sheen:
-        shine = np.multiply(lit - np.float32(1.0), np.float32(sheen))
-        for plane in color:
-            cv2.add(plane, shine, dst=plane, dtype=cv2.CV_8U)
+def shine_on(color: list[np.ndarray], lit: np.ndarray, sheen: float) -> None:
+    """Puts sheen on colours, three planes u8 [H,W] BGR, in light f32 [H,W], in place."""
+    shine = np.multiply(lit - np.float32(1.0), np.float32(sheen))
+    for plane in color:
+        cv2.add(plane, shine, dst=plane, dtype=cv2.CV_8U)
+
+
+def lay_on(color: list[np.ndarray], decal: np.ndarray, lit: np.ndarray) -> None:
+    """Puts a decal u8 [H,W,4] on colours, three planes u8 [H,W] BGR, in light f32 [H,W], in place."""
     *inks, alpha = cv2.split(decal)
     rest = cv2.bitwise_not(alpha)
     for plane, ink in zip(color, inks, strict=True):

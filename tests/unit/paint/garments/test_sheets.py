@@ -2,12 +2,16 @@
 """Each garment's drawing: another for every word, and everything where tailors put it."""
 
 import itertools
+import threading
 
 import numpy as np
 import pytest
 
 from mirage_lsd.shared.vocabulary import UPPERS
-from mirage_lsd.worker.paint.garments.canvas import TEXEL_M, X_M, Z_M
+from mirage_lsd.worker.models.conditions import parse_conditions
+from mirage_lsd.worker.paint.dye import dyes_for
+from mirage_lsd.worker.paint.garments import sheets, worn
+from mirage_lsd.worker.paint.garments.canvas import TEXEL_M, X_M, Z_M, Canvas, filled, soft_lines
 from mirage_lsd.worker.paint.garments.sheets import DRAWINGS, EVEN, LEVELS, level_of, sheet
 
 MIDDLING = 0.4
@@ -91,3 +95,32 @@ def test_folds_are_strong_enough_to_see_and_darken_nothing_on_the_whole():
     for word in DRAWINGS:
         folds = part(sheet(word, MIDDLING, TEXEL_M).plain, (-0.13, 0.13), (0.1, 0.48))[..., 1].astype(float) - EVEN
         assert 8 < folds.std() < 36 and abs(folds.mean()) < 6
+
+
+def test_a_look_is_drawn_once_and_by_no_thread_that_has_frames_to_show(monkeypatch):
+    drawing, threads, began, go = DRAWINGS["hoodie"], [], threading.Event(), threading.Event()
+
+    def drawn(canvas):
+        threads.append(threading.current_thread().name)
+        began.set()
+        assert go.wait(10)
+        drawing(canvas)
+
+    monkeypatch.setitem(DRAWINGS, "hoodie", drawn)
+    for kept in (sheets._drawn, sheets._reduced):
+        kept.cache_clear()
+    worn.prepare(dyes_for(parse_conditions("green hoodie")))  # returns although nothing is drawn yet
+    assert began.wait(10)
+    go.set()
+    dyes = dyes_for(parse_conditions("green hoodie"))
+    assert sheet("hoodie", worn._luma(dyes), TEXEL_M).plain.any() and sheet("hoodie", worn._luma(dyes), 0.004)
+    assert threads == ["mirage-lsd-drawing_0"]
+    worn.prepare(dyes_for(parse_conditions("blond hair")))
+
+
+def test_what_is_drawn_in_windows_is_as_on_the_whole_sheet():
+    canvas = Canvas(MIDDLING)
+    panel = canvas.panel([(0.05, 0.395), (0.36, 0.395), (0.30, -0.15)], 1.0)
+    assert np.array_equal(panel, filled([(0.05, 0.395), (0.36, 0.395), (0.30, -0.15)]))
+    line = [(-0.36, 0.1), (0.1, 0.62)]
+    assert np.abs(canvas.line(line, 0.006) - soft_lines([line], 0.006)).max() < 1e-6

@@ -23,6 +23,7 @@ BARE, SKIN_COLOURED = 0.3, 0.4  # likeness to skin; share of such pixels from wh
 AROUND = np.ones((9, 9), np.uint8)  # so near hands, faces and bare skin nothing is learnt of cloth
 MATTE_RADIUS_PX, MATTE_EPS = 6, 5e-4
 MATTE_STEEP = 2.5
+QUICK_FRAMES, EVERY_FRAMES = 30, 2  # so many frames all are learnt from, later every other one
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,18 @@ class Voters:
     """Keeps the colours of the person of one stream. Not thread-safe."""
 
     def __init__(self) -> None:
-        self.colours = PersonColours()
+        self.colours, self._frames = PersonColours(), 0
 
     def reset(self) -> None:
         """Another scene."""
         self.colours.reset()
+        self._frames = 0
 
     def observe(self, seen: Sighted, covered: np.ndarray) -> None:
         """Learns whose colours are whose; covered bool [h,w]: where the nets put cloth."""
+        self._frames += 1
+        if self._frames > QUICK_FRAMES and self._frames % EVERY_FRAMES:
+            return
         elsewhere = (cv2.dilate(seen.body.occupied, AROUND) == 0) & (seen.person > SURELY_SOMEBODY)
         skin = (self.colours.skin.likeness(seen.picture.lab) > BARE).astype(np.uint8)
         bare = cv2.dilate(skin, AROUND) > 0
