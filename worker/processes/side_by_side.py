@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 
@@ -22,6 +22,12 @@ def in_parallel(tasks: list[Callable[[], Any]]) -> list[Any]:
     results: list[Any] = [None] * len(tasks)
     results[::2], results[1::2] = own, theirs
     return results
+
+
+def in_bands(rows: int, work: Callable[[slice], Any]) -> None:
+    """Calls `work` with each half of so many rows."""
+    middle = rows // 2
+    in_parallel([partial(work, slice(0, middle)), partial(work, slice(middle, rows))])
 
 
 def done(task: Callable[[], Any], begun: Future) -> Any:

@@ -24,7 +24,7 @@ from mirage_lsd.worker.processes.side_by_side import beside, in_parallel
 
 BARE_TRUST = 0.4  # of the light of what lay there, skin that is painted over cloth takes so much
 OUTLINE = np.ones((7, 7), np.uint8)
-GREY_EVERY_FRAMES = 2  # it changes slowly
+GREY_QUICK_FRAMES, GREY_EVERY_FRAMES = 30, 2  # so many frames each is looked at, later every other one
 
 
 class Finisher:
@@ -44,6 +44,7 @@ class Finisher:
         self._steadied.reset()
         self._wardrobe.reset()
         self._grey = None
+        self._frames = 0
 
     def __call__(
         self,
@@ -87,7 +88,7 @@ class Finisher:
         """f32 [1,5] for cv2.transform of BGRA: the grey in which what is covered differs most from what is beside it,
         slowly changing."""
         self._frames += 1
-        looks = self._grey is None or self._frames % GREY_EVERY_FRAMES == 0
+        looks = self._frames < GREY_QUICK_FRAMES or self._frames % GREY_EVERY_FRAMES == 0
         now = telling_grey(bgr, covered) if looks else None
         if now is not None:
             self._grey = now if self._grey is None else self._grey + SLOWLY * (now - self._grey)
