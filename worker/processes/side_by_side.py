@@ -11,6 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import Any
 
+BAND_ROWS = 128
+
 
 def in_parallel(tasks: list[Callable[[], Any]]) -> list[Any]:
     """Each task's result; every other one runs on the calling thread."""
@@ -25,9 +27,8 @@ def in_parallel(tasks: list[Callable[[], Any]]) -> list[Any]:
 
 
 def in_bands(rows: int, work: Callable[[slice], Any]) -> None:
-    """Calls `work` with each half of so many rows."""
-    middle = rows // 2
-    in_parallel([partial(work, slice(0, middle)), partial(work, slice(middle, rows))])
+    """Calls `work` with so many rows, a few at a time, which fit a core's cache."""
+    in_parallel([partial(work, slice(top, min(top + BAND_ROWS, rows))) for top in range(0, rows, BAND_ROWS)])
 
 
 def done(task: Callable[[], Any], begun: Future) -> Any:
