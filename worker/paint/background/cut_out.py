@@ -13,6 +13,7 @@ import numpy as np
 
 from mirage_lsd.worker.paint.background.matte import reduced_px
 from mirage_lsd.worker.processes.side_by_side import in_bands
+from mirage_lsd.worker.tracking.reduced import reduced
 
 SMALL_PX = 320  # long side at which the colours beside an edge are looked at
 AROUND_PX = (7, 7)  # there: from so far they are taken
@@ -80,8 +81,8 @@ def take_place_out(picture: np.ndarray, matte: np.ndarray, strength: float) -> N
 def _person_over_place(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
     """f32 [h,w,3], small: how much brighter the person is around than the place, 0 where one of them is not near."""
     size_px = reduced_px(picture.shape[1], picture.shape[0], SMALL_PX)
-    small = cv2.resize(picture, size_px, interpolation=cv2.INTER_AREA)[..., :3].astype(np.float32)
-    person = cv2.resize(matte, size_px, interpolation=cv2.INTER_AREA).astype(np.float32) * np.float32(1 / 255)
+    small = reduced(picture, size_px)[..., :3].astype(np.float32)
+    person = reduced(matte, size_px).astype(np.float32) * np.float32(1 / 255)
     (ours, near), (theirs, far) = (_mean_of(small, np.clip((share - SURE) * (1.0 / (1.0 - SURE)), 0.0, 1.0))
                                    for share in (person, 1.0 - person))
     ours -= theirs

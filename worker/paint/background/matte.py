@@ -16,6 +16,7 @@ import numpy as np
 from mirage_lsd.worker.paint.guided import guided_coefficients
 from mirage_lsd.worker.paint.layer_maps import SCENE, LayerMaps
 from mirage_lsd.worker.processes.side_by_side import in_bands, in_parallel
+from mirage_lsd.worker.tracking.reduced import reduced
 
 GUIDE_PX = 640  # long side at which the filter is worked out
 RADIUS_PX, EPS = 4, 1e-3  # of it; a step of some 8 of 255 counts as an edge
@@ -70,7 +71,7 @@ class Matte:
         """frame u8 [H,W,4] BGRA; person f32 [h,w] 0..1: the segmenter's; edited: whether the look changes the person's
         outline -> u8 [H,W], 255 is the person."""
         size_px = reduced_px(frame.shape[1], frame.shape[0], GUIDE_PX)
-        small = cv2.resize(frame, size_px, interpolation=cv2.INTER_AREA)
+        small = reduced(frame, size_px)
         kept = kept_share(maps)
         body = known_person(person, kept)
         weight = LAYER_SHARE_EDITED if edited else LAYER_SHARE
