@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
+
+BAND_ROWS = 128
 
 
 def in_parallel(tasks: list[Callable[[], Any]]) -> list[Any]:
@@ -22,6 +24,11 @@ def in_parallel(tasks: list[Callable[[], Any]]) -> list[Any]:
     results: list[Any] = [None] * len(tasks)
     results[::2], results[1::2] = own, theirs
     return results
+
+
+def in_bands(rows: int, work: Callable[[slice], Any]) -> None:
+    """Calls `work` with so many rows, a few at a time, which fit a core's cache."""
+    in_parallel([partial(work, slice(top, min(top + BAND_ROWS, rows))) for top in range(0, rows, BAND_ROWS)])
 
 
 def done(task: Callable[[], Any], begun: Future) -> Any:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from mirage_lsd.worker.paint.background.matte import reduced_px
+from mirage_lsd.worker.tracking.reduced import reduced
 
 BLUR_PX = 288  # long side at which it is worked out
 RADIUS_PX = 6.0  # of the disc there, at full strength
@@ -27,8 +28,8 @@ def blurred_place(source: np.ndarray, matte: np.ndarray, person: np.ndarray, str
     in the source; strength 0..1 scales the disc -> u8 [H,W,4] BGRA, opaque."""
     height_px, width_px = matte.shape
     size_px = reduced_px(width_px, height_px, BLUR_PX)
-    small = cv2.resize(source, size_px, interpolation=cv2.INTER_AREA)[..., :3]
-    seen = cv2.resize(matte, size_px, interpolation=cv2.INTER_AREA).astype(np.float32) * np.float32(1 / 255)
+    small = reduced(source, size_px)[..., :3]
+    seen = reduced(matte, size_px).astype(np.float32) * np.float32(1 / 255)
     hidden = cv2.dilate(np.maximum(seen, cv2.resize(person, size_px, interpolation=cv2.INTER_LINEAR)), MARGIN)
     share = np.clip(1.0 - SURE * hidden, 0.0, 1.0)
     light = cv2.multiply(cv2.LUT(small, LIGHT), cv2.merge([share] * 3))

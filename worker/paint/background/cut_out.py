@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 
 from mirage_lsd.worker.paint.background.matte import reduced_px
+from mirage_lsd.worker.processes.side_by_side import in_bands
+from mirage_lsd.worker.tracking.reduced import reduced
 
 SMALL_PX = 320  # long side at which the colours beside an edge are looked at
 AROUND_PX = (7, 7)  # there: from so far they are taken
@@ -26,12 +28,17 @@ def cut_out(picture: np.ndarray, matte: np.ndarray, strength: float) -> np.ndarr
     if strength <= 0.0:
         return picture
     take_place_out(picture, matte, strength)
-    if strength >= 1.0:
-        far = cv2.compare(cv2.dilate(matte, RIM), 0, cv2.CMP_EQ)
-        cv2.copyTo(np.zeros_like(picture), far, picture)
-    alpha = cv2.LUT(matte, _seen(strength))
-    own = cv2.extractChannel(picture, 3)
-    return cv2.insertChannel(cv2.multiply(own, alpha, scale=1.0 / 255.0), picture, 3)
+    near, seen = cv2.dilate(matte, RIM) if strength >= 1.0 else None, _seen(strength)
+
+    def band(rows: slice) -> None:
+        part = picture[rows]
+        if near is not None:
+            cv2.copyTo(np.zeros_like(part), cv2.compare(near[rows], 0, cv2.CMP_EQ), part)
+        own = cv2.multiply(cv2.extractChannel(part, 3), cv2.LUT(matte[rows], seen), scale=1.0 / 255.0)
+        cv2.insertChannel(own, part, 3)
+
+    in_bands(len(picture), band)
+    return picture
 
 
 def put_before(picture: np.ndarray, matte: np.ndarray, place: np.ndarray, strength: float) -> np.ndarray:
@@ -40,10 +47,16 @@ def put_before(picture: np.ndarray, matte: np.ndarray, place: np.ndarray, streng
     if strength <= 0.0:
         return picture
     take_place_out(picture, matte, strength)
-    alpha = cv2.extractChannel(picture, 3)
     seen = _seen(strength).astype(np.float32) * np.float32(1 / 255)
-    cv2.blendLinear(picture, place, cv2.LUT(matte, seen), cv2.LUT(matte, 1.0 - seen), dst=picture)
-    return cv2.insertChannel(alpha, picture, 3)
+
+    def band(rows: slice) -> None:
+        part, shown = picture[rows], matte[rows]
+        alpha = cv2.extractChannel(part, 3)
+        cv2.blendLinear(part, place[rows], cv2.LUT(shown, seen), cv2.LUT(shown, 1.0 - seen), dst=part)
+        cv2.insertChannel(alpha, part, 3)
+
+    in_bands(len(picture), band)
+    return picture
 
 
 def take_place_out(picture: np.ndarray, matte: np.ndarray, strength: float) -> None:
@@ -68,8 +81,8 @@ def take_place_out(picture: np.ndarray, matte: np.ndarray, strength: float) -> N
 def _person_over_place(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
     """f32 [h,w,3], small: how much brighter the person is around than the place, 0 where one of them is not near."""
     size_px = reduced_px(picture.shape[1], picture.shape[0], SMALL_PX)
-    small = cv2.resize(picture, size_px, interpolation=cv2.INTER_AREA)[..., :3].astype(np.float32)
-    person = cv2.resize(matte, size_px, interpolation=cv2.INTER_AREA).astype(np.float32) * np.float32(1 / 255)
+    small = reduced(picture, size_px)[..., :3].astype(np.float32)
+    person = reduced(matte, size_px).astype(np.float32) * np.float32(1 / 255)
     (ours, near), (theirs, far) = (_mean_of(small, np.clip((share - SURE) * (1.0 / (1.0 - SURE)), 0.0, 1.0))
                                    for share in (person, 1.0 - person))
     ours -= theirs

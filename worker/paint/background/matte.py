@@ -8,11 +8,15 @@ full-size source's edges. Invariants: pixels that stay the same do not flicker; 
 """
 from __future__ import annotations
 
+from functools import partial
+
 import cv2
 import numpy as np
 
 from mirage_lsd.worker.paint.guided import guided_coefficients
 from mirage_lsd.worker.paint.layer_maps import SCENE, LayerMaps
+from mirage_lsd.worker.processes.side_by_side import in_bands, in_parallel
+from mirage_lsd.worker.tracking.reduced import reduced
 
 GUIDE_PX = 640  # long side at which the filter is worked out
 RADIUS_PX, EPS = 4, 1e-3  # of it; a step of some 8 of 255 counts as an edge
@@ -67,7 +71,7 @@ class Matte:
         """frame u8 [H,W,4] BGRA; person f32 [h,w] 0..1: the segmenter's; edited: whether the look changes the person's
         outline -> u8 [H,W], 255 is the person."""
         size_px = reduced_px(frame.shape[1], frame.shape[0], GUIDE_PX)
-        small = cv2.resize(frame, size_px, interpolation=cv2.INTER_AREA)
+        small = reduced(frame, size_px)
         kept = kept_share(maps)
         body = known_person(person, kept)
         weight = LAYER_SHARE_EDITED if edited else LAYER_SHARE
@@ -79,7 +83,7 @@ class Matte:
         slope, offset = guided_coefficients(guide, moved_to_edges(guide, plane), RADIUS_PX, EPS)
         if edited:
             slope, offset = _where_nothing_guides(slope, offset, plane, cv2.resize(body - kept, size_px))
-        return applied(slope, offset, cv2.transform(frame, tells_apart))
+        return applied(slope, offset, weighed(frame, tells_apart))
 
     def _telling(self, small: np.ndarray, plane: np.ndarray) -> np.ndarray:
         """f32 [1,5] for cv2.transform of BGRA: the grey in which person and place differ most, slowly changing."""
@@ -117,6 +121,19 @@ def as_transform(weights: np.ndarray) -> np.ndarray:
     return np.float32([[*weights, 0.0, -255.0 * np.minimum(weights, 0.0).sum()]])
 
 
+def weighed(picture: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """cv2.transform of a large u8 [H,W,4] by f32 [1,5] to u8 [H,W], on two threads."""
+    grey, (blue, green, red, _, more) = np.empty(picture.shape[:2], np.uint8), map(float, weights[0])
+
+    def band(rows: slice) -> None:
+        planes = cv2.split(picture[rows])
+        two = cv2.addWeighted(planes[0], blue, planes[1], green, more, dtype=cv2.CV_32F)
+        cv2.add(two, np.multiply(planes[2], np.float32(red)), dst=grey[rows], dtype=cv2.CV_8U)
+
+    in_bands(len(picture), band)
+    return grey
+
+
 def reduced_px(width_px: int, height_px: int, long_px: int) -> tuple[int, int]:
     """(width, height) of a picture whose long side is at most this."""
     scale = min(1.0, long_px / max(width_px, height_px))
@@ -135,12 +152,19 @@ def moved_to_edges(guide: np.ndarray, plane: np.ndarray) -> np.ndarray:
 
 def applied(slope: np.ndarray, offset: np.ndarray, grey: np.ndarray) -> np.ndarray:
     """Coefficients f32 [h,w] on the full-size grey u8 [H,W], made steeper -> u8 [H,W]."""
-    size_px = grey.shape[1::-1]
-    slope = cv2.resize(slope * np.float32(STEEPNESS), size_px, interpolation=cv2.INTER_LINEAR)
     offset = (offset - np.float32(0.5)) * np.float32(255 * STEEPNESS) + np.float32(127.5)
-    offset = cv2.resize(offset, size_px, interpolation=cv2.INTER_LINEAR)
-    cv2.multiply(slope, grey, dst=slope, dtype=cv2.CV_32F)
-    return cv2.GaussianBlur(cv2.add(slope, offset, dtype=cv2.CV_8U), SOFTEST_PX, 0)
+    slope, offset = in_parallel([
+        partial(cv2.resize, plane, grey.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        for plane in (slope * np.float32(STEEPNESS), offset)
+    ])  # fmt: skip
+    matte = np.empty_like(grey)
+
+    def band(rows: slice) -> None:
+        cv2.multiply(slope[rows], grey[rows], dst=slope[rows], dtype=cv2.CV_32F)
+        cv2.add(slope[rows], offset[rows], dst=matte[rows], dtype=cv2.CV_8U)
+
+    in_bands(len(grey), band)
+    return cv2.GaussianBlur(matte, SOFTEST_PX, 0)
 
 
 def _where_nothing_guides(slope: np.ndarray, offset: np.ndarray, plane: np.ndarray,

@@ -7,6 +7,7 @@ Owned by the refine stage, one a stream, on the worker's loop thread. Invariant:
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from functools import partial
 
 import cv2
@@ -26,7 +27,7 @@ BARE_TRUST = 0.4  # of the light of what lay there, skin that is painted over cl
 # Coverage, logarithm's mean, trust, three colours (0..510), three shares: differences that are trembling.
 ALIKE = (0.35, 0.15, 0.4, 40.0, 40.0, 40.0, 0.35, 0.35, 0.35)
 OUTLINE = np.ones((7, 7), np.uint8)
-GREY_EVERY_FRAMES = 2  # it changes slowly
+GREY_QUICK_FRAMES, GREY_EVERY_FRAMES = 30, 2  # so many frames each is looked at, later every other one
 
 
 class Finisher:
@@ -35,6 +36,7 @@ class Finisher:
     def __init__(self) -> None:
         self._steadied, self._wardrobe = Steadied(), Wardrobe()
         self._grey: np.ndarray | None = None
+        self._looked_up: Future | None = None
         self._frames = 0
 
     def changed(self) -> None:
@@ -46,6 +48,12 @@ class Finisher:
         self._steadied.reset()
         self._wardrobe.reset()
         self._grey = None
+        self._frames = 0
+
+    def begin(self, picture: FinePicture, maps: LayerMaps, dyes: Dyes) -> None:
+        """Looks the garment's drawing up on another thread, for the call that follows; maps at the working size."""
+        upper = maps.shares[UPPER]
+        self._looked_up = beside(lambda: self._wardrobe.looked_up(picture, maps.surface, dyes, picture.cut(upper)))
 
     def begin_look(self) -> None:
         """The last frame's maps are not the next one's."""
@@ -61,15 +69,14 @@ class Finisher:
         dyes: Dyes,
         skin_bgr: np.ndarray | None,
     ) -> LayerMaps:
-        """matte f32 [h,w] 0..1: the person; surface f32 [h',w',2]; skin_bgr f32 [3] 0..255, None where unknown. Changes
-        the layer."""
+        """After `begin`. matte f32 [h,w] 0..1: the person; surface f32 [h',w',2]; skin_bgr f32 [3] 0..255, None where
+        unknown. Changes the layer."""
         whole, upper = _Whole(picture), layer.shares[UPPER]
         total = np.clip(layer.covered + layer.shown, 0.0, 1.0)
-        looked_up = beside(partial(self._wardrobe.looked_up, picture, surface, dyes, upper))
         rim = beside(lambda: Rim(*map(whole, coverage.rim_of(picture.bgr, matte))))
         mean, trust = folds.light_maps(picture.grey, layer.covered, face_px)
         trust = _trusted(trust, layer, matte)
-        drawn = self._wardrobe(looked_up.result(), dyes, layer.planes, upper, layer.covered, trust, skin_bgr)
+        drawn = self._wardrobe(self._looked_up.result(), dyes, layer.planes, upper, layer.covered, trust, skin_bgr)
         held = self._steadied(picture, [total, mean, trust, *layer.planes, *layer.shares[:SCENE]], ALIKE)
         (total, mean, trust), planes = held[:3], held[3:6]
         shares = [*held[6:], layer.shown / np.maximum(total, 1e-3)]
@@ -93,7 +100,7 @@ class Finisher:
         """f32 [1,5] for cv2.transform of BGRA: the grey in which what is covered differs most from what is beside it,
         slowly changing."""
         self._frames += 1
-        looks = self._grey is None or self._frames % GREY_EVERY_FRAMES == 0
+        looks = self._frames < GREY_QUICK_FRAMES or self._frames % GREY_EVERY_FRAMES == 0
         now = telling_grey(bgr, covered) if looks else None
         if now is not None:
             self._grey = now if self._grey is None else self._grey + SLOWLY * (now - self._grey)

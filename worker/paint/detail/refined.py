@@ -21,7 +21,7 @@ from mirage_lsd.worker.paint.detail.hanging.in_front import InFront
 from mirage_lsd.worker.paint.detail.hem import Hem
 from mirage_lsd.worker.paint.detail.seen import kept
 from mirage_lsd.worker.paint.detail.seen.sighted import FACE, Sighted, sighted
-from mirage_lsd.worker.paint.detail.seen.votes import SURE, Voters, Votes
+from mirage_lsd.worker.paint.detail.seen.votes import SURE, Voters, Votes, matte_of
 from mirage_lsd.worker.paint.dye import Dyes
 from mirage_lsd.worker.paint.layer_maps import HAIR, LOWER, SCENE, UPPER, LayerMaps
 from mirage_lsd.worker.processes.side_by_side import beside, done
@@ -73,10 +73,12 @@ class Refiner:
         half = beside(partial(plain, maps, grey, alpha, encoded.person_mask[0, 0], face, there))
         picture = fine_picture(source, box)
         seen = sighted(picture, encoded, maps.surface, sight, chosen)
+        matte = beside(partial(matte_of, seen))
+        self._finisher.begin(picture, maps, dyes)
         self._voters.observe(seen, picture.cut(alpha * (1.0 - maps.shares[SCENE])) > SURE)
         skin_bgr = self._voters.colours.skin.bgr
         layer = box_layer(half.result(), picture, skin_bgr, dyes.open)
-        votes = self._voters.votes(seen)
+        votes = self._voters.votes(seen, matte.result())
         lanyard = beside(partial(self._front.lanyard, picture, seen.body))
         found = partial(_hands_and_hair, seen, votes)
         hands_and_hair = beside(found)

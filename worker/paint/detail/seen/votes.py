@@ -8,7 +8,6 @@ Owned by the refine stage, one a stream, on the worker's loop thread. Invariant:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import cv2
 import numpy as np
@@ -16,7 +15,6 @@ import numpy as np
 from mirage_lsd.worker.paint.detail.seen.colours import PersonColours
 from mirage_lsd.worker.paint.detail.seen.sighted import Sighted
 from mirage_lsd.worker.paint.guided import guided
-from mirage_lsd.worker.processes.side_by_side import in_parallel
 
 SURE, SURELY_SOMEBODY = 0.7, 0.8
 BARE, SKIN_COLOURED = 0.3, 0.4  # likeness to skin; share of such pixels from which on cloth is skin-coloured
@@ -69,12 +67,14 @@ class Voters:
         sure = {name: where.astype(np.uint8) for name, where in there.items()}
         self.colours.observe(seen.picture.lab, seen.places, seen.body.inner, sure)
 
-    def votes(self, seen: Sighted) -> Votes:
-        """Of every pixel in the box."""
-        skin, cloth, hair, person = in_parallel([
-            partial(self.colours.skin.likeness, seen.picture.lab),
-            partial(self.colours.cloth.frequency, seen.places),
-            partial(self.colours.hair.frequency, seen.places),
-            partial(guided, seen.picture.grey, seen.person, MATTE_RADIUS_PX, MATTE_EPS),
-        ])  # fmt: skip
-        return Votes(skin, cloth, hair, np.clip(MATTE_STEEP * person - 0.5, 0.0, 1.0))
+    def votes(self, seen: Sighted, matte: np.ndarray) -> Votes:
+        """Of every pixel in the box; matte: see `matte_of`."""
+        colours = self.colours
+        cloth, hair = (table.frequency(seen.places) for table in (colours.cloth, colours.hair))
+        return Votes(colours.skin.likeness(seen.picture.lab), cloth, hair, matte)
+
+
+def matte_of(seen: Sighted) -> np.ndarray:
+    """f32 [h,w] 0..1: the person, along the picture's own edges."""
+    person = guided(seen.picture.grey, seen.person, MATTE_RADIUS_PX, MATTE_EPS)
+    return np.clip(MATTE_STEEP * person - 0.5, 0.0, 1.0)
