@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirage_lsd.worker.paint.detail.fine import FinePicture, fine_picture
+from mirage_lsd.worker.paint.detail.fine import FinePicture, box_around, fine_picture, fine_size_px
 from mirage_lsd.worker.paint.detail.seen.kept import CHIN, FACE_LENGTH, OVAL
 from mirage_lsd.worker.tracking.eyes.sight import FACE_POINTS, Face, Hand
 
@@ -35,10 +35,16 @@ def hand_at(x_px: float, y_px: float, length_px: float, held_frames: int = 0) ->
 
 def fine_of(bgr: np.ndarray) -> FinePicture:
     """The whole of u8 [h,w,3] as a fine picture."""
-    return fine_picture(np.dstack([bgr, np.full(bgr.shape[:2], 255, np.uint8)]), np.ones(bgr.shape[:2], bool))
+    return fine_around(np.dstack([bgr, np.full(bgr.shape[:2], 255, np.uint8)]), np.ones(bgr.shape[:2], bool))
 
 
 def noisy(bgr: np.ndarray, levels: float = 1.5, seed: int = 1) -> np.ndarray:
     """u8 [h,w,3] with a camera's noise."""
     noise = np.random.default_rng(seed).normal(0.0, levels, bgr.shape)
     return np.clip(bgr + noise, 0, 255).astype(np.uint8)
+
+
+def fine_around(source: np.ndarray, shown: np.ndarray) -> FinePicture | None:
+    """The fine picture of a source u8 [H,W,4] around what is shown, bool [h,w]; None where nothing is."""
+    box = box_around(shown, fine_size_px(source.shape[1], source.shape[0]))
+    return None if box is None else fine_picture(source, box)

@@ -55,10 +55,6 @@ class Finisher:
         upper = maps.shares[UPPER]
         self._looked_up = beside(lambda: self._wardrobe.looked_up(picture, maps.surface, dyes, picture.cut(upper)))
 
-    def begin_look(self) -> None:
-        """The last frame's maps are not the next one's."""
-        self._steadied.reset()
-
     def __call__(
         self,
         picture: FinePicture,

@@ -6,8 +6,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from drawn_sight import fine_around
 
-from mirage_lsd.worker.paint.detail.fine import AROUND_PX, STEP_PX, box_around, fine_picture, fine_size_px, scaled_box
+from mirage_lsd.worker.paint.detail.fine import AROUND_PX, STEP_PX, box_around, fine_size_px, scaled_box
 
 SIZES = [(1920, 1080), (640, 360), (641, 359), (90, 60), (360, 640), (1079, 1917)]
 
@@ -33,13 +34,13 @@ def test_it_is_a_whole_fraction_of_the_source(size_px, fine_px):
     assert fine_size_px(*size_px) == fine_px
 
 
-def test_a_small_source_is_its_own_fine_picture():
+def test_a_small_source_is_its_own_fine_around():
     source = source_of((640, 360))
-    picture = fine_picture(source, np.ones((6, 8), bool))
+    picture = fine_around(source, np.ones((6, 8), bool))
     assert picture.size_px == (640, 360) and picture.box == (0, 0, 640, 360) and picture.scale == 1.0
     assert np.array_equal(picture.bgr, source[..., :3])
     shown = shown_in_the_middle((320, 192))
-    part = fine_picture(source, shown)
+    part = fine_around(source, shown)
     x0, y0, x1, y1 = part.box
     assert np.array_equal(part.bgr, source[y0:y1, x0:x1, :3])
 
@@ -55,13 +56,13 @@ def test_the_box_holds_what_is_shown_with_room_around_it(size_px):
 
 def test_nothing_shown_is_no_picture():
     assert box_around(np.zeros((192, 320), bool), (640, 360)) is None
-    assert fine_picture(source_of((640, 360)), np.zeros((192, 320), bool)) is None
+    assert fine_around(source_of((640, 360)), np.zeros((192, 320), bool)) is None
 
 
 @pytest.mark.parametrize("size_px", SIZES)
 def test_the_picture_of_any_shape_is_the_sources_own_made_smaller(size_px):
     source = source_of(size_px)
-    picture = fine_picture(source, shown_in_the_middle((320, 192)))
+    picture = fine_around(source, shown_in_the_middle((320, 192)))
     x0, y0, x1, y1 = picture.box
     assert picture.bgr.shape == (y1 - y0, x1 - x0, 3) == (*picture.grey.shape, 3) == picture.lab.shape
     whole = cv2.resize(source, picture.size_px, interpolation=cv2.INTER_AREA)[y0:y1, x0:x1, :3]
@@ -82,6 +83,6 @@ def test_a_plane_in_the_box_is_the_whole_plane_scaled_and_cut(size_px, plane_px)
 def test_points_of_the_source_are_where_they_show():
     source = np.zeros((1080, 1920, 4), np.uint8)
     cv2.rectangle(source, (898, 598), (902, 602), (255, 255, 255, 255), cv2.FILLED)
-    picture = fine_picture(source, shown_in_the_middle((320, 192)) | (np.arange(320) > 100))
+    picture = fine_around(source, shown_in_the_middle((320, 192)) | (np.arange(320) > 100))
     x, y = picture.points(np.float32([[900, 600]]))[0]
     assert picture.grey[round(y), round(x)] > 0.5 and picture.grey.sum() < 5
