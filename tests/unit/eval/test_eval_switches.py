@@ -127,9 +127,12 @@ def test_the_plain_upscaler_hands_the_layer_through():
 
 def test_the_runtime_plays_a_film_on_the_host(pool, monkeypatch):
     from mirage_lsd.shared.messages.settings import StreamSettings
+    from mirage_lsd.worker.paint.detail.refined import Refiner
     from mirage_lsd.worker.tracking.person_memory import PersonMemory
 
-    # What is held of the source is no part of the model's memory, and no switch turns it off.
+    # What is held of the source is no part of the model's memory, and no switch turns it off; nor is what the source
+    # knows of its people, of whom there are none in this one.
+    monkeypatch.setattr(Refiner, "__call__", lambda self, source, working, maps, *others: maps)
     monkeypatch.setattr(PersonMemory, "__call__", lambda self, mask, picture, motion: mask)
     monkeypatch.setattr(PersonMemory, "observe", lambda self, mask, background: None)
 

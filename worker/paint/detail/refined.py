@@ -29,6 +29,7 @@ from mirage_lsd.worker.stages.base import Encoded
 from mirage_lsd.worker.tracking.eyes.sight import Sight
 
 SHOWN = 1.0 / 512
+DRESSED = 0.35  # share of the old garment
 TORSO_M = 0.15  # of the body's surface from its middle: beyond are arms
 HAIR_REACH = 0.15  # face widths that strands may be away from where the parsing sees hair
 FACE_UNKNOWN_PX = 40.0
@@ -101,6 +102,8 @@ class Refiner:
             clothed = np.maximum(seen.clothed, matte) - seen.hair * np.clip(2.0 * votes.hair, 0.0, 1.0)
             rest = coverage.old_cloth(layer.covered, votes.cloth * above, clothed, votes.skin, seen.body) * matte
             bare = votes.cloth * (1.0 - votes.skin) * (seen.torso < TORSO_M) * layer.undyed
+            if _dressed(layer, seen) < DRESSED:
+                rest *= 0.0  # the nets put nothing on: no rest of the old cloth is theirs to take along
             _take_for_cloth(layer, (rest > layer.covered) | (bare > 0.2))
             layer.covered = coverage.closed(np.maximum(layer.covered, rest), seen.body.face_px)
         outside = np.clip(layer.shares[LOWER] + layer.shares[HAIR], 0.0, 1.0)
@@ -110,6 +113,11 @@ class Refiner:
         """f32 [h,w] 0..1: what hangs or is held before the cloth."""
         odd = (1.0 - votes.cloth) * (1.0 - votes.skin) * (1.0 - votes.hair) * cv2.erode(votes.matte, INSIDE)
         return self._front.stays(lanyard, seen.picture, seen.body, votes.cloth, odd, layer.covered)
+
+
+def _dressed(layer: BoxLayer, seen: Sighted) -> float:
+    """The share of the old garment that the nets cover."""
+    return float((layer.covered * seen.upper).sum() / (seen.upper.sum() + 1.0))
 
 
 def _take_for_cloth(layer: BoxLayer, where: np.ndarray) -> None:
