@@ -21,7 +21,7 @@ from mirage_lsd.worker.paint.detail.hanging.chest_view import ChestView, at, che
 from mirage_lsd.worker.paint.detail.hanging.lanyard import Lanyard, hidden_share
 from mirage_lsd.worker.paint.detail.seen.kept import Body
 
-SEARCH_EVERY, FIT_EVERY, SEEK_EVERY = 5, 2, 16  # frames
+SEARCH_EVERY, FIT_EVERY, SEEK_EVERY = 5, 3, 18  # frames
 NEEDED, MOST = 2, 8  # fits that must have seen it; how many that have not until it is gone
 BADGE_SEEN, STEM_SEEN, STRAP_SEEN = 0.5, 0.25, 0.3
 BOTH_SEEN, BOTH_SEEN_BUSY = 0.4, 0.5  # the two straps together, on plain cloth and on prints
