@@ -15,6 +15,7 @@ from mirage_lsd.worker.paint.guided import guided_coefficients
 
 EDGE_RADIUS_PX, EDGE_EPS = 5, 2e-4
 STEEP = 4.0  # times as steep: guided, an edge is as wide as the radius
+NEAR_REDUCED = 4
 OUTWARDS_PX = 2
 GAP = 0.15  # face widths
 REACH = 0.5  # face widths from what is painted up to which the old garment is taken along
@@ -27,11 +28,19 @@ def old_cloth(covered: np.ndarray, worn: np.ndarray, clothed: np.ndarray, skin: 
     Nothing above the chin, and nothing where no face tells how large people are."""
     if body.face_px is None:
         return np.zeros(covered.shape, np.float32)
-    side_px = round(2 * REACH * body.face_px) | 1
-    near = cv2.dilate((covered > 0.5).astype(np.uint8), np.ones((side_px, side_px), np.uint8)).astype(np.float32)
+    near = _near(covered, REACH * body.face_px)
     rows = np.arange(covered.shape[0], dtype=np.float32)[:, None]
     below = np.clip((rows - body.chin_px[1] - BELOW_CHIN * body.face_px) / (0.1 * body.face_px) + 0.5, 0.0, 1.0)
     return near * below * worn * np.clip(1.5 * clothed - 0.2, 0.0, 1.0) * (1.0 - skin)
+
+
+def _near(covered: np.ndarray, reach_px: float) -> np.ndarray:
+    """f32 [h,w]: 1 so near what is covered, worked out small: a dilation takes as long as it reaches far."""
+    small_px = tuple(max(1, side // NEAR_REDUCED) for side in covered.shape[::-1])
+    small = (cv2.resize(covered, small_px, interpolation=cv2.INTER_AREA) > 0.25).astype(np.uint8)
+    side_px = round(2 * reach_px / NEAR_REDUCED) | 1
+    wide = cv2.dilate(small, np.ones((side_px, side_px), np.uint8))
+    return cv2.resize(wide, covered.shape[::-1], interpolation=cv2.INTER_NEAREST).astype(np.float32)
 
 
 def grown(covered: np.ndarray, matte: np.ndarray) -> np.ndarray:
