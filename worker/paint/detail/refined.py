@@ -15,7 +15,7 @@ import numpy as np
 
 from mirage_lsd.worker.paint.detail import coverage
 from mirage_lsd.worker.paint.detail.box_layer import INSIDE, BoxLayer, box_layer, plain
-from mirage_lsd.worker.paint.detail.fine import box_around, fine_picture, fine_size_px, seen_from
+from mirage_lsd.worker.paint.detail.fine import FinePicture, box_around, fine_picture, fine_size_px, seen_from
 from mirage_lsd.worker.paint.detail.finish import Finisher
 from mirage_lsd.worker.paint.detail.hanging.in_front import InFront
 from mirage_lsd.worker.paint.detail.hem import Hem
@@ -29,6 +29,7 @@ from mirage_lsd.worker.stages.base import Encoded
 from mirage_lsd.worker.tracking.eyes.sight import Sight
 
 SHOWN = 1.0 / 512
+SOMEBODY = 0.2
 DRESSED = 0.35  # share of the old garment
 TORSO_M = 0.15  # of the body's surface from its middle: beyond are arms
 HAIR_REACH = 0.15  # face widths that strands may be away from where the parsing sees hair
@@ -67,7 +68,8 @@ class Refiner:
         alpha = np.clip(maps.mask[1] + maps.mask[2] * (grey / 255.0), 0.0, 1.0)
         face = _enlarged(encoded.regions[0, FACE], alpha.shape) if dyes.face else None
         size_px = fine_size_px(source.shape[1], source.shape[0])
-        box = box_around(alpha > SHOWN, size_px)
+        before_scene = dyes.scene is not None and not dyes.takes_place_away
+        box = box_around(_near_people(alpha, maps, encoded) if before_scene else alpha > SHOWN, size_px)
         if box is None:
             return maps
         there = seen_from(box, size_px, alpha.shape)
@@ -88,7 +90,8 @@ class Refiner:
         stays = np.maximum(stays, self._in_front(lanyard.result(), layer, seen, votes))
         layer.covered *= 1.0 - stays if seen.chosen is None else (1.0 - stays) * seen.chosen
         layer.shown *= (1.0 - stays) * (1.0 - layer.covered)
-        return self._finisher(picture, layer, votes.matte, seen.body.face_px, maps.surface, dyes, skin_bgr)
+        fine = self._finisher(picture, layer, votes.matte, seen.body.face_px, maps.surface, dyes, skin_bgr)
+        return _with_scene(fine, alpha, picture) if before_scene else fine
 
     def _cover(self, layer: BoxLayer, seen: Sighted, votes: Votes, dyes: Dyes) -> None:
         """Decides where cloth is put: layer.covered, and layer.shares along with it."""
@@ -115,6 +118,25 @@ class Refiner:
         return self._front.stays(lanyard, seen.picture, seen.body, votes.cloth, odd, layer.covered)
 
 
+def _near_people(alpha: np.ndarray, maps: LayerMaps, encoded: Encoded) -> np.ndarray:
+    """bool [h,w]: where somebody is, or is painted; elsewhere a scene alone is shown, which needs no refining. alpha
+    f32 [h,w] 0..1: the layer's coverage."""
+    parsed = _enlarged(1.0 - encoded.background, alpha.shape)
+    people = np.maximum(encoded.person_mask[0, 0], parsed) > SOMEBODY
+    return people | (alpha * (1.0 - maps.shares[SCENE]) > SOMEBODY)
+
+
+def _with_scene(fine: LayerMaps, alpha: np.ndarray, picture: FinePicture) -> LayerMaps:
+    """The fine maps, changed in place, with the scene beyond the picture's box; alpha f32 [h,w] 0..1: see above."""
+    x0, y0, x1, y1 = picture.box
+    far = cv2.resize(alpha, picture.size_px, interpolation=cv2.INTER_LINEAR)
+    sides = np.s_[:y0, :], np.s_[y1:, :], np.s_[y0:y1, :x0], np.s_[y0:y1, x1:]
+    for side in sides:
+        fine.mask[1][side] = far[side]
+        fine.shares[SCENE][side] = 1.0
+    return fine
+
+
 def _dressed(layer: BoxLayer, seen: Sighted) -> float:
     """The share of the old garment that the nets cover."""
     return float((layer.covered * seen.upper).sum() / (seen.upper.sum() + 1.0))
@@ -135,9 +157,7 @@ def _hands_and_hair(seen: Sighted, votes: Votes) -> tuple[np.ndarray, np.ndarray
     return hands, kept.kept_hair(seen.hair, votes.hair, votes.cloth + votes.skin, reach_px)
 
 
-def _kept(
-    hands: np.ndarray, head: np.ndarray, layer: BoxLayer, seen: Sighted, votes: Votes, dyes: Dyes
-) -> np.ndarray:
+def _kept(hands: np.ndarray, head: np.ndarray, layer: BoxLayer, seen: Sighted, votes: Votes, dyes: Dyes) -> np.ndarray:
     """f32 [h,w] 0..1: hands, what is bare already, and, where the words do not change them, face and hair."""
     body, shares = seen.body, layer.shares
     if not dyes.face:
