@@ -6,7 +6,6 @@ Invariant: at strength 0 the picture is the source's, bit for bit.
 """
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,14 +13,13 @@ import numpy as np
 from mirage_lsd.shared.vocabulary import BLURRED
 from mirage_lsd.worker.paint.background.blur import blurred_place
 from mirage_lsd.worker.paint.background.cut_out import cut_out, put_before
-from mirage_lsd.worker.paint.background.matte import MID_LUMA, Matte
-from mirage_lsd.worker.paint.layer_maps import SCENE, LayerMaps
+from mirage_lsd.worker.paint.background.matte import Matte
+from mirage_lsd.worker.paint.layer_maps import LayerMaps
 
 if TYPE_CHECKING:
     from mirage_lsd.worker.stages.base import LookTokens
 
 SHARP_UNTIL = 0.25  # a strength from which on nothing of the sharp place is left; the disc grows on
-LEAST = 0.05
 
 
 class OwnPlace:
@@ -33,18 +31,6 @@ class OwnPlace:
     def reset(self) -> None:
         """The scene was cut."""
         self._matte.reset()
-
-    @staticmethod
-    def painted(maps: LayerMaps, edits: bool) -> LayerMaps:
-        """The maps with what they paint on the person alone: where the layer is partly place, its cloth is whole."""
-        mask = maps.mask.copy()
-        if edits:
-            scene = maps.shares[SCENE]
-            covers = np.clip(mask[1] + MID_LUMA * mask[2], 0.0, 1.0)
-            mask[1:] *= (1.0 - scene) / np.maximum(1.0 - covers * scene, LEAST)
-        else:
-            mask[:] = 0.0
-        return replace(maps, mask=mask)
 
     def __call__(self, picture: np.ndarray, source: np.ndarray, person: np.ndarray, maps: LayerMaps,
                  look: LookTokens) -> np.ndarray:

@@ -13,6 +13,7 @@ from math import gcd
 import cv2
 import numpy as np
 
+from mirage_lsd.worker.paint.layer_box import Part
 from mirage_lsd.worker.tracking.reduced import reduced
 
 LONGEST_PX = 640
@@ -20,7 +21,6 @@ STEP_PX = 8  # boxes end on multiples of it
 AROUND_PX = 24
 SMOOTH_PX = 1.0  # a webcam's noise is taken off before colours are compared
 
-Part = tuple[int, int, int, int]  # columns x0..x1 and rows y0..y1, as (x0, y0, x1, y1)
 
 
 @dataclass(frozen=True)

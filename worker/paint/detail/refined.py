@@ -103,10 +103,10 @@ class Refiner:
                 above = self._hem(seen.height, rather, (seen.torso < TORSO_M) & (matte > 0.5))
                 layer.covered *= above
             clothed = np.maximum(seen.clothed, matte) - seen.hair * np.clip(2.0 * votes.hair, 0.0, 1.0)
-            rest = coverage.old_cloth(layer.covered, votes.cloth * above, clothed, votes.skin, seen.body) * matte
+            rest = np.zeros_like(matte)
+            if _dressed(layer, seen) >= DRESSED:  # else the nets put nothing on, and no rest of old cloth is theirs
+                rest = coverage.old_cloth(layer.covered, votes.cloth * above, clothed, votes.skin, seen.body) * matte
             bare = votes.cloth * (1.0 - votes.skin) * (seen.torso < TORSO_M) * layer.undyed
-            if _dressed(layer, seen) < DRESSED:
-                rest *= 0.0  # the nets put nothing on: no rest of the old cloth is theirs to take along
             _take_for_cloth(layer, (rest > layer.covered) | (bare > 0.2))
             layer.covered = coverage.closed(np.maximum(layer.covered, rest), seen.body.face_px)
         outside = np.clip(layer.shares[LOWER] + layer.shares[HAIR], 0.0, 1.0)

@@ -65,14 +65,6 @@ class Body:
         return where
 
     @property
-    def bones(self) -> np.ndarray:
-        """u8 [h,w]: hands for sure."""
-        where = np.zeros_like(self.face)
-        for hand in self.hands:
-            where |= hand.bones
-        return where
-
-    @property
     def occupied(self) -> np.ndarray:
         """u8 [h,w]: faces, and where hands may be."""
         return self.flesh | self.face
@@ -115,7 +107,7 @@ def small_skin(likeness: np.ndarray, cloth: np.ndarray, body: Body) -> np.ndarra
     skin, body_skin = likeness * (1.0 - cloth), float((likeness * (1 - body.face)).sum())
     half = cv2.resize(skin * (1 - body.face), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     there = cv2.morphologyEx((half > PATCH).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(there, connectivity=4)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(there, connectivity=4)
     face_area = np.pi / 4 * FACE_LENGTH * body.face_px**2
     areas = 4 * stats[:, cv2.CC_STAT_AREA]
     if body_skin > BARE_ARMS * face_area:
@@ -126,7 +118,7 @@ def small_skin(likeness: np.ndarray, cloth: np.ndarray, body: Body) -> np.ndarra
         hand[label] = _solid(labels, label, stats[label], half)
     near_face = cv2.dilate(cv2.resize(body.face, half.shape[::-1], interpolation=cv2.INTER_NEAREST), np.ones((7, 7)))
     hand[np.unique(labels[near_face > 0])] = False
-    if not hand[:count].any():
+    if not hand.any():
         return np.zeros(skin.shape, np.float32)
     wide = cv2.dilate(hand[labels].astype(np.uint8), np.ones((5, 5), np.uint8))
     return cv2.resize(wide, skin.shape[::-1], interpolation=cv2.INTER_NEAREST) * np.clip(1.6 * skin - 0.2, 0.0, 1.0)

@@ -75,7 +75,7 @@ def test_a_hand_that_is_cloth_all_over_is_none():
 
 def test_a_hand_in_bad_light_is_believed_while_it_is_seen_but_not_when_it_is_carried():
     dim, carried = np.full_like(EMPTY, 0.3), hand_at(160, 330, 120, held_frames=3)
-    bones = body(HAND).bones > 0
+    bones = body(HAND).hands[0].bones > 0
     assert kept.kept_hands(body(HAND), dim, dim)[bones].min() == 1.0
     assert 0.4 < kept.kept_hands(body(carried), dim, dim)[bones].max() < 0.8
     assert kept.kept_hands(body(carried), dim, dim + 0.3).max() < 0.1
@@ -123,11 +123,11 @@ def test_strands_are_kept_near_the_hair_and_cloth_of_another_colour_is_not():
 def test_eyes_that_see_nothing_keep_nothing():
     blind = kept.body_of(Sight(), PICTURE)
     assert blind.face_px is None and blind.chin_px is None
-    assert not (blind.face | blind.inner | blind.flesh | blind.bones | blind.occupied).any()
+    assert not (blind.face | blind.inner | blind.flesh | blind.occupied).any()
     skin = patch(60, 44)
     assert kept.kept_hands(blind, skin, EMPTY).max() == kept.small_skin(skin, EMPTY, blind).max() == 0.0
 
 
 def test_a_hand_that_reaches_out_of_the_picture_is_no_error():
     out = body(hand_at(-500, 10, 120), hand_at(310, 400, 120), faces=(face_at(2, 3, 90),))
-    assert out.bones.any() and out.face.any() and not out.bones[:100, :100].any()
+    assert any(hand.bones.any() for hand in out.hands) and out.face.any() and not any(hand.bones[:100, :100].any() for hand in out.hands)
