@@ -34,6 +34,7 @@ class Terminal:
     def __init__(self, *arguments: str) -> None:
         self.pid, self._end = pty.fork()
         if self.pid == 0:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
             os.execv(COMMAND, [COMMAND, "run", *arguments])
         fcntl.ioctl(self._end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
         self.text = ""
