@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from mirage_lsd.worker.paint.detail.fine import FinePicture, box_around, fine_picture, fine_size_px
-from mirage_lsd.worker.paint.detail.seen.kept import CHIN, FACE_LENGTH, OVAL
-from mirage_lsd.worker.tracking.eyes.sight import FACE_POINTS, Face, Hand
+from mirage_lsd.worker.paint.detail.seen.kept import FACE_LENGTH
+from mirage_lsd.worker.tracking.eyes.sight import CHIN, FACE_POINTS, OVAL, Face, Hand
 
 FINGER_SPREAD = np.radians([-65.0, -25.0, -5.0, 15.0, 40.0])  # thumb to little finger, from straight up
 JOINTS = (0.55, 0.75, 0.9, 1.05)  # lengths of a hand, from the wrist

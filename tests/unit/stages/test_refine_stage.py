@@ -15,13 +15,12 @@ from mirage_lsd.shared.messages.settings import StreamSettings
 from mirage_lsd.worker.hosts import model_context
 from mirage_lsd.worker.hosts.engine_host import EngineHost
 from mirage_lsd.worker.paint.detail.refined import Refiner
-from mirage_lsd.worker.paint.detail.seen.kept import OVAL
 from mirage_lsd.worker.paint.dye import Dyes
 from mirage_lsd.worker.paint.layer_maps import LayerMaps
 from mirage_lsd.worker.pipeline import header_for
 from mirage_lsd.worker.stages.base import Job
 from mirage_lsd.worker.stages.full_size.refine import Refine
-from mirage_lsd.worker.tracking.eyes.sight import Sight
+from mirage_lsd.worker.tracking.eyes.sight import OVAL, Sight
 
 HOODIE = StreamSettings(prompt="red hoodie", working_size="small")
 FRAMES, EDGE_PX = 4, 3

@@ -12,6 +12,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 FACE_POINTS, HAND_POINTS = 468, 21
+# MediaPipe's face mesh: the outline of a face from the forehead clockwise; chin, and the temples.
+OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+CHIN = 152
 
 
 @dataclass(frozen=True)

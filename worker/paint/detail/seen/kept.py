@@ -14,14 +14,8 @@ import cv2
 import numpy as np
 
 from mirage_lsd.worker.paint.detail.fine import FinePicture
-from mirage_lsd.worker.tracking.eyes.sight import Face, Sight
+from mirage_lsd.worker.tracking.eyes.sight import CHIN, OVAL, Face, Sight
 
-# MediaPipe's face mesh: the outline of a face from the forehead clockwise; chin, and the temples.
-OVAL = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
-CHIN = 152
 FINGERS = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
 PALM = (0, 1, 5, 9, 13, 17)
 KNUCKLES, BACK = (5, 17), (0, 9)  # a palm's width, and its length, of which it has at least WIDTH_OF_LENGTH
