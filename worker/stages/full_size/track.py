@@ -11,26 +11,21 @@ from __future__ import annotations
 from mirage_lsd.worker.hosts.model_context import ModelContext
 from mirage_lsd.worker.stages.base import Job, Stage
 from mirage_lsd.worker.tracking.eyes.carry import carried
-from mirage_lsd.worker.tracking.eyes.printed import PrintedFaces
 from mirage_lsd.worker.tracking.eyes.sight import Sight
 
 
 class Track(Stage[ModelContext]):
-    """Keeps the last frame's sight, and which faces are doubted."""
+    """Keeps the last frame's sight."""
 
     name = "track"
 
     def __init__(self, context: ModelContext) -> None:
         super().__init__(context)
         self._before: Sight | None = None
-        self._prints = PrintedFaces()
 
     def __call__(self, job: Job) -> Job:
-        if job.cut:
-            self.reset()
         seen = self._context.end_eyes()
-        sight = carried(self._before, seen, job.motion, job.source)
-        job.sight = self._prints(sight, job.source)
+        job.sight = carried(None if job.cut else self._before, seen, job.motion, job.source)
         self._before = job.sight
         if len(job.sight.hands) > len(seen.hands):
             self._context.expect(job.sight)
@@ -39,6 +34,5 @@ class Track(Stage[ModelContext]):
     def reset(self) -> None:
         """Forgets the last frame."""
         self._before = None
-        self._prints.reset()
 
     flush = reset

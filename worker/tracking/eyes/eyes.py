@@ -14,6 +14,7 @@ import numpy as np
 
 from mirage_lsd.worker.tracking.eyes.faces import Faces
 from mirage_lsd.worker.tracking.eyes.hands import USUAL_HANDS, Hands
+from mirage_lsd.worker.tracking.eyes.printed import PrintedFaces
 from mirage_lsd.worker.tracking.eyes.sight import Face, Hand, Sight
 
 FACES_EVERY, NOBODY_EVERY = 10, 4  # frames from one search to the next, where a face is known and where none is
@@ -27,7 +28,7 @@ class Eyes:
     """Call it with uint8 [H, W, 4] BGRA at the source's size."""
 
     def __init__(self) -> None:
-        self._faces, self._hands = Faces(), Hands()
+        self._faces, self._hands, self._prints = Faces(), Hands(), PrintedFaces()
         self._frames = self._searches = 0
         self._due = False
 
@@ -37,7 +38,7 @@ class Eyes:
     def faces(self, picture: np.ndarray) -> list[Face]:
         """The first half of a look."""
         self._due = self._searches_faces()
-        return self._faces(picture, self._parts_px(picture) if self._due else [])
+        return self._prints(self._faces(picture, self._parts_px(picture) if self._due else []), picture)
 
     def hands(self, picture: np.ndarray) -> list[Hand]:
         """The second half of it, which may find a hand in a face's place: see `seen`."""
@@ -53,6 +54,7 @@ class Eyes:
         """Forgets everybody."""
         self._faces.reset()
         self._hands.reset()
+        self._prints.reset()
         self._frames = self._searches = 0
 
     flush = reset

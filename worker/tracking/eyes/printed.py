@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faces that are printed on clothes: the detector takes a skull or a portrait on a shirt for somebody.
 
-Called by the track stage. A printed face would stay as a hole in the new garment, and lend the person's skin its
+Called by Eyes. A printed face would stay as a hole in the new garment, and lend the person's skin its
 colours. Only a face that lies on another one's chest is doubted: it goes if it has not that one's colour, and it must
 be seen for a while, since hands before a print have. Invariant: somebody who sits before somebody else stays.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 
-from mirage_lsd.worker.tracking.eyes.sight import CHIN, OVAL, Face, Sight
+from mirage_lsd.worker.tracking.eyes.sight import CHIN, OVAL, Face
 
 BESIDE, BELOW = 1.5, 4.0  # widths of the upper face: how far beside its middle, and below its chin, a chest reaches
 UNLIKE = 9.0  # difference of a and b in OpenCV's Lab: people's skins differ by less in one light
@@ -25,7 +23,7 @@ NEAR = 0.5  # widths of a face up to which it is the last frame's
 
 
 class PrintedFaces:
-    """Takes printed faces out of what was seen. Keeps who was seen on somebody's chest, and for how long."""
+    """Takes printed faces out of those seen. Keeps who was seen on somebody's chest, and for how long."""
 
     def __init__(self) -> None:
         self.reset()
@@ -34,16 +32,16 @@ class PrintedFaces:
         """Another scene: whoever is in its first picture needs not wait."""
         self._doubted: list[tuple[np.ndarray, int]] | None = None
 
-    def __call__(self, sight: Sight, source: np.ndarray) -> Sight:
-        """source u8 [H,W,4] BGRA -> the sight without the faces that are printed on somebody's clothes."""
+    def __call__(self, faces: list[Face], source: np.ndarray) -> list[Face]:
+        """source u8 [H,W,4] BGRA -> the faces without those that are printed on somebody's clothes."""
         doubted, self._doubted = self._doubted, []
-        colours = [_colour(face, source) for face in sight.faces] if len(sight.faces) > 1 else []
+        colours = [_colour(face, source) for face in faces] if len(faces) > 1 else [None] * len(faces)
         real = []
-        for face, colour in zip(sight.faces, colours, strict=False):
-            upper = [its for other, its in zip(sight.faces, colours, strict=True) if _on_chest_of(face, other)]
+        for face, colour in zip(faces, colours, strict=True):
+            upper = [its for other, its in zip(faces, colours, strict=True) if _on_chest_of(face, other)]
             if not upper or (self._long_seen(face, doubted) and not any(_unlike(colour, its) for its in upper)):
                 real.append(face)
-        return replace(sight, faces=tuple(real)) if colours else sight
+        return real
 
     def _long_seen(self, face: Face, doubted: list[tuple[np.ndarray, int]] | None) -> bool:
         middle, near_px = face.points_px.mean(0), NEAR * float(np.ptp(face.points_px[:, 0]))
