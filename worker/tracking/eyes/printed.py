@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faces that are printed on clothes: the detector takes a skull or a portrait on a shirt for somebody.
 
-Called by Eyes. A printed face would stay as a hole in the new garment, and lend the person's skin its
-colours. Only a face that lies on another one's chest is doubted: it goes if it has not that one's colour, and it must
-be seen for a while, since hands before a print have. Invariant: somebody who sits before somebody else stays.
+Called by Eyes. A printed face would stay as a hole in the new garment, and lend the person's skin its colours. Only a
+face that lies on another one's chest is doubted: it goes if it has not that one's colour, and it must be seen for a
+while, since hands before a print have. Invariant: somebody who sits before somebody else stays.
 """
 
 from __future__ import annotations
@@ -35,11 +35,10 @@ class PrintedFaces:
     def __call__(self, faces: list[Face], source: np.ndarray) -> list[Face]:
         """source u8 [H,W,4] BGRA -> the faces without those that are printed on somebody's clothes."""
         doubted, self._doubted = self._doubted, []
-        colours = [_colour(face, source) for face in faces] if len(faces) > 1 else [None] * len(faces)
         real = []
-        for face, colour in zip(faces, colours, strict=True):
-            upper = [its for other, its in zip(faces, colours, strict=True) if _on_chest_of(face, other)]
-            if not upper or (self._long_seen(face, doubted) and not any(_unlike(colour, its) for its in upper)):
+        for face in faces:
+            upper = [other for other in faces if _on_chest_of(face, other)]
+            if not upper or (self._long_seen(face, doubted) and not _unlike(face, upper, source)):
                 real.append(face)
         return real
 
@@ -73,5 +72,9 @@ def _colour(face: Face, source: np.ndarray) -> np.ndarray | None:
     return np.median(inside[:, 1:], axis=0) if len(inside) >= ENOUGH_PX else None
 
 
-def _unlike(one: np.ndarray | None, other: np.ndarray | None) -> bool:
-    return one is not None and other is not None and float(np.linalg.norm(one - other)) > UNLIKE
+def _unlike(face: Face, others: list[Face], source: np.ndarray) -> bool:
+    """Whether a face's colour is another than one of the others has."""
+    colour, *known = (_colour(one, source) for one in (face, *others))
+    return colour is not None and any(
+        other is not None and float(np.linalg.norm(colour - other)) > UNLIKE for other in known
+    )
